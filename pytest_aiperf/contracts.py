@@ -1,0 +1,169 @@
+"""The sockets: what a member of each shelf must offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pytest_aiperf.vocabulary import Baseline, Change, Environment, Measurement, Metric, Run, Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A request to run the measured function `calls` times under one pair of clock readings.
+
+    The accelerators are waited for once, before the second reading.
+    """
+
+    calls: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuMemory:
+    """Bytes of one device (by UUID where the driver knows it); None where it cannot be known."""
+
+    device: str
+    allocated_peak: int | None
+    reserved_peak: int | None
+    process: int | None
+    device_used: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Accelerator(Protocol):
+    """How a device is waited for and asked. Imports its runtime never, its driver library late."""
+
+    name: str
+
+    def initialised(self) -> bool:
+        """Whether this process has already started the device through a runtime it imported."""
+
+    def wait(self) -> None:
+        """Block until everything queued by this process has finished."""
+
+    def reset_peak(self) -> None:
+        """Collect, empty caches and restart the peak counters."""
+
+    def memory(self) -> Sequence[GpuMemory]:
+        """One record per device that this process uses."""
+
+    def facts(self) -> Mapping[str, str]:
+        """Comparable facts: device model and count, driver x.y. Empty without a device."""
+
+
+class Framework(Protocol):
+    """How a runtime behaves. Found in `sys.modules`, never imported."""
+
+    name: str
+    module: str
+    """The top-level module that users import."""
+
+    def owns(self, model: object) -> bool:
+        """Whether `model` belongs to this runtime."""
+
+    def bind(self, model: Any, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Callable[[], Any]:
+        """One inference as a function without arguments."""
+
+    def inference(self) -> AbstractContextManager[object]:
+        """The runtime's no-gradient context; a null context where it has none."""
+
+    def size(self, model: Any) -> int | None:
+        """Bytes of parameters and buffers, or of the model file where the runtime hides them."""
+
+    def files(self, model: Any) -> tuple[Path, ...]:
+        """The files that the model was read from, where the runtime remembers."""
+
+    def facts(self, model: Any) -> Mapping[str, str]:
+        """What to show beside the numbers: threads, dtype, providers."""
+
+    def anomaly(self, model: Any) -> str | None:
+        """Why this model does not run as it was asked to, or None."""
+
+    def watch(self) -> None:
+        """Called once when measuring starts: notice what only shows while a model is built."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a probe may use; everything that touches the machine, so that tests can pass fakes."""
+
+    clock: Callable[[], int]
+    """Nanoseconds, monotonic."""
+    accelerators: Sequence[Accelerator]
+    memory: CpuMemory
+    foreign: ForeignLoad
+
+
+class CpuMemory(Protocol):
+    """The kernel's account of this process, in bytes."""
+
+    def reset_peak(self) -> bool:
+        """Restart the peak counter; False where the system cannot."""
+
+    def peak(self) -> int | None:
+        """Peak of anonymous and shared memory since the reset; None where unknown."""
+
+    def now(self) -> int:
+        """Anonymous and shared memory at this moment."""
+
+    def file_backed(self) -> int | None:
+        """Clean file pages (mmap-ed weights) at this moment."""
+
+    def method(self) -> str:
+        """Which counter these figures come from."""
+
+
+class ForeignLoad(Protocol):
+    """Who else used the processor."""
+
+    def start(self) -> None:
+        """Begin a section."""
+
+    def share(self) -> float | None:
+        """Cores used by other processes since `start`, as a share of one core; None where unknown."""
+
+
+class Probe(Protocol):
+    """One pass of measuring: a generator that asks for turns and returns what it saw."""
+
+    metrics: tuple[Metric, ...]
+
+    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
+        """Yield turns; each is answered with its seconds (of all its calls together)."""
+
+
+class Store(Protocol):
+    """Where baselines are kept."""
+
+    def read(self, test: str, environment: Environment) -> Mapping[str, Baseline]:
+        """Label -> baseline of one test; empty where there is none. Raises BaselineError."""
+
+    def update(
+        self,
+        measurements: Sequence[Measurement],
+        *,
+        environment: Environment,
+        metrics: Mapping[str, Metric],
+        drop: Sequence[tuple[str, str | None]] = (),
+        new_only: bool = False,
+        accept_worse: bool = False,
+    ) -> tuple[Change, ...]:
+        """Append sessions and renew portable values, atomically per file. Raises BaselineError.
+
+        `drop` names entries to remove: (node id, label), or (node id, None) for a whole test.
+        """
+
+    def entries(self, root: Path) -> Mapping[Path, Sequence[tuple[str, str]]]:
+        """Test module -> (node id, label) of everything stored below `root`."""
+
+
+class Reporter(Protocol):
+    """How a run is shown. Returns text, writes nothing."""
+
+    name: str
+
+    def render(self, run: Run) -> str:
+        """The whole report as one text."""

@@ -1,0 +1,287 @@
+"""The nouns that everything speaks: frozen records in base units (seconds, bytes, fractions)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Unit(Enum):
+    """What a number counts; `units.py` alone turns it into text."""
+
+    SECONDS = "s"
+    BYTES = "B"
+    FRACTION = "fraction"
+    PER_SECOND = "1/s"
+    NUMBER = "number"
+
+
+class Better(Enum):
+    """Which direction is good."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+
+
+class Rule(Enum):
+    """How a metric is judged (docs/statistics.md)."""
+
+    TIME = "time"
+    """Log-ratio against stored sessions, with the reference workload as covariate."""
+    LOAD_TIME = "load_time"
+    """The same, from one value per fresh process, with wider thresholds."""
+    EXACT = "exact"
+    """A counter without noise: allocator bytes, model size."""
+    PROCESS_MEMORY = "process_memory"
+    """Noise goes upward only: one value per fresh process."""
+    QUALITY = "quality"
+    """Accuracy and scores: example by example where examples are known."""
+    SHOWN = "shown"
+    """Reported, limits apply, never compared with a baseline."""
+
+
+class Origin(Enum):
+    """Which process took a sample."""
+
+    IN_PROCESS = "in_process"
+    FRESH = "fresh"
+
+
+class Status(Enum):
+    """The eight answers. Only `PASSED` and `IMPROVED` are passes."""
+
+    PASSED = "passed"
+    IMPROVED = "improved"
+    REGRESSED = "regressed"
+    OVER_LIMIT = "over_limit"
+    INCONCLUSIVE = "inconclusive"
+    NEW = "new"
+    UNMEASURED = "unmeasured"
+    ANOMALOUS = "anomalous"
+
+
+class Want(Enum):
+    """What must be measured before a verdict may become a failure."""
+
+    FRESH_TIMING = "fresh_timing"
+    FRESH_MEMORY = "fresh_memory"
+    FRESH_LOAD = "fresh_load"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A thing that can be measured, and how its numbers are read."""
+
+    name: str
+    title: str
+    unit: Unit
+    better: Better
+    rule: Rule
+    portable: bool
+    """Comparable between machines: accuracy, sizes, allocator bytes."""
+    negligible: float = 0.0
+    """Absolute change, in the metric's unit, below which nothing is ever a regression."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What was seen of one metric: a value per call, per process or per example, in base units.
+
+    An empty `values` means that it could not be measured; `notes` then say why. NaN is kept as seen.
+    """
+
+    metric: str
+    values: tuple[float, ...]
+    origin: Origin = Origin.IN_PROCESS
+    notes: tuple[str, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Named shares of the value, for people: `{"read and build": 0.21, "first inference": 0.05}`."""
+    foreign_share: float | None = None
+    """Share of one core that other processes used meanwhile; None where unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where a measurement was taken."""
+
+    key: str
+    """Name of the machine class."""
+    comparable: Mapping[str, str]
+    """The facts that make up the class."""
+    details: Mapping[str, str]
+    """Facts that are shown but never compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """Everything seen under one label of one test."""
+
+    test: str
+    """The node id."""
+    label: str
+    samples: tuple[Sample, ...]
+    taken_at: str
+    """UTC, ISO 8601, to the second."""
+    commit: str | None = None
+    source: str | None = None
+    """Hash of the test function's source."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Model file (name, not path) -> hash of its content."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What the runtime said of the model: providers, threads, dtype."""
+    covariate: float | None = None
+    """Mean log seconds of the reference workload, taken next to the test."""
+    disturbances: tuple[str, ...] = ()
+    """What disturbed the machine meanwhile; a disturbed session is no baseline."""
+    anomalies: tuple[str, ...] = ()
+    """Why the measurement is not what was asked for (a provider that fell back to the CPU)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """An absolute bound that the user wrote."""
+
+    metric: str
+    bound: float
+    """In the metric's base unit."""
+    source: str
+    """As the user wrote it: `max_latency_ms(20, percentile=95)`."""
+    percentile: float | None = None
+    """For per-call metrics: which percentile is held (50 is the median)."""
+    label: str | None = None
+    """Applies to this measurement only; None: to every one that has the metric."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margins:
+    """The relative rules of one test, fractions unless said otherwise."""
+
+    tolerance: float = 0.01
+    """t0: a slowdown that must not fail a build."""
+    max_slowdown: float = 0.05
+    """t1: a slowdown that must not pass."""
+    load_tolerance: float = 0.05
+    max_load_slowdown: float = 0.15
+    accuracy_margin: float = 0.01
+    """Largest loss of a quality metric, in points (0.01 = 1 point)."""
+    max_size_growth: float = 0.02
+    max_memory_growth: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One run of the suite on one machine class: one number per metric."""
+
+    at: str
+    commit: str | None
+    covariate: float | None
+    disturbed: bool
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortableValue:
+    """A stored value that holds on every machine."""
+
+    value: float
+    at: str
+    commit: str | None
+    examples: tuple[float, ...] | None = None
+    """One value per example, in order, where the metric has examples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What is stored for one label of one test, as seen from one machine class."""
+
+    test: str
+    label: str
+    source: str | None
+    files: Mapping[str, str]
+    portable: Mapping[str, PortableValue]
+    sessions: tuple[Session, ...]
+    """Of this machine class, oldest first."""
+    other_classes: int = 0
+    """How many other machine classes have sessions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An estimate of a change, as a fraction; positive is worse."""
+
+    low: float
+    mid: float
+    high: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The answer for one row: one metric (and percentile) of one label."""
+
+    label: str
+    metric: str
+    """Registry name: `latency`."""
+    title: str
+    """As shown: `latency p95`."""
+    unit: Unit
+    status: Status
+    reason: str
+    """Stable code: `no_baseline`, `within_limit`, `stale_source`."""
+    message: str = ""
+    """One sentence for people; empty for a plain pass."""
+    now: float | None = None
+    baseline: float | None = None
+    worse_by: Interval | None = None
+    limit: float | None = None
+    """The bound in base units, or, for relative rules, the largest allowed change as a fraction."""
+    limit_source: str | None = None
+    """`max_latency_ms(20)`, or None for a relative rule."""
+    notes: tuple[str, ...] = ()
+    fails: bool = False
+    """Whether this verdict fails its test, under the policy of the run."""
+    want: Want | None = None
+    """What would decide it; None once nothing more can be measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One test of one run."""
+
+    test: str
+    outcome: str
+    """pytest's word for the call phase: passed, failed, skipped."""
+    environment: str
+    """Key of the machine class."""
+    measurements: tuple[Measurement, ...]
+    verdicts: tuple[Verdict, ...]
+    seconds: float = 0.0
+    """Time that measuring and judging took."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What an update did to one stored value."""
+
+    test: str
+    label: str
+    metric: str
+    unit: Unit
+    old: float | None
+    new: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A whole run, as reporters and `pytest-aiperf` see it."""
+
+    started_at: str
+    commit: str | None
+    environment: Environment
+    results: tuple[Result, ...]
+    unused: tuple[str, ...] = ()
+    """Baseline entries whose test or label no longer exists: `tests/test_x.py::test_gone`."""
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
