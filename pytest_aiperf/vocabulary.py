@@ -136,6 +136,8 @@ class Measurement:
     """What disturbed the machine meanwhile; a disturbed session is no baseline."""
     anomalies: tuple[str, ...] = ()
     """Why the measurement is not what was asked for (a provider that fell back to the CPU)."""
+    scores: tuple[Metric, ...] = ()
+    """Quality metrics that the test named itself and that stand on no shelf."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +169,16 @@ class Margins:
     """Largest loss of a quality metric, in points (0.01 = 1 point)."""
     max_size_growth: float = 0.02
     max_memory_growth: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What an open answer does to its test, and what has to be measurable here."""
+
+    inconclusive_fails: bool = False
+    new_fails: bool = False
+    required: frozenset[str] = frozenset()
+    """`gpu`, or names of metrics."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

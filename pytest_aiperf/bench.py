@@ -1,0 +1,307 @@
+"""The object behind the `aiperf` fixture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+from typing import Any
+
+from pytest_aiperf import files as model_files
+from pytest_aiperf.contracts import Framework, Probe, Tools, Turn
+from pytest_aiperf.errors import UsageError
+from pytest_aiperf.measure import Driver, is_asynchronous
+from pytest_aiperf.metrics import accuracy, model_size
+from pytest_aiperf.metrics.cpu_memory import CpuMemoryPeak, RamWatch
+from pytest_aiperf.metrics.gpu_memory import GpuMemoryPeak, GpuWatch
+from pytest_aiperf.metrics.latency import Latency
+from pytest_aiperf.metrics.load_time import Loading
+from pytest_aiperf.metrics.throughput import Throughput
+from pytest_aiperf.passthrough import settle
+from pytest_aiperf.trial import Entry, Trial
+from pytest_aiperf.vocabulary import Sample
+
+DISTURBED_SHARE = 0.05
+"""More of one core than this in foreign hands, and a timed pass is repeated."""
+REPEATS = 2
+
+
+class Bench:
+    """Measures what a test asks for; every call returns what the user's own function returned."""
+
+    def __init__(self, trial: Trial, *, load_in_fresh_processes: Callable[[], None]) -> None:
+        self._trial = trial
+        self._load_in_fresh_processes = load_in_fresh_processes
+
+    def load(
+        self,
+        loader: Callable[..., Any],
+        *args: Any,
+        files: Iterable[str | os.PathLike[str]] = (),
+        label: str | None = None,
+        first: Callable[[Any], Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Load a model with `loader(*args, **kwargs)`; return it.
+
+        The load is timed in fresh processes, with the page cache cold and warm, up to the end of the first inference:
+        the first `infer` of the model in this test, or `first(model)`. `files` are the model's files; paths among the
+        arguments are found without. Raises UsageError for a second load under one label, or a file that is not there.
+        """
+        trial = self._trial
+        entry = trial.entry(label, "load", "load")
+        entry.paths = _known_files(files, args, kwargs)
+        size = model_size.sample(
+            file_bytes=model_files.file_bytes(entry.paths) if entry.paths else None, parameter_bytes=None
+        )
+        if size is not None:
+            entry.add(size)
+        if trial.order.load:
+            return self._measured_load(entry, lambda: settle(loader(*args, **kwargs)), first)
+        if trial.order.timing:
+            self._load_in_fresh_processes()
+        model = settle(loader(*args, **kwargs))
+        if first is not None:
+            settle(first(model))
+        return model
+
+    def infer(
+        self,
+        model: Any,
+        *inputs: Any,
+        items: int | None = None,
+        label: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Measure inferences of `model` on `inputs`, without gradients; return the model's own output.
+
+        Latency keeps every call, throughput counts `items` per call (default: the first input's leading dimension),
+        peak memory is read in a pass of its own. An `async def` model is awaited; inside a running event loop the
+        result is a coroutine. Raises UsageError for a second inference under one label.
+        """
+        trial = self._trial
+        entry = trial.entry(label, "call", "infer")
+        framework = next(framework for framework in trial.around.frameworks if framework.owns(model))
+        function = framework.bind(model, inputs, kwargs)
+        trial.learn(entry, model, framework)
+        items = _items_of(inputs) if items is None else items
+        return self._measure(
+            entry, function, items, asynchronous=is_asynchronous(model), owner=model, contexts=trial.around.frameworks
+        )
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        items: int | None = None,
+        label: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Measure calls of any function, gradients untouched; return its result.
+
+        The same figures as `infer`; `items` per call default to 1. Raises UsageError for a second call under one label.
+        """
+        entry = self._trial.entry(label, "call", "call")
+        return self._measure(
+            entry,
+            lambda: function(*args, **kwargs),
+            1 if items is None else items,
+            asynchronous=is_asynchronous(function),
+            owner=function,
+            contexts=(),
+        )
+
+    def score(
+        self, scores: Any, *, name: str = "accuracy", better: str = "higher", label: str | None = None
+    ) -> float:
+        """Keep a quality figure: one value per example (correct is 1, wrong is 0), or one number; return the mean.
+
+        Raises UsageError for an empty collection, a name that cannot be stored or a second score of one name.
+        """
+        metric = accuracy.metric_of(name, better)
+        sample = accuracy.sample(scores, name=name)
+        entry = self._trial.entry(label, f"score {name}", "score")
+        entry.add(sample)
+        if metric is not accuracy.METRIC:
+            entry.scores = (*entry.scores, metric)
+        return sum(sample.values) / len(sample.values)
+
+    def _measured_load(self, entry: Entry, loader: Callable[[], Any], first: Callable[[Any], Any] | None) -> Any:
+        trial, tools = self._trial, self._trial.around.tools
+        loading = Loading(cache=trial.order.load)
+        if entry.paths and loading.cache == "cold":
+            loading.notes = model_files.evict(entry.paths)
+        elif entry.paths:
+            model_files.read_through(entry.paths)
+        watches = _watches(trial)
+        moved: list[float] = []
+        with ExitStack() as stack:
+            for framework in trial.around.frameworks:
+                stack.enter_context(framework.watch_moves(tools.clock, moved))
+            loading.model = loading.timed("read and build", loader, tools.clock, lambda: _wait(tools))
+        if moved:
+            loading.parts["of which to the device"] = sum(moved)
+        if first is not None:
+            loading.timed("first inference", lambda: settle(first(loading.model)), tools.clock, lambda: _wait(tools))
+            loading.complete = True
+        for watch in watches:
+            for sample in watch.samples():
+                entry.add(sample)
+        trial.loadings.append((entry.label, loading))
+        return loading.model
+
+    def _measure(
+        self,
+        entry: Entry,
+        function: Callable[[], Any],
+        items: int,
+        *,
+        asynchronous: bool,
+        owner: Any,
+        contexts: Sequence[Framework],
+    ) -> Any:
+        if items < 1:
+            raise UsageError(f"items={items}: expected how many items one call processes, 1 or more")
+        driver = Driver(function, self._trial.around.tools)
+        if not asynchronous:
+            with _inference(contexts):
+                for probes in self._passes(entry, items, owner):
+                    self._keep(entry, driver.run(probes))
+            return driver.result
+        return settle(self._measure_async(entry, driver, items, owner, contexts))
+
+    async def _measure_async(
+        self, entry: Entry, driver: Driver, items: int, owner: Any, contexts: Sequence[Framework]
+    ) -> Any:
+        with _inference(contexts):
+            for probes in self._passes(entry, items, owner):
+                self._keep(entry, await driver.run_async(probes))
+        return driver.result
+
+    def _passes(self, entry: Entry, items: int, owner: Any) -> Generator[Sequence[Probe], None, None]:
+        """The passes of this process's order, timed ones inside an exclusive section, memory in passes of its own."""
+        trial, order = self._trial, self._trial.order
+        if (loading := trial.pending_load(owner)) is not None:
+            yield (_FirstInference(loading),)
+        if order.timing:
+            with trial.around.exclusive(f"{entry.label or 'latency and throughput'}"):
+                entry.covariate = trial.around.reference()
+                for _ in range(1 + REPEATS):
+                    yield (
+                        Latency(calls=order.calls, seconds=order.seconds, max_seconds=order.max_seconds),
+                        Throughput(items=items, seconds=order.seconds / 2),
+                    )
+                    entry.disturbances = _disturbances(entry)
+                    if not entry.disturbances:
+                        break
+        memory: list[Probe] = []
+        if order.memory and (trial.wants_ram or order.load or not order.timing):
+            memory.append(CpuMemoryPeak(base=trial.around.base, origin=order.origin))
+        if order.memory and (trial.wants_gpu or _any_device(trial)):
+            memory.append(GpuMemoryPeak(origin=order.origin))
+        if memory or not order.timing:
+            yield memory or (_FirstInference(None),)
+
+    def _keep(self, entry: Entry, samples: Sequence[Sample]) -> None:
+        for sample in samples:
+            if sample.metric in ("latency", "throughput"):
+                entry.samples[sample.metric, sample.origin] = _with_origin(sample, self._trial)
+            else:
+                entry.add(sample)
+
+
+class _FirstInference:
+    """One call, before anything else; it ends the load of a model that this process loaded."""
+
+    metrics = ()
+
+    def __init__(self, loading: Loading | None) -> None:
+        self.loading = loading
+
+    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:  # noqa: ARG002 - the contract's
+        """Yield the one turn."""
+        seconds = yield Turn()
+        if self.loading is not None:
+            self.loading.parts["first inference"] = seconds
+            self.loading.complete = True
+        return ()
+
+
+def _watches(trial: Trial) -> list[RamWatch | GpuWatch]:
+    around = trial.around
+    watches: list[RamWatch | GpuWatch] = [RamWatch(around.tools.memory, base=around.base, origin=trial.order.origin)]
+    if trial.wants_gpu or _any_device(trial):
+        watches.append(GpuWatch(around.tools.accelerators, origin=trial.order.origin))
+    for watch in watches:
+        watch.start()
+    return watches
+
+
+def _with_origin(sample: Sample, trial: Trial) -> Sample:
+    if sample.origin is trial.order.origin:
+        return sample
+    return Sample(
+        metric=sample.metric,
+        values=sample.values,
+        origin=trial.order.origin,
+        notes=sample.notes,
+        parts=sample.parts,
+        foreign_share=sample.foreign_share,
+    )
+
+
+def _disturbances(entry: Entry) -> tuple[str, ...]:
+    shares = [sample.foreign_share or 0.0 for sample in entry.samples.values()]
+    worst = max(shares, default=0.0)
+    if worst <= DISTURBED_SHARE:
+        return ()
+    return (f"other processes used {worst:.0%} of a core while this was timed",)
+
+
+def _any_device(trial: Trial) -> bool:
+    return any(accelerator.initialised() for accelerator in trial.around.tools.accelerators)
+
+
+def _wait(tools: Tools) -> None:
+    for accelerator in tools.accelerators:
+        if accelerator.initialised():
+            accelerator.wait()
+
+
+def _inference(contexts: Sequence[Framework]) -> ExitStack:
+    stack = ExitStack()
+    stack.enter_context(nullcontext())
+    for framework in contexts:
+        stack.enter_context(framework.inference())
+    return stack
+
+
+def _items_of(inputs: tuple[Any, ...]) -> int:
+    first = inputs[0] if inputs else None
+    if isinstance(first, dict) and first:
+        first = next(iter(first.values()))
+    shape = getattr(first, "shape", None)
+    return int(shape[0]) if shape is not None and len(shape) > 1 and int(shape[0]) > 0 else 1
+
+
+def _known_files(
+    files: Iterable[str | os.PathLike[str]], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Path, ...]:
+    named = tuple(Path(file) for file in files)
+    for path in named:
+        if not path.exists():
+            raise UsageError(f"aiperf.load(files=...): {path} does not exist")
+    if named:
+        return named
+    candidates = (Path(value) for value in (*args, *kwargs.values()) if isinstance(value, (str, os.PathLike)))
+    return tuple(path for path in candidates if _is_file(path))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a string that no file system takes for a path
+        return False
+
+

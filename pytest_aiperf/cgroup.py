@@ -1,0 +1,61 @@
+"""What a container leaves of the processor: quota and throttling, cgroup v2 and v1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+
+def cpu_quota(root: Path) -> float | None:
+    """Cores that the tightest enclosing group may use; None without a quota."""
+    quotas = [quota for group in _groups(root) if (quota := _quota(group)) is not None]
+    return min(quotas, default=None)
+
+
+def throttled(root: Path) -> tuple[int, float] | None:
+    """Periods in which this group was throttled, and for how many seconds, since it exists; None where unknown."""
+    for group in _groups(root):
+        counters = _counters(group / "cpu.stat")
+        if "nr_throttled" in counters:
+            microseconds = counters.get("throttled_usec", counters.get("throttled_time", 0) / 1000)
+            return int(counters["nr_throttled"]), microseconds * 1e-6
+    return None
+
+
+def _groups(root: Path) -> Iterator[Path]:
+    """Directories of this process's group and of those around it, innermost first."""
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        mount = _mount(root / "sys/fs/cgroup", controllers)
+        if mount is None:
+            continue
+        inside = PurePosixPath(path.lstrip("/"))
+        for group in (inside, *inside.parents):  # a path that the container does not see falls through to the mount
+            yield mount / group
+
+
+def _mount(cgroups: Path, controllers: str) -> Path | None:
+    if not controllers:
+        return cgroups
+    return cgroups / controllers if "cpu" in controllers.split(",") else None
+
+
+def _quota(group: Path) -> float | None:
+    words = _read(group / "cpu.max").split()
+    if not words:
+        words = [_read(group / "cpu.cfs_quota_us").strip(), _read(group / "cpu.cfs_period_us").strip()]
+    if len(words) < 2 or not all(word.isdigit() for word in words) or int(words[1]) == 0:
+        return None  # "max" in v2, "-1" in v1
+    return int(words[0]) / int(words[1])
+
+
+def _counters(file: Path) -> Mapping[str, float]:
+    pairs = (line.split() for line in _read(file).splitlines())
+    return {pair[0]: float(pair[1]) for pair in pairs if len(pair) == 2}
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""

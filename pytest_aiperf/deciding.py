@@ -1,0 +1,270 @@
+"""From a finished trial to its verdicts: judge, measure what is doubtful in fresh processes, judge again."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_aiperf import codec, judge, markers, rows
+from pytest_aiperf.contracts import Store
+from pytest_aiperf.markers import Rules
+from pytest_aiperf.reporters import junit
+from pytest_aiperf.settings import Settings
+from pytest_aiperf.trial import Order, Trial
+from pytest_aiperf.vocabulary import (
+    Baseline,
+    Environment,
+    Limit,
+    Margins,
+    Measurement,
+    Metric,
+    Origin,
+    Policy,
+    Result,
+    Rule,
+    Sample,
+    Status,
+    Verdict,
+    Want,
+)
+
+if TYPE_CHECKING:
+    from pytest_aiperf.worker import Report
+
+FIRST_LOADS = 3
+"""Fresh processes of a plain run before the first look at a load time; a stored session takes all of them."""
+FIRST_MEMORIES = 3
+FEWEST_HISTORIES = 8
+"""Tests with stored sessions below which their median variance says nothing."""
+SUITE_METRIC = "latency"
+
+
+class Court:
+    """Decides trials of one run. Everything that touches the machine comes in as an argument."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        environment: Environment,
+        metrics: Mapping[str, Metric],
+        run_fresh: Callable[[Order], Report],
+        commit: Callable[[], str | None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.environment = environment
+        self.metrics = metrics
+        self.run_fresh = run_fresh
+        self.commit = commit
+        self.clock = clock
+        self.tests: tuple[str, ...] = ()
+        self.default_limits = markers.default_limits({name: getattr(settings, name) for name in markers.LIMITS})
+        self.default_margins = Margins(
+            tolerance=settings.tolerance,
+            max_slowdown=settings.max_slowdown,
+            accuracy_margin=settings.accuracy_margin,
+        )
+        self.policy = Policy(
+            inconclusive_fails=settings.inconclusive == "fail",
+            new_fails=settings.new == "fail" and not (settings.update or settings.update_new_only),
+            required=frozenset(settings.require),
+        )
+        self._suite_variance: float | None | type[Court] = Court
+
+    def order(self, test: str, rules: Rules) -> Order:
+        """What the test's own process measures."""
+        return Order(
+            test=test,
+            calls=rules.calls or self.settings.calls,
+            seconds=rules.seconds or self.settings.seconds,
+            max_seconds=max(self.settings.max_seconds, rules.seconds or 0.0),
+        )
+
+    def measure_loads(self, trial: Trial) -> None:
+        """The first fresh loads; once per trial, they measure every load and peak of the test."""
+        if any(sample.metric.startswith("load_") for entry in trial.entries.values() for sample in entry.fresh):
+            return
+        with trial.around.exclusive("load time"):
+            for _ in range(self.settings.processes if self._stores else min(FIRST_LOADS, self.settings.processes)):
+                self._load_round(trial)
+
+    def decide(self, trial: Trial, *, taken_at: str) -> Result:
+        """The verdicts of a test whose body has ended well."""
+        started = self.clock()
+        if self._stores:
+            self._measure_what_is_stored(trial)
+        baselines = dict(self.store.read(trial.order.test, self.environment))
+        measurements, verdicts = self._judge(trial, baselines, taken_at, final=False)
+        for _ in range(self.settings.processes):
+            wants = {verdict.want for verdict in verdicts if verdict.want is not None}
+            if not wants or trial.failures:
+                break
+            with trial.around.exclusive("in a fresh process"):
+                for want in sorted(wants, key=lambda want: want.value):
+                    self._fulfil(want, trial)
+            measurements, verdicts = self._judge(trial, baselines, taken_at, final=False)
+        if any(verdict.want is not None for verdict in verdicts):
+            self._note_failures(trial, verdicts)
+            measurements, verdicts = self._judge(trial, baselines, taken_at, final=True)
+        return Result(
+            test=trial.order.test,
+            outcome="passed",
+            environment=self.environment.key,
+            measurements=measurements,
+            verdicts=verdicts,
+            seconds=self.clock() - started,
+        )
+
+    def unjudged(self, trial: Trial, *, taken_at: str) -> Result:
+        """A test whose own body failed: what was seen until then, without verdicts."""
+        return Result(
+            test=trial.order.test,
+            outcome="failed",
+            environment=self.environment.key,
+            measurements=trial.measurements(taken_at=taken_at, commit=self.commit()),
+            verdicts=(),
+        )
+
+    def encode(self, result: Result, *, outcome: str) -> str:
+        """The result as text that crosses processes."""
+        return codec.encode_result(replace(result, outcome=outcome)).decode()
+
+    def failure_text(self, result: Result) -> str:
+        """The block that the failing test shows."""
+        return rows.failure_text(result)
+
+    def properties(self, result: Result) -> list[tuple[str, str]]:
+        """For JUnit."""
+        return junit.properties(result)
+
+    @property
+    def _stores(self) -> bool:
+        return bool(self.settings.update or self.settings.update_new_only)
+
+    def _judge(
+        self, trial: Trial, baselines: Mapping[str, Baseline], taken_at: str, *, final: bool
+    ) -> tuple[tuple[Measurement, ...], tuple[Verdict, ...]]:
+        measurements = trial.measurements(taken_at=taken_at, commit=self.commit())
+        verdicts: list[Verdict] = []
+        for measurement in measurements:
+            baseline = baselines.get(measurement.label)
+            verdicts += judge.judge(
+                measurement,
+                _quality_only(baseline, self.metrics, accept_worse=self.settings.accept_worse)
+                if self.settings.update
+                else baseline,
+                metrics={**self.metrics, **{metric.name: metric for metric in measurement.scores}},
+                limits=self._limits(trial, measurement),
+                margins=trial.margins,
+                policy=self.policy,
+                suite_variance=self._variance(),
+                environment=self.environment,
+                final=final,
+            )
+        verdicts += judge.unmatched_limits(measurements, trial.limits)
+        if self.settings.update:
+            verdicts = [_recorded(verdict) for verdict in verdicts if verdict.reason != "gone"]
+        return measurements, tuple(verdicts)
+
+    def _limits(self, trial: Trial, measurement: Measurement) -> tuple[Limit, ...]:
+        measured = {sample.metric for sample in measurement.samples if sample.values}
+        limits = markers.with_defaults(trial.limits, self.default_limits, measured)
+        return tuple(limit for limit in limits if limit.label in (None, measurement.label))
+
+    def _variance(self) -> float | None:
+        """The median variance between sessions of the suite's tests; None where too few have a history."""
+        if self._suite_variance is Court:
+            variances = []
+            for test in self.tests:
+                for baseline in self.store.read(test, self.environment).values():
+                    variance = judge.session_variance(baseline, self.metrics[SUITE_METRIC])
+                    if variance is not None:
+                        variances.append(variance)
+            self._suite_variance = statistics.median(variances) if len(variances) >= FEWEST_HISTORIES else None
+        return self._suite_variance  # type: ignore[return-value]
+
+    def _fulfil(self, want: Want, trial: Trial) -> None:
+        if want is Want.FRESH_LOAD:
+            self._load_round(trial)
+        elif want is Want.FRESH_MEMORY:
+            self._memory_round(trial)
+        else:
+            timing = replace(trial.order, memory=False, calls=trial.order.calls * 2, seconds=trial.order.seconds * 2)
+            self._hear(trial, timing, ())
+
+    def _load_round(self, trial: Trial) -> None:
+        known = any(entry.paths for entry in trial.entries.values())
+        for cache in ("cold", "warm") if known else ("warm",):
+            order = replace(trial.order, timing=False, load=cache)
+            self._hear(trial, order, (f"load_{cache}",))
+
+    def _memory_round(self, trial: Trial) -> None:
+        loads = any("load" in entry.kinds for entry in trial.entries.values())
+        self._hear(trial, replace(trial.order, timing=False, load="warm" if loads else ""), ())
+
+    def _measure_what_is_stored(self, trial: Trial) -> None:
+        """Peaks that a baseline may keep come from fresh processes only."""
+        samples = [sample for entry in trial.entries.values() for sample in (*entry.samples.values(), *entry.fresh)]
+        peaks = {sample.metric for sample in samples if sample.values and sample.metric.startswith(("ram", "gpu_"))}
+        already = min((_count_fresh(trial, metric) for metric in peaks if metric != "ram_file"), default=FIRST_MEMORIES)
+        with trial.around.exclusive("peak memory"):
+            for _ in range(FIRST_MEMORIES - already):
+                self._memory_round(trial)
+
+    def _hear(self, trial: Trial, order: Order, expected: Sequence[str]) -> None:
+        """Run one child; its failure is the last: what kills or hangs one would do so to the next."""
+        if trial.failures:
+            return
+        report = self.run_fresh(replace(order, origin=Origin.FRESH))
+        trial.take_fresh(report.measurements)
+        if report.failure is None:
+            return
+        trial.failures.append(report.failure)
+        for entry in trial.entries.values():
+            for metric in expected if "load" in entry.kinds else ():
+                entry.fresh.append(_failed(metric, report.failure))
+
+    def _note_failures(self, trial: Trial, verdicts: Sequence[Verdict]) -> None:
+        for failure in trial.failures:
+            for verdict in verdicts:
+                if verdict.want is not None:
+                    trial.entries[verdict.label].fresh.append(_failed(verdict.metric, failure))
+
+
+def _failed(metric: str, failure: str) -> Sample:
+    return Sample(metric=metric, values=(), origin=Origin.FRESH, notes=(f"child: {failure}",))
+
+
+def _count_fresh(trial: Trial, metric: str) -> int:
+    counts = [
+        sum(len(sample.values) for sample in entry.fresh if sample.metric == metric)
+        for entry in trial.entries.values()
+        if entry.has(metric)
+    ]
+    return min(counts, default=0)
+
+
+def _quality_only(
+    baseline: Baseline | None, metrics: Mapping[str, Metric], *, accept_worse: bool
+) -> Baseline | None:
+    """What an update still holds a test against: nothing but its quality, and not even that where told so."""
+    if baseline is None or accept_worse:
+        return None
+    quality = {
+        name: value
+        for name, value in baseline.portable.items()
+        if name not in metrics or metrics[name].rule is Rule.QUALITY
+    }
+    return replace(baseline, source=None, files={}, portable=quality, sessions=())
+
+
+def _recorded(verdict: Verdict) -> Verdict:
+    """While storing, a missing or foreign baseline is no news."""
+    if verdict.status is Status.NEW or (verdict.status is Status.INCONCLUSIVE and verdict.reason == "other_machine"):
+        return replace(verdict, status=Status.PASSED, reason="recorded", message="", fails=False)
+    return verdict

@@ -1,0 +1,158 @@
+"""Model files: what is in them, how large they are, and whether the page cache holds them."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import mmap
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+WHOLE_UP_TO = 256 * 1024**2
+"""Larger files are hashed by their size and `CHUNKS` evenly spread chunks: reading 100 GB would take minutes."""
+CHUNKS = 64
+CHUNK = 1024**2
+
+_WINDOW = 1024**3
+"""Bytes mapped at a time while asking for residency; a multiple of every page size."""
+_EXTERNAL_DATA = re.compile(r"[._]data(_\d+)?")
+"""What exporters append to `model.onnx` for tensors that lie outside (2 GB is protobuf's limit)."""
+
+
+def content_hash(path: Path) -> str:
+    """Return 16 hex digits of the content, of all files below where `path` is a folder. Raises OSError.
+
+    A file over `WHOLE_UP_TO` gives `sampled:` and a hash that a change between the samples would not move.
+    """
+    if path.is_dir():
+        listing = "\n".join(f"{file.relative_to(path).as_posix()} {content_hash(file)}" for file in _below(path))
+        return _digest([listing.encode()])
+    size = path.stat().st_size
+    if size > WHOLE_UP_TO:
+        return "sampled:" + _digest([str(size).encode(), *_spread_chunks(path, size)])
+    return _digest(_chunks(path))
+
+
+def file_bytes(paths: Iterable[Path]) -> int:
+    """Return the size of all files together, each counted once. Raises OSError."""
+    return sum(file.stat().st_size for file in every_file(paths))
+
+
+def every_file(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the files themselves: those below a folder, and the external data that lies beside an ONNX file."""
+    found: dict[Path, Path] = {}
+    for path in paths:
+        for file in _below(path) if path.is_dir() else (path, *_external_data(path)):
+            found.setdefault(file.resolve(), file)
+    return tuple(found.values())
+
+
+def read_through(paths: Iterable[Path]) -> None:
+    """Bring the files into the page cache by reading them. Raises OSError."""
+    for file in every_file(paths):
+        for _ in _chunks(file):
+            pass
+
+
+def evict(
+    paths: Iterable[Path],
+    *,
+    advise: Callable[[int, int, int, int], None] | None = getattr(os, "posix_fadvise", None),
+    resident: Callable[[Path], float | None] | None = None,
+) -> tuple[str, ...]:
+    """Drop the files from the page cache, and return a note for each one of which that is not certain.
+
+    Needs no privilege. The kernel drops no page that is dirty (hence the sync) or mapped by any process.
+    """
+    if advise is None:
+        return ("page cache not emptied: not supported on this system",)
+    resident = resident or resident_share
+    notes = []
+    for file in every_file(paths):
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+            advise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        share = resident(file)
+        if share is None:
+            notes.append(f"{file.name}: whether it left the page cache cannot be checked on this system")
+        elif share > 0:
+            why = _who_maps(file) or "mapped by another process, or its file system keeps it in memory"
+            notes.append(f"{file.name}: {share:.0%} of it still in the page cache ({why})")
+    return tuple(notes)
+
+
+def resident_share(path: Path) -> float | None:
+    """Return the share of a file's pages that the page cache holds; None where the system cannot tell. Raises OSError.
+
+    The kernel calls every page resident for a file that this user neither owns nor may write (Linux 5.2 and later).
+    """
+    mincore = getattr(ctypes.CDLL(None, use_errno=True), "mincore", None) if os.name == "posix" else None
+    if mincore is None:
+        return None
+    size = path.stat().st_size
+    if size == 0:
+        return 0.0
+    with path.open("rb") as opened:
+        pages = [
+            page
+            for start in range(0, size, _WINDOW)
+            for page in _residency(mincore, opened.fileno(), start, min(_WINDOW, size - start))
+        ]
+    return sum(pages) / len(pages)
+
+
+def _residency(mincore: Callable[..., int], handle: int, start: int, length: int) -> Iterator[int]:
+    """One 0 or 1 per page of a fresh mapping, whose own pages are never touched."""
+    with mmap.mmap(handle, length, access=mmap.ACCESS_COPY, offset=start) as mapping:
+        first = ctypes.c_char.from_buffer(mapping)
+        address = ctypes.c_void_p(ctypes.addressof(first))
+        del first  # a mapping with a buffer on it cannot be closed
+        flags = (ctypes.c_ubyte * -(-length // mmap.PAGESIZE))()
+        if mincore(address, ctypes.c_size_t(length), flags):
+            raise OSError(ctypes.get_errno(), "mincore failed")
+    return (flag & 1 for flag in flags)
+
+
+def _who_maps(path: Path) -> str:
+    """Say so if this very process has the file mapped; that is the usual reason (a loader with mmap)."""
+    maps = Path("/proc/self/maps")
+    if maps.exists() and str(path.resolve()) in maps.read_text(errors="replace"):
+        return "still mapped by this process"
+    return ""
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    return (file for file in sorted(folder.rglob("*")) if file.is_file())
+
+
+def _external_data(path: Path) -> Iterator[Path]:
+    if path.suffix != ".onnx":
+        return iter(())
+    names = sorted(path.parent.iterdir())
+    return (file for file in names if _EXTERNAL_DATA.fullmatch(file.name.removeprefix(path.name)) and file.is_file())
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    digest = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as opened:
+        while chunk := opened.read(CHUNK):
+            yield chunk
+
+
+def _spread_chunks(path: Path, size: int) -> Iterator[bytes]:
+    """The first, the last and evenly between them."""
+    with path.open("rb") as opened:
+        for place in range(CHUNKS):
+            opened.seek((size - CHUNK) * place // (CHUNKS - 1))
+            yield opened.read(CHUNK)

@@ -1,0 +1,98 @@
+"""The machine-wide lock: while one process times something, no other process of pytest-aiperf runs a test."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+
+NESTED_VARIABLE = "PYTEST_AIPERF_LOCKED_BY"
+"""Set while this process runs tests: a pytest that one of them starts must not wait for its own ancestor."""
+PATIENCE_SECONDS = 2.0
+
+
+def lock_file() -> Path:
+    """One file per user and machine."""
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    return Path(tempfile.gettempdir()) / f"pytest-aiperf-{user}" / "timing.lock"
+
+
+class MachineLock:
+    """A read-write lock: ordinary tests share it (under xdist), timed sections hold it alone."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        shared_by_tests: bool,
+        tell: Callable[[str], None],
+        environ: MutableMapping[str, str] = os.environ,
+    ) -> None:
+        self.path = path
+        self.shared_by_tests = shared_by_tests
+        self.tell = tell
+        self.environ = environ
+        self.nested = NESTED_VARIABLE in environ
+        self.depth = 0
+        self.sharing = False
+        self._lock: object | None = None
+
+    @contextmanager
+    def test(self) -> Iterator[None]:
+        """Around every test: shares the lock where several processes run tests side by side."""
+        self.environ[NESTED_VARIABLE] = str(os.getpid())
+        if self.nested or not self.shared_by_tests:
+            yield
+            return
+        self._share()
+        try:
+            yield
+        finally:
+            self._unshare()
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Around a timed section: waits at this point until every other test has ended, and holds back new ones."""
+        if self.nested or self.depth:
+            yield
+            return
+        was_sharing = self.sharing
+        self._unshare()
+        self._acquire_alone()
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
+            self._read_write_lock().release()
+            if was_sharing:
+                self._share()
+
+    def _acquire_alone(self) -> None:
+        from filelock import Timeout
+
+        lock = self._read_write_lock()
+        try:
+            lock.acquire_write(timeout=PATIENCE_SECONDS)
+        except Timeout:
+            self.tell("waiting for other tests to end")
+            lock.acquire_write()
+
+    def _share(self) -> None:
+        self._read_write_lock().acquire_read()
+        self.sharing = True
+
+    def _unshare(self) -> None:
+        if self.sharing:
+            self._read_write_lock().release()
+            self.sharing = False
+
+    def _read_write_lock(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 - filelock is imported late
+        if self._lock is None:
+            from filelock import ReadWriteLock
+
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = ReadWriteLock(self.path)
+        return self._lock

@@ -1,0 +1,73 @@
+"""Peak of the process's anonymous and shared memory, above that of the process before its test."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Generator
+
+from pytest_aiperf.contracts import CpuMemory, Tools, Turn
+from pytest_aiperf.vocabulary import Better, Metric, Origin, Rule, Sample, Unit
+
+RAM = Metric(
+    name="ram",
+    title="peak memory",
+    unit=Unit.BYTES,
+    better=Better.LOWER,
+    rule=Rule.PROCESS_MEMORY,
+    portable=False,
+    negligible=8 * 1024**2,
+)
+RAM_FILE = Metric(
+    name="ram_file",
+    title="mapped files",
+    unit=Unit.BYTES,
+    better=Better.LOWER,
+    rule=Rule.SHOWN,
+    portable=False,
+)
+METRICS = (RAM, RAM_FILE)
+
+
+class RamWatch:
+    """Reads the kernel's peak counter around a piece of work; figures are above `base` bytes."""
+
+    def __init__(self, memory: CpuMemory, *, base: int, origin: Origin) -> None:
+        self.memory = memory
+        self.base = base
+        self.origin = origin
+        self.resettable = True
+
+    def start(self) -> None:
+        """Collect garbage and restart the peak counter."""
+        gc.collect()
+        self.resettable = self.memory.reset_peak()
+
+    def samples(self) -> tuple[Sample, ...]:
+        """Anonymous peak and file-backed pages since `start`."""
+        peak = self.memory.peak()
+        notes = (self.memory.method(),)
+        if not self.resettable:
+            notes += ("the peak counter of this system cannot be reset: the figure covers the whole process",)
+        ram = () if peak is None else (float(max(0, peak - self.base)),)
+        mapped = self.memory.file_backed()
+        return (
+            Sample(metric=RAM.name, values=ram, origin=self.origin, notes=notes),
+            Sample(metric=RAM_FILE.name, values=() if mapped is None else (float(mapped),), origin=self.origin),
+        )
+
+
+class CpuMemoryPeak:
+    """One call in a pass of its own."""
+
+    metrics = METRICS
+
+    def __init__(self, *, base: int, origin: Origin) -> None:
+        self.base = base
+        self.origin = origin
+
+    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
+        """Restart the counter, make one call, read it."""
+        watch = RamWatch(tools.memory, base=self.base, origin=self.origin)
+        watch.start()
+        yield Turn()
+        return watch.samples()

@@ -1,0 +1,73 @@
+"""The `aiperf` fixture of a run that does not measure: every call runs the user's function once."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+class PassThrough:
+    """Same calls and results as `bench.Bench`, without a clock."""
+
+    def load(
+        self,
+        loader: Callable[..., Any],
+        *args: Any,
+        files: Iterable[Any] = (),  # noqa: ARG002 - same signature as Bench.load
+        label: str | None = None,  # noqa: ARG002
+        first: Callable[[Any], Any] | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> Any:
+        """What the loader returns."""
+        return settle(loader(*args, **kwargs))
+
+    def infer(
+        self,
+        model: Any,
+        *inputs: Any,
+        items: int | None = None,  # noqa: ARG002
+        label: str | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> Any:
+        """The model's own output, without gradients."""
+        from pytest_aiperf import wiring
+
+        framework = wiring.framework_of(model)
+        with framework.inference():
+            return settle(framework.bind(model, inputs, kwargs)())
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        items: int | None = None,  # noqa: ARG002
+        label: str | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> Any:
+        """The function's result."""
+        return settle(function(*args, **kwargs))
+
+    def score(
+        self,
+        scores: Any,
+        *,
+        name: str = "accuracy",  # noqa: ARG002
+        better: str = "higher",  # noqa: ARG002
+        label: str | None = None,  # noqa: ARG002
+    ) -> float:
+        """The mean of the scores."""
+        values = [float(score) for score in scores] if isinstance(scores, Iterable) else [float(scores)]
+        return sum(values) / len(values)
+
+
+def settle(result: Any) -> Any:
+    """Await a coroutine where no event loop runs; inside one, hand it back for the test to await."""
+    if not inspect.iscoroutine(result):
+        return result
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(result)
+    return result

@@ -1,0 +1,54 @@
+"""The door that pytest opens: hooks only, each hands over at once."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from pytest_aiperf import settings
+
+WORKER_VARIABLE = "PYTEST_AIPERF_WORKER"
+
+MARKERS = (
+    "max_load_s(s, cache='warm', label=None): longest load time in seconds, first inference included",
+    "max_latency_ms(ms, percentile=50, label=None): longest latency of one call in milliseconds",
+    "min_throughput(per_s, label=None): fewest items per second, calls queued back to back",
+    "max_gpu_mb(mb, kind='allocated', label=None): most GPU memory in MiB: allocated, reserved or process",
+    "max_ram_mb(mb, label=None): most process memory in MiB above that of an idle process",
+    "max_model_mb(mb, label=None): largest model in MiB",
+    "min_accuracy(value, label=None): lowest accuracy as a fraction",
+    "aiperf(max_slowdown, tolerance, accuracy_margin, calls, seconds, memory): rules of this test for pytest-aiperf",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    settings.declare(parser)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers; where this run measures, let the composition root build the rest."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    if channel := os.environ.pop(WORKER_VARIABLE, None):
+        from pytest_aiperf import wiring
+
+        wiring.equip_worker(config, channel=int(channel))
+    elif settings.is_active(config):
+        from pytest_aiperf import wiring
+
+        wiring.equip_run(config)
+
+
+@pytest.fixture
+def aiperf(request: pytest.FixtureRequest) -> Any:
+    """Measure models in this test: `load`, `infer`, `call`, `score`. Without --aiperf each just runs its function."""
+    equipment = request.config.pluginmanager.get_plugin("aiperf-run")
+    if equipment is None:
+        from pytest_aiperf.passthrough import PassThrough
+
+        return PassThrough()
+    return equipment.bench_of(request.node)

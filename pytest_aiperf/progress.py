@@ -1,0 +1,40 @@
+"""What is being measured, on a terminal while it lasts; nothing in a log."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+
+class Progress:
+    """Writes a short text behind pytest's own line, and takes it back before anything else is written."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        writer: Any = getattr(reporter, "_tw", None)
+        on_terminal = writer is not None and writer.hasmarkup and getattr(reporter, "isatty", False)
+        self.writer = writer if on_terminal else None
+        self.shown = 0
+
+    def show(self, text: str) -> None:
+        """Replace what is shown."""
+        if self.writer is None:
+            return
+        self.clear()
+        room = self.writer.fullwidth - self.writer.width_of_current_line - 1
+        text = f" [{text}]"[: max(0, room)]
+        self._raw(text)
+        self.shown = len(text)
+
+    def clear(self) -> None:
+        """Take the text back."""
+        if self.writer is not None and self.shown:
+            self._raw("\b" * self.shown + " " * self.shown + "\b" * self.shown)
+            self.shown = 0
+
+    def _raw(self, text: str) -> None:
+        with suppress(ValueError):  # the terminal was closed while we were measuring
+            self.writer._file.write(text)  # noqa: SLF001 - the writer would count these columns as pytest's own
+            self.writer._file.flush()  # noqa: SLF001

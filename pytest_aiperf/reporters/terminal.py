@@ -1,0 +1,223 @@
+"""The summary at the end of a run: what is not a plain pass, and one line of counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from pytest_aiperf import rows, units
+from pytest_aiperf.contracts import Reporter
+from pytest_aiperf.vocabulary import Change, Measurement, Result, Run, Status, Unit, Verdict
+
+RECORD = "pytest --aiperf-update"
+
+_ALIKE = 4
+"""As many figures with the same open answer are shown one by one; more become one line."""
+_MOST_NAMES = 3
+_MOST_CHANGES = 30
+_SHORT = 30
+_OPEN = frozenset({Status.INCONCLUSIVE, Status.NEW, Status.UNMEASURED})
+_PLAIN, _RED, _GREEN, _YELLOW = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m"
+
+
+class Terminal:
+    """The summary as a text without colours."""
+
+    name = "terminal"
+
+    def render(self, run: Run) -> str:
+        return summary(run, verbosity=1) + "\n"
+
+
+def create() -> Reporter:
+    return Terminal()
+
+
+def summary(
+    run: Run, *, verbosity: int = 0, width: int = rows.WIDTH, details: bool = False, color: bool = False
+) -> str:
+    """At verbosity -1 the counts only, at 0 what is not a plain pass, above or with `details` every row."""
+    width = min(width, rows.WIDTH)
+    if verbosity < 0:
+        return "\n".join(_counts(run, width=width))
+    everything = verbosity > 0 or details
+    grouped = {} if everything else _alike(run)
+    parts = [
+        *_tests(run, grouped, width=width, everything=everything, details=details, color=color),
+        *_groups(grouped, width=width),
+        *_changes(run.changes, width=width, everything=everything),
+        *_hints(run, width=width),
+        *(rows.wrapped(f"note: {note}", width=width) for note in run.notes),
+        _counts(run, width=width),
+    ]
+    return "\n".join(line for part in parts for line in part)
+
+
+Kind = tuple[Status, str]
+Row = tuple[str, Verdict]
+
+
+def _kind(verdict: Verdict) -> Kind | None:
+    if verdict.status is Status.IMPROVED:
+        return verdict.status, ""
+    return (verdict.status, verdict.message or verdict.reason) if verdict.status in _OPEN else None
+
+
+def _alike(run: Run) -> dict[Kind, list[Row]]:
+    """The open answers that so many figures share that one line says more than all their rows."""
+    kinds: dict[Kind, list[Row]] = {}
+    for result in run.results:
+        for verdict in result.verdicts:
+            if kind := _kind(verdict):
+                kinds.setdefault(kind, []).append((result.test, verdict))
+    return {kind: members for kind, members in kinds.items() if len(members) > _ALIKE}
+
+
+def _tests(
+    run: Run, grouped: dict[Kind, list[Row]], *, width: int, everything: bool, details: bool, color: bool
+) -> Iterable[list[str]]:
+    shown = [
+        (result, [verdict for verdict in result.verdicts if everything or _worth_a_row(verdict, grouped)])
+        for result in run.results
+    ]
+    layout = rows.Layout((verdict for _, verdicts in shown for verdict in verdicts), width=width)
+    for result, verdicts in shown:
+        if not verdicts:
+            continue
+        lines = layout.lines(verdicts, notes=details, reasons=details, paint=_paint if color else _as_it_is)
+        seen = _what_was_seen(result, width=width) if details else []
+        yield [*rows.wrapped(result.test, width=width), *lines, *seen]
+
+
+def _worth_a_row(verdict: Verdict, grouped: dict[Kind, list[Row]]) -> bool:
+    return verdict.status is not Status.PASSED and _kind(verdict) not in grouped
+
+
+def _groups(grouped: dict[Kind, list[Row]], *, width: int) -> Iterable[list[str]]:
+    for (status, message), members in grouped.items():
+        tests = list(dict.fromkeys(test for test, _ in members))
+        word = rows.word_of(members[0][1])
+        head = f"{_count(len(members), 'figure')} of {_count(len(tests), 'test')} {word}"
+        if status is Status.IMPROVED:
+            yield [head]
+            continue
+        yield [*rows.wrapped(f"{head}: {message}", width=width), *rows.wrapped(_names(tests), width=width, indent="  ")]
+
+
+def _changes(changes: Sequence[Change], *, width: int, everything: bool) -> Iterable[list[str]]:
+    """What an update stored, old -> new; values stored for the first time are only counted where they are many."""
+    if not changes:
+        return
+    first = [change for change in changes if change.old is None]
+    count_only = len(first) > _ALIKE and not everything
+    listed = [change for change in changes if not (count_only and change.old is None)]
+    shown = listed if everything else listed[:_MOST_CHANGES]
+    yield [f"stored: {_change_counts(changes)}"]
+    cells = [(_change_name(change), *_old_and_new(change), _moved(change)) for change in shown]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    test = ""
+    for change, texts in zip(shown, cells, strict=True):
+        if change.test != test:
+            test = change.test
+            yield rows.wrapped(test, width=width)
+        name, old, new, moved = (text.ljust(column) for text, column in zip(texts, widths, strict=True))
+        yield rows.wrapped(f"{name}  {old} -> {new}  {moved}  {change.note}".rstrip(), width=width, indent="  ")
+    if len(shown) < len(listed):
+        yield [f"  and {len(listed) - len(shown)} more (-v shows all)"]
+
+
+def _change_name(change: Change) -> str:
+    return f"{change.label}: {change.metric}" if change.label else change.metric
+
+
+def _old_and_new(change: Change) -> tuple[str, str]:
+    digits = units.tell_apart((change.old, change.new), change.unit)
+    old = "new" if change.old is None else units.text(change.old, change.unit, digits=digits)
+    new = "dropped" if change.new is None else units.text(change.new, change.unit, digits=digits)
+    return old, new
+
+
+def _moved(change: Change) -> str:
+    if change.old is None or change.new is None:
+        return ""
+    return rows.change_text(change.new, change.old, change.unit)
+
+
+def _change_counts(changes: Sequence[Change]) -> str:
+    kinds = Counter(
+        "new" if change.old is None else "dropped" if change.new is None else "renewed" for change in changes
+    )
+    return ", ".join(f"{kinds[kind]} {kind}" for kind in ("new", "renewed", "dropped") if kinds[kind])
+
+
+def _hints(run: Run, *, width: int) -> Iterable[list[str]]:
+    is_new = any(verdict.status is Status.NEW for result in run.results for verdict in result.verdicts)
+    if is_new and not run.changes:
+        yield [f"to record what is new: {RECORD}"]
+    if run.unused:
+        yield [f"{_count(len(run.unused), 'baseline')} that no test uses any more (dropped by {RECORD}):"]
+        yield rows.wrapped(_names(run.unused), width=width, indent="  ")
+
+
+def _counts(run: Run, *, width: int) -> list[str]:
+    verdicts = [verdict for result in run.results for verdict in result.verdicts]
+    if not verdicts:
+        return rows.wrapped(f"aiperf: nothing was measured on {run.environment.key}", width=width)
+    counts = Counter(verdict.status for verdict in verdicts)
+    answers = ", ".join(
+        f"{counts[status]} {status.value.replace('_', ' ')}{_why(status, verdicts)}"
+        for status in Status
+        if counts[status]
+    )
+    size = f"{_count(len(run.results), 'test')}, {_count(len(verdicts), 'figure')}"
+    spent = units.duration(sum(result.seconds for result in run.results))
+    return rows.wrapped(f"aiperf: {size}: {answers} on {run.environment.key} ({spent} measuring)", width=width)
+
+
+def _why(status: Status, verdicts: Sequence[Verdict]) -> str:
+    """The reason of what could not be measured, where there is only one."""
+    reasons = {verdict.message for verdict in verdicts if verdict.status is status is Status.UNMEASURED}
+    reason = reasons.pop() if len(reasons) == 1 else ""
+    return f" ({reason})" if 0 < len(reason) <= _SHORT else ""
+
+
+def _what_was_seen(result: Result, *, width: int) -> list[str]:
+    """Everything else that is known of a test: parts of its figures, notes, facts of its models."""
+    of_metric = {verdict.metric: verdict.unit for verdict in result.verdicts}
+    texts = [text for measurement in result.measurements for text in _seen(measurement, of_metric)]
+    return [line for text in texts for line in rows.wrapped(text, width=width, indent="    ")]
+
+
+def _seen(measurement: Measurement, of_metric: Mapping[str, Unit]) -> Iterable[str]:
+    prefix = f"{measurement.label}: " if measurement.label else ""
+    for sample in measurement.samples:
+        unit = of_metric.get(sample.metric, Unit.NUMBER)
+        parts = [f"{name} {units.text(value, unit)}" for name, value in sample.parts.items()]
+        told = [*parts, *sample.notes]
+        if sample.foreign_share is not None:
+            told.append(f"other processes used {sample.foreign_share * 100:.0f} % of a core")
+        if told:
+            yield f"{prefix}{sample.metric}: {', '.join(told)}"
+    facts = [f"{name} {value}" for name, value in measurement.facts.items()]
+    for name, texts in (("model", facts), ("disturbed", measurement.disturbances), ("anomaly", measurement.anomalies)):
+        if texts:
+            yield f"{prefix}{name}: {', '.join(texts)}"
+
+
+def _names(tests: Sequence[str]) -> str:
+    shown = ", ".join(tests[:_MOST_NAMES])
+    return f"{shown} and {len(tests) - _MOST_NAMES} more" if len(tests) > _MOST_NAMES else shown
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _as_it_is(word: str, verdict: Verdict) -> str:
+    return word
+
+
+def _paint(word: str, verdict: Verdict) -> str:
+    if verdict.fails or verdict.status in rows.SERIOUS:
+        return f"{_RED}{word}{_PLAIN}"
+    return f"{_YELLOW if verdict.status in _OPEN else _GREEN}{word}{_PLAIN}"

@@ -1,0 +1,163 @@
+"""Gathers the results of a run in one process; at its end stores baselines, writes reports and shows the summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_aiperf import codec, last_run, unused
+from pytest_aiperf.contracts import Store
+from pytest_aiperf.errors import AiperfError
+from pytest_aiperf.running import mistakes_text
+from pytest_aiperf.settings import Settings
+from pytest_aiperf.unused import Collected
+from pytest_aiperf.vocabulary import Change, Environment, Metric, Result, Run
+
+
+class RunBook:
+    """The hooks of the process that owns the run: the only one, or xdist's controller."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        *,
+        settings: Settings,
+        store: Store,
+        environment: Environment,
+        metrics: dict[str, Metric],
+        write_reports: Callable[[Run], Sequence[str]],
+        summarise: Callable[..., str],
+        started_at: str,
+        commit: str | None,
+    ) -> None:
+        self.config = config
+        self.settings = settings
+        self.store = store
+        self.environment = environment
+        self.metrics = metrics
+        self.write_reports = write_reports
+        self.summarise = summarise
+        self.started_at = started_at
+        self.commit = commit
+        self.results: dict[str, Result] = {}
+        self.outcomes: dict[str, str] = {}
+        self.collected: Collected | None = None
+        self.mistakes: list[str] = []
+        self.errors: list[str] = []
+        self.run: Run | None = None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell an xdist worker how this pytest was called: its own fresh processes need it."""
+        node.workerinput["aiperf_arguments"] = [str(argument) for argument in self.config.invocation_params.args]
+        node.workerinput["aiperf_directory"] = str(self.config.invocation_params.dir)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take what an xdist worker collected, and its mistakes in markers."""
+        output = getattr(node, "workeroutput", {})
+        self.mistakes = self.mistakes or list(output.get("aiperf_mistakes", ()))
+        if "aiperf_collected" in output:
+            self.collected = Collected(**json.loads(output["aiperf_collected"]))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the result of the last attempt at each test."""
+        if report.when == "setup" or report.failed or report.when == "call":
+            self.outcomes[report.nodeid] = report.outcome
+        if encoded := getattr(report, "aiperf", None):
+            self.results[report.nodeid] = codec.decode_result(encoded.encode())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Store, report, and let what is unused or broken fail the run."""
+        if self.mistakes:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            return
+        left_over = self._unused()
+        changes = self._guarded(lambda: self._stored(left_over)) or ()
+        dropped = {(change.test, change.label) for change in changes if change.new is None}
+        self.run = Run(
+            started_at=self.started_at,
+            commit=self.commit,
+            environment=self.environment,
+            results=tuple(self.results.values()),
+            unused=tuple(unused.shown(test, label) for test, label in left_over if (test, label) not in dropped),
+            changes=changes,
+        )
+        if self.results:
+            self._guarded(lambda: self._keep_last(self.run))
+        for error in self._guarded(lambda: self.write_reports(self.run)) or ():
+            self.errors.append(error)
+        unused_fails = self.settings.unused == "fail" and bool(self.run.unused)
+        if (self.errors or unused_fails) and session.exitstatus in (
+            pytest.ExitCode.OK,
+            pytest.ExitCode.NO_TESTS_COLLECTED,
+        ):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Show what is not a plain pass."""
+        if self.mistakes:
+            terminalreporter.write_line(f"ERROR: {mistakes_text(self.mistakes)}", red=True)
+        if self.run is None:
+            return
+        text = self.summarise(
+            self.run,
+            verbosity=terminalreporter.verbosity,
+            width=min(100, terminalreporter._tw.fullwidth),  # noqa: SLF001 - pytest offers no public width
+            details=self.settings.details,
+            color=terminalreporter.hasmarkup,
+        )
+        if text.strip():
+            terminalreporter.section("aiperf", sep="=", bold=True)
+            terminalreporter.write(text if text.endswith("\n") else text + "\n")
+        for error in self.errors:
+            terminalreporter.write_line(f"aiperf: {error}", red=True)
+
+    def _unused(self) -> Sequence[tuple[str, str]]:
+        if self.collected is None:
+            return ()
+        measured = {test: {entry.label for entry in result.measurements} for test, result in self.results.items()}
+        collected, root = self.collected, Path(self.config.rootpath)
+        return (
+            self._guarded(
+                lambda: unused.find(
+                    collected, root=root, stored=self.store.entries(root), outcomes=self.outcomes, measured=measured
+                )
+            )
+            or ()
+        )
+
+    def _stored(self, left_over: Sequence[tuple[str, str]]) -> tuple[Change, ...]:
+        if not (self.settings.update or self.settings.update_new_only):
+            return ()
+        cleans = self.settings.update and not self.settings.no_cleanup
+        measurements = [
+            measurement
+            for result in self.results.values()
+            if result.outcome == "passed"
+            for measurement in result.measurements
+        ]
+        return self.store.update(
+            measurements,
+            environment=self.environment,
+            metrics={**self.metrics, **{score.name: score for entry in measurements for score in entry.scores}},
+            drop=tuple(left_over) if cleans else (),
+            new_only=self.settings.update_new_only and not self.settings.update,
+            accept_worse=self.settings.accept_worse,
+        )
+
+    def _keep_last(self, run: Run) -> None:
+        last_run.keep(Path(self.config.rootpath), run)
+
+    def _guarded(self, action: Callable[[], Any]) -> Any:
+        """An error of ours or of the disk at the end of a run is a red line and exit 1, never an INTERNALERROR."""
+        try:
+            return action()
+        except (AiperfError, OSError) as error:
+            self.errors.append(str(error))
+            return None

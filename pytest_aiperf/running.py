@@ -1,0 +1,211 @@
+"""The hooks of a measuring run: a trial around each test, its verdict as an ordinary failure of the call phase."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import pytest
+
+from pytest_aiperf import markers, source
+from pytest_aiperf.bench import Bench
+from pytest_aiperf.contracts import Accelerator
+from pytest_aiperf.deciding import Court
+from pytest_aiperf.markers import Marked
+from pytest_aiperf.metrics.cpu_memory import RamWatch
+from pytest_aiperf.metrics.gpu_memory import GpuWatch
+from pytest_aiperf.trial import Entry, Order, Trial
+from pytest_aiperf.vocabulary import Limit, Margins, Result
+
+MARKED = pytest.StashKey[Marked]()
+TRIAL = pytest.StashKey[Trial]()
+WATCHES = pytest.StashKey[list[Any]]()
+RESULT = pytest.StashKey[Result]()
+MEMORY_METRICS = frozenset({"ram", "gpu_allocated", "gpu_reserved", "gpu_process"})
+
+
+class TrialHooks:
+    """What the parent's run and a fresh child have in common."""
+
+    def __init__(self, config: pytest.Config, around: Any) -> None:
+        self.config = config
+        self.around = around
+        self.registered = frozenset(
+            line.partition(":")[0].partition("(")[0].strip() for line in config.getini("markers")
+        )
+
+    def order_of(self, item: pytest.Item) -> Order:
+        """What this process measures of a test."""
+        raise NotImplementedError
+
+    def settle_trial(self, trial: Trial, item: pytest.Item) -> None:
+        """Called when the test body has ended well."""
+        raise NotImplementedError
+
+    def load_fresh(self, trial: Trial) -> None:
+        """Measure the loads of a test in fresh processes, before this process runs its loader."""
+
+    def default_limits(self) -> tuple[Limit, ...]:
+        """Limits for tests without their own."""
+        return ()
+
+    def default_margins(self) -> Margins:
+        """Relative rules for tests without their own."""
+        return Margins()
+
+    @staticmethod
+    def now() -> str:
+        """UTC, to the second."""
+        return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def marked(self, item: pytest.Item) -> Marked:
+        """What the markers of a test say."""
+        if MARKED not in item.stash:
+            item.stash[MARKED] = markers.read(item, self.registered)
+        return item.stash[MARKED]
+
+    def bench_of(self, item: pytest.Item) -> Bench:
+        """The object behind the fixture."""
+        trial = item.stash.get(TRIAL, None) or self.begin(item)
+        return Bench(trial, load_in_fresh_processes=lambda: self.load_fresh(trial))
+
+    def begin(self, item: pytest.Item) -> Trial:
+        """A new attempt at a test."""
+        marked = self.marked(item)
+        defaults = self.default_limits()
+        uses_fixture = "aiperf" in getattr(item, "fixturenames", ())
+        trial = Trial(
+            order=self.order_of(item),
+            around=self.around,
+            limits=marked.limits,
+            margins=marked.rules.margins(self.default_margins()),
+            source=source.function_source_hash(getattr(item, "function", None)),
+            wants_ram=bool(marked.rules.memory)
+            or (uses_fixture and (self.around.memory_always or any(limit.metric == "ram" for limit in defaults))),
+        )
+        item.stash[TRIAL] = trial
+        return trial
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Start a trial before the first fixture runs: memory limits cover fixtures too."""
+        for key in (TRIAL, WATCHES, RESULT):
+            item.stash.pop(key, None)  # type: ignore[attr-defined]
+        marked = self.marked(item)
+        if marked.limits or "aiperf" in getattr(item, "fixturenames", ()):
+            trial = self.begin(item)
+            if MEMORY_METRICS & {limit.metric for limit in marked.limits}:
+                item.stash[WATCHES] = _whole_test_watches(trial, self.around.tools.accelerators)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Let the test run; then decide."""
+        if (trial := item.stash.get(TRIAL, None)) is not None:
+            self.before_call(trial)
+        outcome = yield
+        if (trial := item.stash.get(TRIAL, None)) is not None:
+            _cover_whole_test(trial, item.stash.get(WATCHES, []))
+            trial.settle_loads()
+            self.settle_trial(trial, item)
+        return outcome
+
+    def before_call(self, trial: Trial) -> None:
+        """The test body starts."""
+
+
+class RunHooks(TrialHooks):
+    """The hooks of the process that runs the tests: it judges, and its verdicts fail tests."""
+
+    def __init__(self, config: pytest.Config, around: Any, court: Court) -> None:
+        super().__init__(config, around)
+        self.court = court
+
+    def order_of(self, item: pytest.Item) -> Order:
+        """Time everything here; memory here only as a first look."""
+        return self.court.order(item.nodeid, self.marked(item).rules)
+
+    def default_limits(self) -> tuple[Limit, ...]:
+        """From command line, environment or ini."""
+        return self.court.default_limits
+
+    def default_margins(self) -> Margins:
+        """From command line, environment or ini."""
+        return self.court.default_margins
+
+    def load_fresh(self, trial: Trial) -> None:
+        """The first fresh processes of a test that loads a model."""
+        self.court.measure_loads(trial)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Find every mistake in a marker before any test runs."""
+        mistakes = [f"{item.nodeid}: {mistake}" for item in items for mistake in self.marked(item).mistakes]
+        self.court.tests = tuple(item.nodeid for item in items)
+        if not mistakes:
+            return
+        if hasattr(self.config, "workeroutput"):
+            self.config.workeroutput["aiperf_mistakes"] = mistakes
+            items.clear()
+            return
+        raise pytest.UsageError(mistakes_text(mistakes))
+
+    def pytest_collection_finish(self) -> None:
+        """Note the memory of a process that has imported everything and run nothing."""
+        self.around.base = self.around.tools.memory.now()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:  # noqa: ARG002
+        """Under xdist, share the machine with the other workers' tests, but not with their timed sections."""
+        with self.around.lock.test():
+            return (yield)
+
+    def settle_trial(self, trial: Trial, item: pytest.Item) -> None:
+        """Judge; keep the result for the report; fail the test where a verdict says so."""
+        result = self.court.decide(trial, taken_at=self.now())
+        item.stash[RESULT] = result
+        own = [entry for entry in item.user_properties if not entry[0].startswith("aiperf.")]
+        item.user_properties[:] = [*own, *self.court.properties(result)]
+        if any(verdict.fails for verdict in result.verdicts):
+            pytest.fail(self.court.failure_text(result), pytrace=False)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Let the result ride on the report, across processes too."""
+        report = yield
+        if call.when == "call" and (trial := item.stash.get(TRIAL, None)) is not None:
+            result = item.stash.get(RESULT, None) or self.court.unjudged(trial, taken_at=self.now())
+            report.aiperf = self.court.encode(result, outcome=report.outcome)
+        return report
+
+
+def mistakes_text(mistakes: Sequence[str]) -> str:
+    """All mistakes in markers, one per line."""
+    plural = "s" if len(mistakes) > 1 else ""
+    return "\n  ".join([f"pytest-aiperf: {len(mistakes)} mistake{plural} in markers; no test was run", *mistakes])
+
+
+def _whole_test_watches(trial: Trial, accelerators: Sequence[Accelerator]) -> list[RamWatch | GpuWatch]:
+    watches: list[RamWatch | GpuWatch] = []
+    if trial.wants_gpu:
+        watches.append(GpuWatch(accelerators, origin=trial.order.origin))
+    if trial.wants_ram:
+        watches.append(RamWatch(trial.around.tools.memory, base=trial.around.base, origin=trial.order.origin))
+    for watch in watches:
+        watch.start()
+    return watches
+
+
+def _cover_whole_test(trial: Trial, watches: Sequence[RamWatch | GpuWatch]) -> None:
+    """Limits on memory that no measurement of the test covers speak of the whole test, its fixtures included."""
+    for watch in watches:
+        samples = [
+            sample
+            for sample in watch.samples()
+            if not any(entry.has(sample.metric) for entry in trial.entries.values())
+        ]
+        for sample in samples:
+            trial.entries.setdefault("", Entry(label="")).add(sample)

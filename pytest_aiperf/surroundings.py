@@ -1,0 +1,58 @@
+"""What a run lends to its trials: tools, runtimes, the machine for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from pytest_aiperf.contracts import Framework, Tools
+from pytest_aiperf.locking import MachineLock
+from pytest_aiperf.progress import Progress
+
+
+@dataclass(slots=True, kw_only=True)
+class Surroundings:
+    """Of the process that runs the tests."""
+
+    tools: Tools
+    frameworks: Sequence[Framework]
+    lock: MachineLock
+    progress: Progress
+    reference_workload: Callable[[], float | None]
+    memory_always: bool = False
+    base: int = 0
+    imports: Mapping[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def exclusive(self, what: str) -> Iterator[None]:
+        """Hold the machine for a timed section; `what` is shown as progress."""
+        self.progress.show(what)
+        try:
+            with self.lock.exclusive():
+                yield
+        finally:
+            self.progress.clear()
+
+    def reference(self) -> float | None:
+        """The covariate: mean log seconds of the reference workload."""
+        return self.reference_workload()
+
+
+@dataclass(slots=True, kw_only=True)
+class ChildSurroundings:
+    """Of a fresh process: its parent holds the machine for it, and keeps the covariate."""
+
+    tools: Tools
+    frameworks: Sequence[Framework]
+    imports: Mapping[str, float]
+    memory_always: bool = False
+    base: int = 0
+
+    @contextmanager
+    def exclusive(self, what: str) -> Iterator[None]:  # noqa: ARG002 - same signature as the parent's
+        """Nothing to do."""
+        yield
+
+    def reference(self) -> None:
+        """Not measured here."""

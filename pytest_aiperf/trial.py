@@ -1,0 +1,166 @@
+"""One attempt at one test: what it is asked to measure, and what its measurements saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pytest_aiperf import files as model_files
+from pytest_aiperf.contracts import Framework, Tools
+from pytest_aiperf.errors import UsageError
+from pytest_aiperf.metrics import model_size
+from pytest_aiperf.metrics.load_time import Loading
+from pytest_aiperf.vocabulary import Limit, Margins, Measurement, Metric, Origin, Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What one process measures of one test. The parent's own order times; a fresh child's does not unless asked."""
+
+    test: str
+    timing: bool = True
+    memory: bool = True
+    load: str = ""
+    """`cold` or `warm`: measure loads here; empty: only run the loader."""
+    calls: int = 20
+    seconds: float = 1.0
+    max_seconds: float = 30.0
+    origin: Origin = Origin.IN_PROCESS
+
+
+class Surroundings(Protocol):
+    """What the run lends to a trial."""
+
+    tools: Tools
+    frameworks: Sequence[Framework]
+    base: int
+    """Bytes of this process after collection, before the first test."""
+    imports: Mapping[str, float]
+    """Seconds that importing each runtime took, where this process measured it."""
+
+    def exclusive(self, what: str) -> AbstractContextManager[None]:
+        """Hold the machine for a timed section; `what` is shown as progress."""
+
+    def reference(self) -> float | None:
+        """The covariate: mean log seconds of the reference workload."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """What one label has gathered so far."""
+
+    label: str
+    kinds: set[str] = field(default_factory=set)
+    samples: dict[tuple[str, Origin], Sample] = field(default_factory=dict)
+    fresh: list[Sample] = field(default_factory=list)
+    """Samples that came from fresh processes."""
+    paths: tuple[Path, ...] = ()
+    facts: dict[str, str] = field(default_factory=dict)
+    anomalies: tuple[str, ...] = ()
+    disturbances: tuple[str, ...] = ()
+    scores: tuple[Metric, ...] = ()
+    covariate: float | None = None
+
+    def add(self, sample: Sample) -> None:
+        """Keep a sample; of two peaks in one process the higher one counts."""
+        key = (sample.metric, sample.origin)
+        known = self.samples.get(key)
+        if known is not None and sum(known.values) > sum(sample.values):
+            return
+        self.samples[key] = sample
+
+    def has(self, metric: str) -> bool:
+        """Whether any process took a sample of `metric`."""
+        return any(sample.metric == metric for sample in (*self.samples.values(), *self.fresh))
+
+
+class Trial:
+    """The state of one attempt; a rerun of the test gets a new one."""
+
+    def __init__(
+        self,
+        *,
+        order: Order,
+        around: Surroundings,
+        limits: Sequence[Limit],
+        margins: Margins,
+        source: str | None,
+        wants_ram: bool,
+    ) -> None:
+        self.order = order
+        self.around = around
+        self.limits = tuple(limits)
+        self.margins = margins
+        self.source = source
+        limited = {limit.metric for limit in limits}
+        self.wants_ram = wants_ram or "ram" in limited
+        self.wants_gpu = any(name.startswith("gpu_") for name in limited)
+        self.entries: dict[str, Entry] = {}
+        self.loadings: list[tuple[str, Loading]] = []
+        self.failures: list[str] = []
+        """Why fresh processes of this test gave nothing."""
+
+    def entry(self, label: str | None, kind: str, call: str) -> Entry:
+        """The entry of a label, for one more measurement of `kind`. Raises UsageError for a second one."""
+        name = label or ""
+        entry = self.entries.setdefault(name, Entry(label=name))
+        if kind in entry.kinds:
+            which = f"label {name!r} is used twice" if name else "a second one needs a label"
+            raise UsageError(f"aiperf.{call} in {self.order.test}: {which}: give each measurement its own label=")
+        entry.kinds.add(kind)
+        return entry
+
+    def learn(self, entry: Entry, model: Any, framework: Framework) -> None:
+        """Note what the runtime says of the model: its facts, size, files and whether it runs as it was asked to."""
+        entry.facts.update(framework.facts(model))
+        if anomaly := framework.anomaly(model):
+            entry.anomalies = (*entry.anomalies, anomaly)
+        entry.paths = entry.paths or framework.files(model)
+        if not entry.has(model_size.METRIC.name):
+            size = model_size.sample(
+                file_bytes=model_files.file_bytes(entry.paths) if entry.paths else None,
+                parameter_bytes=framework.size(model),
+            )
+            if size is not None:
+                entry.add(size)
+
+    def pending_load(self, model: Any) -> Loading | None:
+        """The measured load whose model has not answered yet, where `model` is that one."""
+        for _, loading in self.loadings:
+            if loading.model is model and not loading.complete:
+                return loading
+        return None
+
+    def settle_loads(self) -> None:
+        """Turn the loads of this process into samples; called when the test body has ended."""
+        for label, loading in self.loadings:
+            self.entries[label].add(loading.sample(imports=self.around.imports))
+
+    def take_fresh(self, measurements: Iterable[Measurement]) -> None:
+        """Add what a fresh process saw."""
+        for measurement in measurements:
+            entry = self.entries.setdefault(measurement.label, Entry(label=measurement.label))
+            entry.fresh.extend(sample for sample in measurement.samples if sample.origin is Origin.FRESH)
+
+    def measurements(self, *, taken_at: str, commit: str | None) -> tuple[Measurement, ...]:
+        """Everything seen, one record per label."""
+        return tuple(
+            Measurement(
+                test=self.order.test,
+                label=entry.label,
+                samples=(*entry.samples.values(), *entry.fresh),
+                taken_at=taken_at,
+                commit=commit,
+                source=self.source,
+                files={path.name: model_files.content_hash(path) for path in entry.paths if path.is_file()},
+                facts=entry.facts,
+                covariate=entry.covariate,
+                disturbances=entry.disturbances,
+                anomalies=entry.anomalies,
+                scores=entry.scores,
+            )
+            for entry in self.entries.values()
+        )

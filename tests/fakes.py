@@ -1,0 +1,100 @@
+"""Clocks, memories and processors that do what a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pytest_aiperf.contracts import GpuMemory, Tools
+
+
+class FakeClock:
+    """Nanoseconds that pass only when something says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000
+
+    def __call__(self) -> int:
+        return self.now
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.now += round(seconds * 1e9)
+
+
+class FakeMemory:
+    """A process whose peak and present memory are given."""
+
+    def __init__(self, *, now: int = 0, peak: int | None = 0, mapped: int | None = 0, resettable: bool = True) -> None:
+        self._now, self._peak, self._mapped, self._resettable = now, peak, mapped, resettable
+        self.resets = 0
+
+    def reset_peak(self) -> bool:
+        self.resets += 1
+        return self._resettable
+
+    def peak(self) -> int | None:
+        return self._peak
+
+    def now(self) -> int:
+        return self._now
+
+    def file_backed(self) -> int | None:
+        return self._mapped
+
+    def method(self) -> str:
+        return "fake counter"
+
+
+class FakeForeignLoad:
+    """Other processes that use a given share of a core, section after section."""
+
+    def __init__(self, shares: Iterable[float | None] = ()) -> None:
+        self.shares = list(shares)
+
+    def start(self) -> None:
+        pass
+
+    def share(self) -> float | None:
+        return self.shares.pop(0) if self.shares else 0.0
+
+
+class FakeAccelerator:
+    """A device that counts how often it was waited for."""
+
+    name = "fake"
+
+    def __init__(self, *, initialised: bool = True, memory: Sequence[GpuMemory] = ()) -> None:
+        self._initialised = initialised
+        self._memory = memory
+        self.waits = 0
+        self.resets = 0
+
+    def initialised(self) -> bool:
+        return self._initialised
+
+    def wait(self) -> None:
+        self.waits += 1
+
+    def reset_peak(self) -> None:
+        self.resets += 1
+
+    def memory(self) -> Sequence[GpuMemory]:
+        return self._memory
+
+    def facts(self) -> Mapping[str, str]:
+        return {}
+
+
+def tools(
+    *,
+    clock: FakeClock | None = None,
+    memory: FakeMemory | None = None,
+    accelerators: Sequence[FakeAccelerator] = (),
+    foreign: FakeForeignLoad | None = None,
+) -> Tools:
+    """Tools that touch nothing of this machine."""
+    return Tools(
+        clock=clock or FakeClock(),
+        accelerators=accelerators,
+        memory=memory or FakeMemory(),
+        foreign=foreign or FakeForeignLoad(),
+    )
