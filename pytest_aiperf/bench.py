@@ -11,14 +11,13 @@ from typing import Any
 from pytest_aiperf import files as model_files
 from pytest_aiperf.contracts import Framework, Probe, Tools, Turn
 from pytest_aiperf.errors import UsageError
-from pytest_aiperf.measure import Driver, is_asynchronous
+from pytest_aiperf.measure import Driver, is_asynchronous, settle
 from pytest_aiperf.metrics import accuracy, model_size
 from pytest_aiperf.metrics.cpu_memory import CpuMemoryPeak, RamWatch
 from pytest_aiperf.metrics.gpu_memory import GpuMemoryPeak, GpuWatch
 from pytest_aiperf.metrics.latency import Latency
 from pytest_aiperf.metrics.load_time import Loading
 from pytest_aiperf.metrics.throughput import Throughput
-from pytest_aiperf.passthrough import settle
 from pytest_aiperf.trial import Entry, Trial
 from pytest_aiperf.vocabulary import Sample
 

@@ -41,17 +41,15 @@ def _mount(cgroups: Path, controllers: str) -> Path | None:
 
 
 def _quota(group: Path) -> float | None:
-    words = _read(group / "cpu.max").split()
-    if not words:
-        words = [_read(group / "cpu.cfs_quota_us").strip(), _read(group / "cpu.cfs_period_us").strip()]
-    if len(words) < 2 or not all(word.isdigit() for word in words) or int(words[1]) == 0:
-        return None  # "max" in v2, "-1" in v1
-    return int(words[0]) / int(words[1])
+    together = _read(group / "cpu.max")  # "150000 100000", or "max 100000" without a quota
+    apart = _read(group / "cpu.cfs_quota_us") + _read(group / "cpu.cfs_period_us")  # "-1" without one
+    quota, _, period = " ".join((together or apart).split()).partition(" ")
+    return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
 
 
 def _counters(file: Path) -> Mapping[str, float]:
-    pairs = (line.split() for line in _read(file).splitlines())
-    return {pair[0]: float(pair[1]) for pair in pairs if len(pair) == 2}
+    pairs = (line.partition(" ") for line in _read(file).splitlines())
+    return {name: float(value) for name, _, value in pairs if value.strip().isdigit()}
 
 
 def _read(file: Path) -> str:

@@ -137,9 +137,13 @@ def _inner(expected: Any, position: int) -> Any:
 
 
 def _fields(expected: Any) -> dict[str, Any] | None:
-    return next((_hints(choice) for choice in _choices(expected) if dataclasses.is_dataclass(choice)), None)
+    """The types of a record's fields; None of anything else."""
+    for choice in _choices(expected):
+        if isinstance(choice, type) and dataclasses.is_dataclass(choice):
+            return _hints(choice)
+    return None
 
 
 @functools.cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+def _hints(record: type) -> dict[str, Any]:
+    return typing.get_type_hints(record)

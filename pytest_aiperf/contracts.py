@@ -85,6 +85,15 @@ class Framework(Protocol):
     def watch(self) -> None:
         """Called once when measuring starts: notice what only shows while a model is built."""
 
+    def unwatch(self) -> None:
+        """Take back everything that `watch` installed."""
+
+    def watch_moves(self, clock: Callable[[], int], seconds: list[float]) -> AbstractContextManager[object]:
+        """While a loader runs: append the seconds of each move of a model to another device.
+
+        Only used in a fresh process; a null context where the runtime has no such step.
+        """
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:

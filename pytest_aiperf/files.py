@@ -18,24 +18,26 @@ WHOLE_UP_TO = 256 * 1024**2
 CHUNKS = 64
 CHUNK = 1024**2
 
-_WINDOW = 1024**3
-"""Bytes mapped at a time while asking for residency; a multiple of every page size."""
+_SAMPLED = "sampled:"
+_WINDOW = 64 * 1024**2
+"""Bytes mapped at a time while asking for residency: a multiple of every page size, small where memory is strict."""
+_ADVISE: Callable[[int, int, int, int], None] | None = getattr(os, "posix_fadvise", None)
+_DONT_NEED = getattr(os, "POSIX_FADV_DONTNEED", 4)
 _EXTERNAL_DATA = re.compile(r"[._]data(_\d+)?")
 """What exporters append to `model.onnx` for tensors that lie outside (2 GB is protobuf's limit)."""
 
 
 def content_hash(path: Path) -> str:
-    """Return 16 hex digits of the content, of all files below where `path` is a folder. Raises OSError.
+    """Return 16 hex digits of the content, of all files where `path` is a folder or has external data. Raises OSError.
 
     A file over `WHOLE_UP_TO` gives `sampled:` and a hash that a change between the samples would not move.
     """
-    if path.is_dir():
-        listing = "\n".join(f"{file.relative_to(path).as_posix()} {content_hash(file)}" for file in _below(path))
-        return _digest([listing.encode()])
-    size = path.stat().st_size
-    if size > WHOLE_UP_TO:
-        return "sampled:" + _digest([str(size).encode(), *_spread_chunks(path, size)])
-    return _digest(_chunks(path))
+    files = every_file([path])
+    if files == (path,):
+        return _file_hash(path)
+    hashes = {os.path.relpath(file, path).replace(os.sep, "/"): _file_hash(file) for file in files}
+    listing = "\n".join(f"{name} {hashes[name]}" for name in sorted(hashes))
+    return (_SAMPLED if _SAMPLED in listing else "") + _digest([listing.encode()])
 
 
 def file_bytes(paths: Iterable[Path]) -> int:
@@ -59,33 +61,6 @@ def read_through(paths: Iterable[Path]) -> None:
             pass
 
 
-def evict(
-    paths: Iterable[Path],
-    *,
-    advise: Callable[[int, int, int, int], None] | None = getattr(os, "posix_fadvise", None),
-    resident: Callable[[Path], float | None] | None = None,
-) -> tuple[str, ...]:
-    """Drop the files from the page cache, and return a note for each one of which that is not certain.
-
-    Needs no privilege. The kernel drops no page that is dirty (hence the sync) or mapped by any process.
-    """
-    if advise is None:
-        return ("page cache not emptied: not supported on this system",)
-    resident = resident or resident_share
-    notes = []
-    for file in every_file(paths):
-        with file.open("rb") as opened:
-            os.fsync(opened.fileno())
-            advise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        share = resident(file)
-        if share is None:
-            notes.append(f"{file.name}: whether it left the page cache cannot be checked on this system")
-        elif share > 0:
-            why = _who_maps(file) or "mapped by another process, or its file system keeps it in memory"
-            notes.append(f"{file.name}: {share:.0%} of it still in the page cache ({why})")
-    return tuple(notes)
-
-
 def resident_share(path: Path) -> float | None:
     """Return the share of a file's pages that the page cache holds; None where the system cannot tell. Raises OSError.
 
@@ -98,16 +73,49 @@ def resident_share(path: Path) -> float | None:
     if size == 0:
         return 0.0
     with path.open("rb") as opened:
-        pages = [
-            page
+        resident = sum(
+            _resident_pages(mincore, opened.fileno(), start, min(_WINDOW, size - start))
             for start in range(0, size, _WINDOW)
-            for page in _residency(mincore, opened.fileno(), start, min(_WINDOW, size - start))
-        ]
-    return sum(pages) / len(pages)
+        )
+    return resident / -(-size // mmap.PAGESIZE)
 
 
-def _residency(mincore: Callable[..., int], handle: int, start: int, length: int) -> Iterator[int]:
-    """One 0 or 1 per page of a fresh mapping, whose own pages are never touched."""
+def evict(
+    paths: Iterable[Path],
+    *,
+    advise: Callable[[int, int, int, int], None] | None = _ADVISE,
+    resident: Callable[[Path], float | None] = resident_share,
+) -> tuple[str, ...]:
+    """Drop the files from the page cache, and return a note for each one of which that is not certain.
+
+    Needs no privilege. The kernel drops no page that is dirty (hence the sync) or mapped by any process.
+    """
+    if advise is None:
+        return ("page cache not emptied: not supported on this system",)
+    notes = (_eviction_note(file, advise, resident) for file in every_file(paths))
+    return tuple(note for note in notes if note)
+
+
+def _eviction_note(
+    file: Path, advise: Callable[[int, int, int, int], None], resident: Callable[[Path], float | None]
+) -> str:
+    try:
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+            advise(opened.fileno(), 0, 0, _DONT_NEED)
+        share = resident(file)
+    except OSError as problem:
+        return f"{file.name}: not dropped from the page cache ({problem.strerror})"
+    if share is None:
+        return f"{file.name}: whether it left the page cache cannot be checked on this system"
+    if share == 0:
+        return ""
+    why = _who_maps(file) or "mapped by another process, or its file system keeps it in memory"
+    return f"{file.name}: {share:.0%} of it still in the page cache ({why})"
+
+
+def _resident_pages(mincore: Callable[..., int], handle: int, start: int, length: int) -> int:
+    """Count on a fresh mapping, whose own pages are never touched."""
     with mmap.mmap(handle, length, access=mmap.ACCESS_COPY, offset=start) as mapping:
         first = ctypes.c_char.from_buffer(mapping)
         address = ctypes.c_void_p(ctypes.addressof(first))
@@ -115,7 +123,7 @@ def _residency(mincore: Callable[..., int], handle: int, start: int, length: int
         flags = (ctypes.c_ubyte * -(-length // mmap.PAGESIZE))()
         if mincore(address, ctypes.c_size_t(length), flags):
             raise OSError(ctypes.get_errno(), "mincore failed")
-    return (flag & 1 for flag in flags)
+    return sum(flag & 1 for flag in bytes(flags))
 
 
 def _who_maps(path: Path) -> str:
@@ -130,11 +138,18 @@ def _below(folder: Path) -> Iterator[Path]:
     return (file for file in sorted(folder.rglob("*")) if file.is_file())
 
 
-def _external_data(path: Path) -> Iterator[Path]:
+def _external_data(path: Path) -> list[Path]:
     if path.suffix != ".onnx":
-        return iter(())
-    names = sorted(path.parent.iterdir())
-    return (file for file in names if _EXTERNAL_DATA.fullmatch(file.name.removeprefix(path.name)) and file.is_file())
+        return []
+    beside = [file for file in sorted(path.parent.iterdir()) if file.name.startswith(path.name)]
+    return [file for file in beside if _EXTERNAL_DATA.fullmatch(file.name.removeprefix(path.name))]
+
+
+def _file_hash(path: Path) -> str:
+    size = path.stat().st_size
+    if size > WHOLE_UP_TO:
+        return _SAMPLED + _digest([str(size).encode(), *_spread_chunks(path, size)])
+    return _digest(_chunks(path))
 
 
 def _digest(parts: Iterable[bytes]) -> str:
@@ -151,7 +166,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 
 def _spread_chunks(path: Path, size: int) -> Iterator[bytes]:
-    """The first, the last and evenly between them."""
+    """Yield the first, the last and evenly spread ones between them."""
     with path.open("rb") as opened:
         for place in range(CHUNKS):
             opened.seek((size - CHUNK) * place // (CHUNKS - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
@@ -112,3 +113,14 @@ def is_asynchronous(function: object) -> bool:
         target = target.func
     call = getattr(type(target), "__call__", None)  # noqa: B004 - the method itself is wanted, not whether it is there
     return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(call)
+
+
+def settle(result: Any) -> Any:
+    """Await a coroutine where no event loop runs; inside one, hand it back for the test to await."""
+    if not inspect.iscoroutine(result):
+        return result
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(result)
+    return result

@@ -13,7 +13,10 @@ NANOSECOND = 1e-9
 TICK = 0.01
 """Resolution of the machine's processor times, in seconds."""
 
-REFERENCE_ROUNDS = 15
+REFERENCE_ROUNDS = 45
+FEWEST_ROUNDS = 9
+PART_SECONDS = 0.1
+"""A part that has taken this long stops at its fewest rounds: a busy machine is not kept busy longer."""
 MATRIX_SIDE = 512
 COPY_BYTES = 32 * 1024**2
 """Beyond the share of the last-level cache that a virtual core usually has."""
@@ -23,8 +26,8 @@ LOOP_TURNS = 60_000
 class OtherProcesses:
     """Processor time of the whole machine less that of this process and its children.
 
-    Time stolen by other virtual machines counts as theirs. The machine's clock ticks every 10 ms, so one tick of doubt is
-    taken off: the share is what others used at least, and a short section on a quiet machine shows none.
+    Time stolen by other virtual machines counts as theirs. The machine's clock ticks every 10 ms, so one tick of doubt
+    is taken off: the share is what others used at least, and a short section on a quiet machine shows none.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ def own_seconds() -> float:
 def reference_log_seconds(clock: Callable[[], int] = time.perf_counter_ns) -> float:
     """Mean log seconds of a matrix product, a copy through memory and a Python loop: the covariate of timings.
 
-    Takes about 0.25 s. `clock` gives nanoseconds.
+    Takes about 0.25 s, somewhat longer on a busy machine. `clock` gives nanoseconds.
     """
     import numpy as np
 
@@ -104,8 +107,8 @@ def reference_log_seconds(clock: Callable[[], int] = time.perf_counter_ns) -> fl
 
 def _median_seconds(part: Callable[[], object], clock: Callable[[], int]) -> float:
     part()
-    seconds = []
-    for _ in range(REFERENCE_ROUNDS):
+    seconds: list[float] = []
+    while len(seconds) < FEWEST_ROUNDS or (len(seconds) < REFERENCE_ROUNDS and sum(seconds) < PART_SECONDS):
         start = clock()
         part()
         seconds.append((clock() - start) * NANOSECOND)

@@ -6,6 +6,7 @@ import contextlib
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
@@ -95,7 +96,7 @@ class Nvml:
         prefixes = ("",) if uuid.startswith(("GPU-", "MIG-")) else ("GPU-", "MIG-")
         found: Device | Unavailable = Unavailable(reason=f"NVML knows no device {uuid}")
         for prefix in prefixes:
-            found = self._ask(lambda nvml, name=prefix + uuid: _device(nvml, nvml.nvmlDeviceGetHandleByUUID(name)))
+            found = self._ask(partial(_device_of, uuid=prefix + uuid))
             if isinstance(found, Device):
                 return found
         return found
@@ -108,7 +109,7 @@ class Nvml:
     def memory(self, uuid: str) -> DeviceMemory:
         """What the driver charges on the device with this full UUID."""
         pids = self._pids()
-        process, process_note = _bytes_of(self._ask(lambda nvml: _own_bytes(nvml, _handle(nvml, uuid), pids)))
+        process, process_note = _bytes_or_reason(self._ask(partial(_own_bytes, uuid=uuid, pids=pids)))
         used, used_note = self._used(uuid)
         return DeviceMemory(process=process, used=used, notes=tuple(note for note in (process_note, used_note) if note))
 
@@ -120,15 +121,15 @@ class Nvml:
         pids = self._pids()
         told: dict[str, str] = {}
         for device in devices:
-            answer = self._ask(lambda nvml, uuid=device.uuid: _condition(nvml, _handle(nvml, uuid), pids))
+            answer = self._ask(partial(_condition, uuid=device.uuid, pids=pids))
             told[device.uuid] = answer.reason if isinstance(answer, Unavailable) else answer
         return told
 
     def _used(self, uuid: str) -> tuple[int | None, str]:
-        exact = self._ask(lambda nvml: _memory_info(nvml, _handle(nvml, uuid), version=nvml.nvmlMemory_v2))
+        exact = self._ask(lambda nvml: _used_bytes(nvml, uuid=uuid, version=nvml.nvmlMemory_v2))
         if not isinstance(exact, Unavailable):
             return exact, ""
-        rough = self._ask(lambda nvml: _memory_info(nvml, _handle(nvml, uuid), version=None))
+        rough = self._ask(partial(_used_bytes, uuid=uuid, version=None))
         if isinstance(rough, Unavailable):
             return None, f"device memory unknown: {rough.reason}"
         return rough, "device memory includes the driver's own reserve (NVML memory info v1)"
@@ -167,10 +168,6 @@ def _shut_down(nvml: Any) -> None:
         nvml.nvmlShutdown()
 
 
-def _handle(nvml: Any, uuid: str) -> Any:
-    return nvml.nvmlDeviceGetHandleByUUID(uuid)
-
-
 def _handles(nvml: Any) -> Iterator[Any]:
     for index in range(nvml.nvmlDeviceGetCount()):
         handle = nvml.nvmlDeviceGetHandleByIndex(index)
@@ -189,6 +186,10 @@ def _instances(nvml: Any, handle: Any) -> list[Any]:
     return found
 
 
+def _device_of(nvml: Any, *, uuid: str) -> Device:
+    return _device(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid))
+
+
 def _device(nvml: Any, handle: Any) -> Device:
     return Device(uuid=str(nvml.nvmlDeviceGetUUID(handle)), name=str(nvml.nvmlDeviceGetName(handle)))
 
@@ -199,7 +200,7 @@ def _devices_with(nvml: Any, pids: frozenset[int]) -> tuple[Device, ...]:
         try:
             if _bytes_by_pid(nvml, handle).keys() & pids:
                 found.append(_device(nvml, handle))
-        except _errors(nvml) as error:
+        except _errors(nvml) as error:  # noqa: PERF203 - a machine has few devices
             failure = error  # one device that keeps no list must not hide the others
     if failure is not None and not found:
         raise failure
@@ -219,8 +220,8 @@ def _bytes_by_pid(nvml: Any, handle: Any) -> dict[int, int | None]:
     return found
 
 
-def _own_bytes(nvml: Any, handle: Any, pids: frozenset[int]) -> int | Unavailable:
-    listed = _bytes_by_pid(nvml, handle)
+def _own_bytes(nvml: Any, *, uuid: str, pids: frozenset[int]) -> int | Unavailable:
+    listed = _bytes_by_pid(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid))
     own = [listed[pid] for pid in sorted(listed.keys() & pids)]
     if not own:
         return Unavailable(reason="the driver lists no process of this test (a container has process ids of its own)")
@@ -230,15 +231,16 @@ def _own_bytes(nvml: Any, handle: Any, pids: frozenset[int]) -> int | Unavailabl
     return sum(known)
 
 
-def _bytes_of(answer: int | Unavailable) -> tuple[int | None, str]:
+def _bytes_or_reason(answer: int | Unavailable) -> tuple[int | None, str]:
     return (None, f"process memory unknown: {answer.reason}") if isinstance(answer, Unavailable) else (answer, "")
 
 
-def _memory_info(nvml: Any, handle: Any, *, version: int | None) -> int:
-    return int(nvml.nvmlDeviceGetMemoryInfo(handle, version=version).used)
+def _used_bytes(nvml: Any, *, uuid: str, version: int | None) -> int:
+    return int(nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByUUID(uuid), version=version).used)
 
 
-def _condition(nvml: Any, handle: Any, pids: frozenset[int]) -> str:
+def _condition(nvml: Any, *, uuid: str, pids: frozenset[int]) -> str:
+    handle = nvml.nvmlDeviceGetHandleByUUID(uuid)
     clock = nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)
     fastest = nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM)
     reasons = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 import struct
 import zlib
@@ -46,7 +47,10 @@ def unpack(packed: str) -> tuple[float, ...]:
         raise ValueError(f"{count} examples are more than are ever stored")
     raw = _inflated(match[3], _size(kind, count))
     if kind == "f32":
-        return struct.unpack(f"<{count}f", raw)
+        values = struct.unpack(f"<{count}f", raw)
+        if not all(math.isfinite(value) for value in values):
+            raise ValueError("examples are not all finite")
+        return values
     digits = f"{int.from_bytes(raw, 'big'):b}".zfill(count)
     if len(digits) > count:
         raise ValueError(f"examples hold more than the {count} values that they announce")

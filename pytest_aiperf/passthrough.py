@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
+
+from pytest_aiperf.measure import settle
 
 
 class PassThrough:
@@ -60,14 +60,3 @@ class PassThrough:
         """The mean of the scores."""
         values = [float(score) for score in scores] if isinstance(scores, Iterable) else [float(scores)]
         return sum(values) / len(values)
-
-
-def settle(result: Any) -> Any:
-    """Await a coroutine where no event loop runs; inside one, hand it back for the test to await."""
-    if not inspect.iscoroutine(result):
-        return result
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(result)
-    return result

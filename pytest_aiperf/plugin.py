@@ -9,8 +9,6 @@ import pytest
 
 from pytest_aiperf import settings
 
-WORKER_VARIABLE = "PYTEST_AIPERF_WORKER"
-
 MARKERS = (
     "max_load_s(s, cache='warm', label=None): longest load time in seconds, first inference included",
     "max_latency_ms(ms, percentile=50, label=None): longest latency of one call in milliseconds",
@@ -28,12 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     settings.declare(parser)
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)  # a fresh process must not select, distribute or report as its parent does
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; where this run measures, let the composition root build the rest."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    if channel := os.environ.pop(WORKER_VARIABLE, None):
+    if channel := os.environ.pop(settings.WORKER_VARIABLE, None):
         from pytest_aiperf import wiring
 
         wiring.equip_worker(config, channel=int(channel))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pytest_aiperf.contracts import CpuMemory
 
@@ -15,12 +16,12 @@ RESTART_PEAK = "5"
 class LinuxMemory:
     """VmHWM less the file pages mapped when it is read.
 
-    VmHWM counts every resident page, clean file pages too, and the kernel keeps no peak of anonymous memory alone. So the
-    peak is taken as VmHWM less the file pages mapped at the moment of asking, and never less than what is there now. That
-    is exact while the mapped files stay the same between the peak and the question: buffers freed before the end are
-    counted, mmap-ed weights that are kept are not. Files unmapped after the peak make it too large. Files mapped after
-    the peak make it too small; asking again at the end of each phase bounds that, because the largest answer since the
-    reset is kept. A sampling thread would know better and would disturb the load time taken in the same process.
+    VmHWM counts every resident page, clean file pages too, and the kernel keeps no peak of anonymous memory alone. So
+    the peak is taken as VmHWM less the file pages mapped at the moment of asking, and never less than what is there
+    now. That is exact while the mapped files stay the same between the peak and the question: buffers freed before the
+    end are counted, mmap-ed weights that are kept are not. Files unmapped after the peak make it too large. Files
+    mapped after the peak make it too small; asking at the end of each phase bounds that, because the largest answer
+    since the reset is kept. A sampling thread would know better, and disturb the load time taken in the same process.
     """
 
     def __init__(self, proc: Path = Path("/proc/self")) -> None:
@@ -125,7 +126,8 @@ def _largest_resident() -> int:
 def _peak_working_set() -> int:
     import psutil
 
-    return int(psutil.Process().memory_info().peak_wset)
+    info: Any = psutil.Process().memory_info()
+    return int(info.peak_wset)
 
 
 def _resident() -> int:

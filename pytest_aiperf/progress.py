@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import suppress
 from typing import Any
 
@@ -12,11 +13,15 @@ class Progress:
     """Writes a short text behind pytest's own line, and takes it back before anything else is written."""
 
     def __init__(self, config: pytest.Config) -> None:
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        writer: Any = getattr(reporter, "_tw", None)
-        on_terminal = writer is not None and writer.hasmarkup and getattr(reporter, "isatty", False)
-        self.writer = writer if on_terminal else None
+        self.config = config
         self.shown = 0
+
+    @functools.cached_property
+    def writer(self) -> Any:
+        """Pytest's own terminal writer, or None where it writes to no terminal."""
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        writer = getattr(reporter, "_tw", None)
+        return writer if writer is not None and reporter.isatty else None
 
     def show(self, text: str) -> None:
         """Replace what is shown."""

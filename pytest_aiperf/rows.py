@@ -78,15 +78,15 @@ class Layout:
             self.columns[0] = min(self.columns[0], max(_NARROWEST_TITLE, width - len(_INDENT) - rest))
 
     def lines(
-        self, verdicts: Sequence[Verdict], *, notes: bool, reasons: bool = False, paint: Paint = lambda word, _: word
+        self, verdicts: Sequence[Verdict], *, notes: bool, reasons: bool = False, paint: Paint | None = None
     ) -> list[str]:
         """The rows with their messages; each note, and a message that rows in a row share, only once."""
         lines: list[str] = []
         told: set[str] = set()
         for verdict, following in zip(verdicts, [*verdicts[1:], None], strict=True):
-            message = f"{verdict.message} [{verdict.reason}]".strip() if reasons else verdict.message
+            message = _message(verdict, reasons=reasons)
             row, below = self._row(verdict, message=message, paint=paint)
-            if below and below[-1] == message and _shares_message(verdict, following):
+            if below and below[-1] == message and _is_told_by(following, verdict):
                 below.pop()
             lines += row
             if below:
@@ -97,7 +97,7 @@ class Layout:
                 lines += wrapped(note, width=self.width, indent=_INDENT * 2)
         return lines
 
-    def _row(self, verdict: Verdict, *, message: str, paint: Paint) -> tuple[list[str], list[str]]:
+    def _row(self, verdict: Verdict, *, message: str, paint: Paint | None) -> tuple[list[str], list[str]]:
         """The line of a verdict, after a line for a title that is too long, and what found no place on it."""
         row = row_of(verdict)
         fits = len(row.title) <= self.columns[0]
@@ -110,9 +110,15 @@ class Layout:
         room = self.width - len(start) - self.columns[-1]
         behind, below = _placed(verdict.limit_source or "", message, room=room)
         if room < 0:
-            return above + wrapped(start + word, width=self.width, indent=_INDENT), below
+            return above + wrapped(start.strip() + _GAP + word, width=self.width, indent=_INDENT), below
         padding = " " * (self.columns[-1] - len(word)) if behind else ""
-        return [*above, start + paint(word, verdict) + padding + behind], below
+        return [*above, start + (paint(word, verdict) if paint else word) + padding + behind], below
+
+
+def without_command(message: str) -> str:
+    """`no baseline` of `no baseline; record one: pytest ...`: where many rows stand together, one command will do."""
+    told, colon, _ = message.partition(": pytest ")
+    return told.rpartition("; ")[0] or told if colon else message
 
 
 def wrapped(text: str, *, width: int, indent: str = "") -> list[str]:
@@ -122,18 +128,24 @@ def wrapped(text: str, *, width: int, indent: str = "") -> list[str]:
     ) or [""]
 
 
-def _shares_message(verdict: Verdict, following: Verdict | None) -> bool:
-    return following is not None and (verdict.status, verdict.message, verdict.reason) == (
-        following.status,
-        following.message,
-        following.reason,
-    )
+def _message(verdict: Verdict, *, reasons: bool) -> str:
+    if not reasons:
+        return verdict.message
+    return f"{verdict.message} [{verdict.reason}]" if verdict.message else f"[{verdict.reason}]"
+
+
+def _is_told_by(following: Verdict | None, verdict: Verdict) -> bool:
+    """Whether the next row says the same: no baseline, no GPU."""
+    if following is None or verdict.status in SERIOUS:
+        return False
+    return all(getattr(following, name) == getattr(verdict, name) for name in ("status", "reason", "message"))
 
 
 def _placed(source: str, message: str, *, room: int) -> tuple[str, list[str]]:
     """What fits behind the row, in order, and what goes below it."""
-    behind, below = "", []
-    for text, beside in ((source, source), (message, f"({message})")):
+    behind = ""
+    below: list[str] = []
+    for text, beside in ((source, source), (message, message if message.startswith("[") else f"({message})")):
         if text and not below and len(behind + _GAP + beside) <= room:
             behind += _GAP + beside
         elif text:
@@ -174,7 +186,9 @@ def _allowed(verdict: Verdict) -> str:
     number, unit = _numbers(verdict.unit)
     if verdict.unit in _RATIOS:
         return f"{number(allowed).removesuffix('.0')}{unit}"
-    return number(allowed)
+    if verdict.unit is Unit.FRACTION:
+        return number(allowed)
+    return f"{'+' if allowed > 0 else ''}{units.bound(allowed, verdict.unit)}"
 
 
 def _numbers(unit: Unit) -> tuple[Callable[[float], str], str]:

@@ -50,6 +50,10 @@ class RunBook:
         self.errors: list[str] = []
         self.run: Run | None = None
 
+    def take_collected(self, collected: Collected) -> None:
+        """What pytest found, once it is known."""
+        self.collected = collected
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell an xdist worker how this pytest was called: its own fresh processes need it."""

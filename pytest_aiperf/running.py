@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Generator, Sequence
 from typing import Any
 
@@ -31,9 +32,11 @@ class TrialHooks:
     def __init__(self, config: pytest.Config, around: Any) -> None:
         self.config = config
         self.around = around
-        self.registered = frozenset(
-            line.partition(":")[0].partition("(")[0].strip() for line in config.getini("markers")
-        )
+
+    @functools.cached_property
+    def registered(self) -> frozenset[str]:
+        """Names of all markers that somebody has registered."""
+        return frozenset(line.partition(":")[0].partition("(")[0].strip() for line in self.config.getini("markers"))
 
     def order_of(self, item: pytest.Item) -> Order:
         """What this process measures of a test."""
@@ -90,8 +93,9 @@ class TrialHooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Start a trial before the first fixture runs: memory limits cover fixtures too."""
-        for key in (TRIAL, WATCHES, RESULT):
-            item.stash.pop(key, None)  # type: ignore[attr-defined]
+        for key in (TRIAL, WATCHES, RESULT):  # a rerun starts afresh
+            if key in item.stash:
+                del item.stash[key]
         marked = self.marked(item)
         if marked.limits or "aiperf" in getattr(item, "fixturenames", ()):
             trial = self.begin(item)

@@ -50,7 +50,7 @@ def _statements(source: str) -> Iterator[str]:
 
 def _pieces(source: str) -> Iterator[tuple[int, str]]:
     """Tokens, each f-string as one piece of source text: Python 3.12 began to split them."""
-    lines = source.splitlines(keepends=True)
+    lines = io.StringIO(source).readlines()  # unlike splitlines, what the tokenizer takes for lines
     nested = 0
     start = (0, 0)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -80,7 +80,7 @@ def _is_evaluated(literal: str) -> bool:
 
 
 def _joined(pieces: list[str]) -> str:
-    """The shortest text that still reads the same: a space only between two words."""
+    """Return the shortest text that still reads the same: a space only between two words."""
     text = pieces[0]
     for piece in pieces[1:]:
         text += f" {piece}" if _is_word(text[-1]) and _is_word(piece[0]) else piece

@@ -119,6 +119,7 @@ def predict_run(log_values: Sequence[float], history: History | None, *, prior: 
 def autocorrelation(values: Sequence[float]) -> float:
     """Lag-1 autocorrelation, 0 where it is negative or there is no variation."""
     y = np.asarray(values, dtype=float)
+    y = y - y[0]  # the mean of equal floats may differ from them, and rounding errors correlate perfectly
     y = y - y.mean()
     squares = float((y**2).sum())
     if len(y) < 3 or squares == 0:  # noqa: PLR2004 - two differences make a correlation

@@ -8,15 +8,16 @@ import re
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.vocabulary import Unit
 
-_SECONDS = (("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0))
-_BYTES = (("B", 1.0), ("KiB", 1024.0), ("MiB", 1024.0**2), ("GiB", 1024.0**3), ("TiB", 1024.0**4))
+_SECONDS = ((" ns", 1e-9), (" us", 1e-6), (" ms", 1e-3), (" s", 1.0))
+_KIB = 1024.0
+_BYTES = ((" KiB", _KIB), (" MiB", _KIB**2), (" GiB", _KIB**3), (" TiB", _KIB**4))
 _RATES = ((" /s", 1.0), ("k /s", 1e3), ("M /s", 1e6), ("G /s", 1e9))
 
 _QUANTITY = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*([a-zµμ%]*)\s*", re.IGNORECASE)
 _SECONDS_PER = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
 _BYTES_PER = {
     "b": 1.0,
-    **{f"{prefix}{ending}": 1024.0**power for power, prefix in enumerate("kmgt", start=1) for ending in ("b", "ib")},
+    **{f"{prefix}{ending}": _KIB**power for power, prefix in enumerate("kmgt", start=1) for ending in ("b", "ib")},
 }
 _SHARE_PER = {"": 1.0, "%": 0.01, "point": 0.01, "points": 0.01}
 
@@ -30,7 +31,7 @@ def text(value: float | None, unit: Unit, *, digits: int = 3) -> str:
     if unit is Unit.SECONDS:
         return _scaled(value, _SECONDS, digits, step=1000) if value else "0 s"
     if unit is Unit.BYTES:
-        return f"{value:.0f} B" if abs(value) < _BYTES[1][1] else _scaled(value, _BYTES[1:], digits, step=1024)
+        return f"{value:.0f} B" if abs(round(value)) < _KIB else _scaled(value, _BYTES, digits, step=1024)
     if unit is Unit.PER_SECOND:
         return _scaled(value, _RATES, digits, step=1000)
     if unit is Unit.FRACTION and (value == 0 or abs(value) >= 10**-digits):
@@ -40,8 +41,8 @@ def text(value: float | None, unit: Unit, *, digits: int = 3) -> str:
 
 def bound(value: float, unit: Unit) -> str:
     """A value that somebody wrote, without zeros that he did not write: `20 ms`, `0.9`."""
-    shown = text(value, unit, digits=6)
-    return re.sub(r"(\.[0-9]*?)0+(?![0-9])", r"\1", shown).replace(". ", " ").removesuffix(".")
+    shown = re.sub(r"(\.\d*?)0+(?!\d)", r"\1", text(value, unit, digits=6))
+    return re.sub(r"\.(?!\d)", "", shown)
 
 
 def tell_apart(values: tuple[float | None, ...], unit: Unit) -> int:
@@ -111,11 +112,13 @@ def _parse(written: str, factors: dict[str, float], accepted: str) -> float:
 
 
 def _scaled(value: float, scale: tuple[tuple[str, float], ...], digits: int, *, step: int) -> str:
-    for name, factor in scale:
+    """The smallest unit in which the rounded number stays below `step`; the largest where none does."""
+    for name, factor in scale[:-1]:
         shown = _significant(value / factor, digits)
         if abs(float(shown)) < step:
-            break
-    return f"{shown}{name}" if name.endswith("/s") else f"{shown} {name}"
+            return f"{shown}{name}"
+    name, factor = scale[-1]
+    return f"{_significant(value / factor, digits)}{name}"
 
 
 def _significant(value: float, digits: int) -> str:

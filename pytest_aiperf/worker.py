@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_aiperf import codec
-from pytest_aiperf.plugin import WORKER_VARIABLE
+from pytest_aiperf.settings import WORKER_VARIABLE
 from pytest_aiperf.trial import Order
 from pytest_aiperf.vocabulary import Measurement
 

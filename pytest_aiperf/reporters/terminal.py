@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from pytest_aiperf import rows, units
 from pytest_aiperf.contracts import Reporter
 from pytest_aiperf.vocabulary import Change, Measurement, Result, Run, Status, Unit, Verdict
 
-RECORD = "pytest --aiperf-update"
+RECORD_NEW = "pytest --aiperf-update-new-only"
+RENEW = "pytest --aiperf-update"
 
 _ALIKE = 4
 """As many figures with the same open answer are shown one by one; more become one line."""
 _MOST_NAMES = 3
 _MOST_CHANGES = 30
 _SHORT = 30
+_NARROWEST = 40
 _OPEN = frozenset({Status.INCONCLUSIVE, Status.NEW, Status.UNMEASURED})
 _PLAIN, _RED, _GREEN, _YELLOW = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m"
 
@@ -30,6 +33,7 @@ class Terminal:
 
 
 def create() -> Reporter:
+    """For the shelf."""
     return Terminal()
 
 
@@ -37,13 +41,14 @@ def summary(
     run: Run, *, verbosity: int = 0, width: int = rows.WIDTH, details: bool = False, color: bool = False
 ) -> str:
     """At verbosity -1 the counts only, at 0 what is not a plain pass, above or with `details` every row."""
-    width = min(width, rows.WIDTH)
+    width = max(_NARROWEST, min(width, rows.WIDTH))
     if verbosity < 0:
         return "\n".join(_counts(run, width=width))
     everything = verbosity > 0 or details
-    grouped = {} if everything else _alike(run)
+    shown = run if details else replace(run, results=tuple(_briefly(result) for result in run.results))
+    grouped = {} if everything else _alike(shown)
     parts = [
-        *_tests(run, grouped, width=width, everything=everything, details=details, color=color),
+        *_tests(shown, grouped, width=width, everything=everything, details=details, color=color),
         *_groups(grouped, width=width),
         *_changes(run.changes, width=width, everything=everything),
         *_hints(run, width=width),
@@ -55,6 +60,12 @@ def summary(
 
 Kind = tuple[Status, str]
 Row = tuple[str, Verdict]
+
+
+def _briefly(result: Result) -> Result:
+    """Without the commands that messages end with: each names one test, and the summary shows one for all."""
+    verdicts = (replace(verdict, message=rows.without_command(verdict.message)) for verdict in result.verdicts)
+    return replace(result, verdicts=tuple(verdicts))
 
 
 def _kind(verdict: Verdict) -> Kind | None:
@@ -84,7 +95,7 @@ def _tests(
     for result, verdicts in shown:
         if not verdicts:
             continue
-        lines = layout.lines(verdicts, notes=details, reasons=details, paint=_paint if color else _as_it_is)
+        lines = layout.lines(verdicts, notes=details, reasons=details, paint=_paint if color else None)
         seen = _what_was_seen(result, width=width) if details else []
         yield [*rows.wrapped(result.test, width=width), *lines, *seen]
 
@@ -151,12 +162,16 @@ def _change_counts(changes: Sequence[Change]) -> str:
 
 
 def _hints(run: Run, *, width: int) -> Iterable[list[str]]:
-    is_new = any(verdict.status is Status.NEW for result in run.results for verdict in result.verdicts)
-    if is_new and not run.changes:
-        yield [f"to record what is new: {RECORD}"]
+    verdicts = [(result.test, verdict) for result in run.results for verdict in result.verdicts]
+    stale = {test: None for test, verdict in verdicts if verdict.status is not Status.NEW and RENEW in verdict.message}
+    if not run.changes and any(verdict.status is Status.NEW for _, verdict in verdicts):
+        yield rows.wrapped(f"to record what is new: {RECORD_NEW}", width=width)
+    if not run.changes and stale:
+        names = f"to renew what cannot be compared ({_count(len(stale), 'test')}): {RENEW}, with their names"
+        yield rows.wrapped(names, width=width)
     if run.unused:
-        yield [f"{_count(len(run.unused), 'baseline')} that no test uses any more (dropped by {RECORD}):"]
-        yield rows.wrapped(_names(run.unused), width=width, indent="  ")
+        head = f"{_count(len(run.unused), 'baseline')} that no test uses any more (dropped by {RENEW}):"
+        yield [*rows.wrapped(head, width=width), *rows.wrapped(_names(run.unused), width=width, indent="  ")]
 
 
 def _counts(run: Run, *, width: int) -> list[str]:
@@ -211,10 +226,6 @@ def _names(tests: Sequence[str]) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _as_it_is(word: str, verdict: Verdict) -> str:
-    return word
 
 
 def _paint(word: str, verdict: Verdict) -> str:

@@ -35,7 +35,7 @@ class JsonFiles:
     root: Path
     """What node ids are relative to."""
     write: Callable[[Path, str], None] = replace_text
-    _parsed: dict[Path, tuple[_Stamp, BaselineFile]] = field(default_factory=dict)
+    _parsed: dict[Path, tuple[_Stamp, BaselineFile]] = field(default_factory=dict, init=False, repr=False)
 
     def read(self, test: str, environment: Environment) -> Mapping[str, Baseline]:
         path, name = self._place(test)
@@ -59,7 +59,7 @@ class JsonFiles:
         for measurement in measurements:
             work[self._place(measurement.test)[0]].measurements[measurement.test, measurement.label] = measurement
         for path in work:
-            _load(path)  # one broken file: nothing is written at all
+            self._parsed_once(path)  # one broken file: nothing is written at all
         return tuple(
             change for path in sorted(work) for change in self._update_file(path, work[path], environment, terms)
         )
@@ -132,7 +132,7 @@ class JsonFiles:
         return self._parsed[path][1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
     """What is to be done to one file; of two measurements of one label the later one counts."""
 

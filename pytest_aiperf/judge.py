@@ -1,0 +1,172 @@
+"""Measurement, baseline and limits to verdicts: pure, nothing but its arguments counts (docs/statistics.md)."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pytest_aiperf import statistics
+from pytest_aiperf.judging import absent, exact, load_time, process_memory, quality, shown, time, usable
+from pytest_aiperf.judging.case import MEDIAN, PASSES, Case, history_of, undisturbed_sessions
+from pytest_aiperf.vocabulary import (
+    Baseline,
+    Environment,
+    Limit,
+    Margins,
+    Measurement,
+    Metric,
+    Policy,
+    Rule,
+    Status,
+    Unit,
+    Verdict,
+)
+
+TIMER_RESOLUTION = clock.get_clock_info("perf_counter").resolution
+FEWEST_SESSIONS = 3
+"""Sessions below which a variance is little but luck."""
+
+
+def judge(
+    measurement: Measurement,
+    baseline: Baseline | None,
+    *,
+    metrics: Mapping[str, Metric],
+    limits: Sequence[Limit],
+    margins: Margins,
+    policy: Policy,
+    suite_variance: float | None,
+    environment: Environment,
+    final: bool,
+    timer_resolution: float = TIMER_RESOLUTION,
+) -> tuple[Verdict, ...]:
+    """Every row of one measurement, in the order of its samples.
+
+    `suite_variance` is the median of `session_variance` over the suite's tests, None where too few have one.
+    `final` says that nothing more can be measured; otherwise suspicions come back with `want`, and fail nothing.
+    """
+    known = {**metrics, **{metric.name: metric for metric in measurement.scores}}
+    rows = [
+        Verdict(
+            label=measurement.label,
+            metric="anomaly",
+            title="anomaly",
+            unit=Unit.NUMBER,
+            status=Status.ANOMALOUS,
+            reason="anomaly",
+            message=anomaly,
+            fails=True,
+        )
+        for anomaly in measurement.anomalies
+    ]
+    for name in dict.fromkeys(sample.metric for sample in measurement.samples):
+        samples = [sample for sample in measurement.samples if sample.metric == name]
+        case = Case(
+            metric=known[name],
+            measurement=measurement,
+            samples=tuple(sample for sample in samples if sample.values),
+            baseline=baseline,
+            limits=tuple(
+                limit for limit in limits if limit.metric == name and limit.label in (None, measurement.label)
+            ),
+            margins=margins,
+            policy=policy,
+            prior=statistics.prior_variance(suite_variance),
+            environment=environment,
+            timer_resolution=timer_resolution,
+            final=final,
+        )
+        refused = usable.unusable(case, [sample for sample in samples if not sample.values])
+        rows += _rows(case) if refused is None else refused
+    return (*rows, *absent.gone(measurement, baseline, known, policy))
+
+
+def unmatched_limits(
+    measurements: Sequence[Measurement], limits: Sequence[Limit], metrics: Mapping[str, Metric] | None = None
+) -> tuple[Verdict, ...]:
+    """A failing row for each limit on something that no measurement of the test even tried to measure."""
+    return absent.unmatched(measurements, limits, metrics or {})
+
+
+def session_variance(baseline: Baseline, metric: Metric) -> float | None:
+    """Variance of log values between a test's sessions; None where there are fewer than three."""
+    history = history_of(undisturbed_sessions(baseline, metric), metric, with_covariate=True)
+    return history.variance if history is not None and history.count >= FEWEST_SESSIONS else None
+
+
+def _rows(case: Case) -> list[Verdict]:
+    """The rows of one metric: one where everything passes, else one for everything that does not."""
+    median_limits = [limit for limit in case.limits if limit.percentile in (None, MEDIAN)]
+    of_median = [_against_limit(case, limit) for limit in median_limits]
+    if case.metric.rule is not Rule.SHOWN:
+        of_median.insert(0, _noting_files(case, usable.not_comparable(case) or _against_baseline(case)))
+    others = [_against_limit(case, limit) for limit in case.limits if limit not in median_limits]
+    return [*_merged(of_median), *others]
+
+
+def _against_baseline(case: Case) -> Verdict:
+    match case.metric.rule:
+        case Rule.TIME:
+            return time.against_baseline(case)
+        case Rule.LOAD_TIME:
+            return load_time.against_baseline(case)
+        case Rule.EXACT:
+            return exact.against_baseline(case)
+        case Rule.PROCESS_MEMORY:
+            return process_memory.against_baseline(case)
+        case Rule.QUALITY:
+            return quality.against_baseline(case)
+        case Rule.SHOWN:
+            raise ValueError(f"{case.metric.name} is shown, never compared")
+
+
+def _against_limit(case: Case, limit: Limit) -> Verdict:
+    match case.metric.rule:
+        case Rule.TIME:
+            return time.against_limit(case, limit)
+        case Rule.LOAD_TIME:
+            return load_time.against_limit(case, limit)
+        case Rule.EXACT:
+            return exact.against_limit(case, limit)
+        case Rule.PROCESS_MEMORY:
+            return process_memory.against_limit(case, limit)
+        case Rule.QUALITY:
+            return quality.against_limit(case, limit)
+        case Rule.SHOWN:
+            return shown.against_limit(case, limit)
+
+
+def _merged(rows: Sequence[Verdict]) -> list[Verdict]:
+    """One row where all pass, with the bound that the user wrote; else each row that does not pass."""
+    if not rows:
+        return []
+    first, *limited = rows
+    bound = next((row for row in limited if row.status in PASSES), None)
+    if first.status in PASSES or first.limit is None:
+        first = _with_bound(first, bound)
+    failing = [row for row in limited if row.status not in PASSES]
+    if first.status in PASSES and not failing:
+        return [first]
+    informed = [replace(row, baseline=first.baseline, worse_by=first.worse_by) for row in failing]
+    return informed if first.status in PASSES else [first, *informed]
+
+
+def _with_bound(row: Verdict, bound: Verdict | None) -> Verdict:
+    if bound is None or row.limit_source is not None:
+        return row
+    return replace(
+        row,
+        limit=bound.limit,
+        limit_source=bound.limit_source,
+        message=row.message or bound.message,
+        notes=tuple(dict.fromkeys((*row.notes, *bound.notes))),
+    )
+
+
+def _noting_files(case: Case, row: Verdict) -> Verdict:
+    """Portable figures of another model file are still compared; the row says so."""
+    if case.baseline is None or not case.metric.portable:
+        return row
+    changed = usable.changed_files(case.baseline, case.measurement)
+    return replace(row, notes=(*row.notes, usable.changed_text(changed))) if changed else row

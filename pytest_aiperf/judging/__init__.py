@@ -1,0 +1,1 @@
+"""The rules, one file per `Rule`: each holds a metric against its baseline and against a limit."""

@@ -1,0 +1,221 @@
+"""One metric of one measurement, with everything it is held against."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, median
+
+from pytest_aiperf import statistics, units
+from pytest_aiperf.vocabulary import (
+    Baseline,
+    Better,
+    Environment,
+    Interval,
+    Limit,
+    Margins,
+    Measurement,
+    Metric,
+    Origin,
+    Policy,
+    Rule,
+    Sample,
+    Session,
+    Status,
+    Unit,
+    Verdict,
+    Want,
+)
+
+FAILURES = frozenset({Status.REGRESSED, Status.OVER_LIMIT, Status.ANOMALOUS})
+PASSES = frozenset({Status.PASSED, Status.IMPROVED})
+MOST_SESSIONS = 20
+DISTURBED_SHARE = 0.05
+"""More of one core than this in foreign hands, and a sample proves nothing against the code."""
+MEDIAN = 50.0
+MACHINE_NEEDS = frozenset({"gpu", "ram"})
+"""What `--aiperf-require` may ask of a machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What the rules decide on; nothing else reaches them."""
+
+    metric: Metric
+    measurement: Measurement
+    samples: tuple[Sample, ...]
+    """Of this metric, those with values."""
+    baseline: Baseline | None
+    limits: tuple[Limit, ...]
+    margins: Margins
+    policy: Policy
+    prior: float
+    """Variance of log values between sessions to assume before seeing any (docs/statistics.md)."""
+    environment: Environment
+    timer_resolution: float
+    final: bool
+
+    @property
+    def title(self) -> str:
+        """Times per call are summed up by their median, and say so."""
+        per_call = self.metric.rule is Rule.TIME and self.metric.better is Better.LOWER
+        return f"{self.metric.title} p50" if per_call else self.metric.title
+
+    @property
+    def need(self) -> str:
+        """What `--aiperf-require` calls the ability to measure this metric."""
+        return need_of(self.metric.name)
+
+    def of(self, origin: Origin) -> tuple[Sample, ...]:
+        """Samples that one kind of process took."""
+        return tuple(sample for sample in self.samples if sample.origin is origin)
+
+    def calm(self, samples: Sequence[Sample]) -> tuple[Sample, ...]:
+        """Those during which nobody else used the processor; what disturbed the test disturbed this process."""
+        return tuple(
+            sample
+            for sample in samples
+            if (sample.foreign_share or 0.0) <= DISTURBED_SHARE
+            and not (sample.origin is Origin.IN_PROCESS and self.measurement.disturbances)
+        )
+
+    def values(self, origin: Origin | None = None) -> tuple[float, ...]:
+        """All values, or those of one kind of process."""
+        return pooled(self.samples if origin is None else self.of(origin))
+
+    def worse_log(self, value: float) -> float:
+        """The logarithm in which more is worse."""
+        return -math.log(value) if self.metric.better is Better.HIGHER else math.log(value)
+
+    def from_worse_log(self, log_value: float) -> float:
+        """The value of a logarithm in which more is worse."""
+        return math.exp(-log_value) if self.metric.better is Better.HIGHER else math.exp(log_value)
+
+    def is_worse(self, value: float, bound: float) -> bool:
+        """Whether `value` lies on the bad side of `bound`."""
+        return value < bound if self.metric.better is Better.HIGHER else value > bound
+
+    def sessions(self) -> tuple[Session, ...]:
+        """The last undisturbed sessions of this machine class that have the metric."""
+        return undisturbed_sessions(self.baseline, self.metric) if self.baseline is not None else ()
+
+    def history(self) -> statistics.History | None:
+        """The sessions summed up; the covariate counts where every one of them and this run have it."""
+        return history_of(self.sessions(), self.metric, with_covariate=self.measurement.covariate is not None)
+
+    def stored(self) -> float | None:
+        """The baseline's one number: the portable value, or the median session."""
+        if self.metric.portable:
+            value = self.baseline.portable.get(self.metric.name) if self.baseline is not None else None
+            return None if value is None else value.value
+        sessions = self.sessions()
+        return median(session.values[self.metric.name] for session in sessions) if sessions else None
+
+    def now(self) -> float:
+        """The figure to show: a time as this process saw it, a load or a peak as fresh ones did."""
+        if self.metric.rule is Rule.QUALITY:
+            return fmean(self.values())
+        first, second = (Origin.IN_PROCESS, Origin.FRESH) if self.metric.rule is Rule.TIME else tuple(Origin)[::-1]
+        return median(self.values(first) or self.values(second))
+
+    def row(
+        self,
+        status: Status,
+        reason: str,
+        *,
+        message: str = "",
+        title: str = "",
+        now: float | None = None,
+        baseline: float | None = None,
+        worse_by: Interval | None = None,
+        limit: float | None = None,
+        limit_source: str | None = None,
+        notes: tuple[str, ...] = (),
+        fails: bool | None = None,
+        want: Want | None = None,
+    ) -> Verdict:
+        """A verdict on this metric; whether it fails follows from its status unless said otherwise."""
+        undecided = status is Status.INCONCLUSIVE and self.policy.inconclusive_fails
+        return Verdict(
+            label=self.measurement.label,
+            metric=self.metric.name,
+            title=title or self.title,
+            unit=self.metric.unit,
+            status=status,
+            reason=reason,
+            message=message,
+            now=now,
+            baseline=baseline,
+            worse_by=worse_by,
+            limit=limit,
+            limit_source=limit_source,
+            notes=notes,
+            fails=(status in FAILURES or undecided) if fails is None else fails,
+            want=want,
+        )
+
+    def unconfirmed(self, want: Want, row: Verdict) -> Verdict:
+        """A row that is only a suspicion: fresh processes have to say; where none can any more, it stays open."""
+        suspicion = replace(row, status=Status.INCONCLUSIVE, reason="unconfirmed")
+        if self.final:
+            return replace(suspicion, fails=self.policy.inconclusive_fails)
+        return replace(suspicion, fails=False, want=want)
+
+    def update_command(self) -> str:
+        """What records a baseline of this test."""
+        return update_command(self.measurement.test)
+
+
+def pooled(samples: Sequence[Sample]) -> tuple[float, ...]:
+    """All values of several samples."""
+    return tuple(value for sample in samples for value in sample.values)
+
+
+def undisturbed_sessions(baseline: Baseline, metric: Metric) -> tuple[Session, ...]:
+    """The last sessions of this machine class that nothing disturbed and that have the metric."""
+    usable = [session for session in baseline.sessions if not session.disturbed and metric.name in session.values]
+    return tuple(usable[-MOST_SESSIONS:])
+
+
+def history_of(sessions: Sequence[Session], metric: Metric, *, with_covariate: bool) -> statistics.History | None:
+    """Sessions with a value above 0, summed up; None where there is none."""
+    kept = [session for session in sessions if session.values[metric.name] > 0]
+    if not kept:
+        return None
+    sign = -1 if metric.better is Better.HIGHER else 1
+    covariates = [session.covariate for session in kept if session.covariate is not None]
+    return statistics.summarise(
+        [sign * math.log(session.values[metric.name]) for session in kept],
+        covariates if with_covariate and len(covariates) == len(kept) else None,
+    )
+
+
+def need_of(metric: str) -> str:
+    """What has to be measurable for a metric: `gpu`, or the metric itself."""
+    return "gpu" if metric.startswith("gpu_") else metric
+
+
+def update_command(test: str) -> str:
+    """What records a baseline of a test."""
+    return f"pytest --aiperf-update {shlex.quote(test)}"
+
+
+def slowdown(prediction: statistics.Prediction, probability: float) -> Interval:
+    """A shift of logarithms as a fraction; positive is worse."""
+    return Interval(
+        low=math.expm1(prediction.low(probability)),
+        mid=math.expm1(prediction.shift),
+        high=math.expm1(prediction.high(probability)),
+        confidence=2 * probability - 1,
+    )
+
+
+def words(interval: Interval, unit: Unit = Unit.SECONDS) -> str:
+    """An interval in a sentence: `+3.1 % [+1.4, +4.8]`."""
+    if unit is Unit.FRACTION:
+        ends = f"[{units.points_number(interval.low)}, {units.points_number(interval.high)}]"
+        return f"{units.points(interval.mid)} {ends}"
+    ends = f"[{units.percent_number(interval.low)}, {units.percent_number(interval.high)}]"
+    return f"{units.percent(interval.mid)} {ends}"

@@ -1,0 +1,119 @@
+"""A time against stored sessions: what passes at once, what is suspicious, what is gross (docs/statistics.md)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pytest_aiperf import units
+from pytest_aiperf.judging.case import Case, slowdown, words
+from pytest_aiperf.statistics import History, Prediction, predict
+from pytest_aiperf.vocabulary import Interval, Status, Verdict
+
+SCREENED = 0.98
+"""One-sided probability with which a slowdown must be below the largest allowed one to pass."""
+GROSS = 0.999
+"""One-sided probability with which it must be above it to be a regression."""
+_NOTABLE_SPEED = 0.005
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """One value held against the sessions; `tolerance` and `most` are t0 and t1 as fractions."""
+
+    value: float
+    expected: float
+    """The value that the sessions, and the machine's speed of today, let expect."""
+    prediction: Prediction
+    sessions: int
+    negligible: float
+    tolerance: float
+    most: float
+
+    @property
+    def passes(self) -> bool:
+        """Whether a slowdown of `most` is ruled out."""
+        return self._negligible or self.prediction.high(SCREENED) < math.log1p(self.most)
+
+    @property
+    def improves(self) -> bool:
+        """Whether it became faster by more than `tolerance`, which noise alone does not explain."""
+        return not self._negligible and self.prediction.high(SCREENED) < -math.log1p(self.tolerance)
+
+    @property
+    def gross(self) -> bool:
+        """Whether even the lower bound is above `most`."""
+        return not self._negligible and self.prediction.low(GROSS) > math.log1p(self.most)
+
+    @property
+    def can_pass(self) -> bool:
+        """Whether a value right at the expected one would pass: with few or wild sessions, none does."""
+        return self.prediction.high(SCREENED) - self.prediction.shift < math.log1p(self.most)
+
+    @property
+    def visible(self) -> float:
+        """The smallest slowdown that these sessions could have shown, as a fraction."""
+        return math.expm1(math.log1p(self.most) + self.prediction.shift - self.prediction.low(GROSS))
+
+    @property
+    def interval(self) -> Interval:
+        """The slowdown, for people."""
+        return slowdown(self.prediction, SCREENED)
+
+    @property
+    def _negligible(self) -> bool:
+        return abs(self.value - self.expected) < self.negligible
+
+    def text(self) -> str:
+        """What was seen, and what could have been seen."""
+        return (
+            f"slower by {words(self.interval)} than in {self.sessions} session{'' if self.sessions == 1 else 's'}; "
+            f"a slowdown would have shown from {units.percent(self.visible)} on"
+        )
+
+
+def screen(case: Case, history: History, log_value: float, *, tolerance: float, most: float) -> Screen:
+    """Hold one session's log value against the others."""
+    prediction = predict(history, log_value, case.measurement.covariate, prior=case.prior)
+    return Screen(
+        value=case.from_worse_log(log_value),
+        expected=case.from_worse_log(log_value - prediction.shift),
+        prediction=prediction,
+        sessions=history.count,
+        negligible=case.metric.negligible,
+        tolerance=tolerance,
+        most=most,
+    )
+
+
+def screened_row(
+    case: Case, seen: Screen, status: Status, reason: str, *, message: str = "", notes: tuple[str, ...] = ()
+) -> Verdict:
+    """The row of a decision that rests on `seen`."""
+    return case.row(
+        status,
+        reason,
+        message=message,
+        now=seen.value,
+        baseline=seen.expected,
+        worse_by=seen.interval,
+        limit=seen.most,
+        notes=notes,
+    )
+
+
+def pass_row(case: Case, seen: Screen, *, notes: tuple[str, ...] = ()) -> Verdict:
+    """The row of a screen that was passed, perhaps with something better than before."""
+    if seen.improves:
+        return screened_row(case, seen, Status.IMPROVED, "faster", notes=notes)
+    return screened_row(case, seen, Status.PASSED, "within_margin", notes=notes)
+
+
+def speed_notes(case: Case, history: History) -> tuple[str, ...]:
+    """What the reference workload says of the machine, where it moved the expectation."""
+    if case.measurement.covariate is None or history.covariate_spread is None:
+        return ()
+    share = math.expm1(history.slope * (case.measurement.covariate - history.covariate_centre))
+    if abs(share) < _NOTABLE_SPEED:
+        return ()
+    return (f"the baseline is adjusted by {units.percent(share)} for the speed of the machine today",)

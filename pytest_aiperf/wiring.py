@@ -1,0 +1,224 @@
+"""The composition root: the only place that chooses members from the shelves and puts the parts together."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_aiperf import discovery, environment, noise, process_memory, revision, settings
+from pytest_aiperf.contracts import Accelerator, Framework, Store, Tools
+from pytest_aiperf.settings import Settings
+from pytest_aiperf.vocabulary import Environment, Metric, Run
+
+RUN_PLUGIN = "aiperf-run"
+BOOK_PLUGIN = "aiperf-runbook"
+WATCH_PLUGIN = "aiperf-collection"
+
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_QUIET_BYTES = 1 << 30
+
+
+def equip_run(config: pytest.Config) -> None:
+    """Make this pytest measure. Raises pytest.UsageError for bad settings."""
+    from pytest_aiperf import locking
+    from pytest_aiperf.collecting import CollectionWatch, to_workeroutput
+    from pytest_aiperf.deciding import Court
+    from pytest_aiperf.progress import Progress
+    from pytest_aiperf.running import RunHooks
+    from pytest_aiperf.surroundings import Surroundings
+    from pytest_aiperf.worker import FreshProcesses
+
+    chosen = settings.resolve(config)
+    _check_reports(chosen.report)
+    under_xdist = hasattr(config, "workerinput")
+    tools, frameworks = _tools(), _frameworks()
+    for framework in frameworks:
+        framework.watch()
+    if chosen.quiet_malloc:
+        quieten_malloc()
+    progress = Progress(config)
+    around = Surroundings(
+        tools=tools,
+        frameworks=frameworks,
+        lock=locking.MachineLock(locking.lock_file(), shared_by_tests=under_xdist, tell=progress.show),
+        progress=progress,
+        reference_workload=noise.reference_log_seconds,
+        memory_always=chosen.memory,
+    )
+    place = environment.describe(name=chosen.machine, accelerators=tools.accelerators)
+    store, metrics = _store(config.rootpath), known_metrics()
+    arguments, directory = _invocation(config)
+    fresh = FreshProcesses(
+        arguments=arguments, directory=directory, timeout=chosen.timeout, quiet_malloc=chosen.quiet_malloc
+    )
+    court = Court(
+        settings=chosen,
+        store=store,
+        environment=place,
+        metrics=metrics,
+        run_fresh=fresh.run,
+        commit=lambda: revision.current(config.rootpath),
+        clock=time.monotonic,
+    )
+    config.pluginmanager.register(RunHooks(config, around, court), RUN_PLUGIN)
+    if under_xdist:
+        watch = CollectionWatch(config, to_workeroutput(config))
+    else:
+        book = _book(config, chosen, store, place, metrics)
+        config.pluginmanager.register(book, BOOK_PLUGIN)
+        watch = CollectionWatch(config, book.take_collected)
+    config.pluginmanager.register(watch, WATCH_PLUGIN)
+
+
+def equip_worker(config: pytest.Config, *, channel: int) -> None:
+    """Make this pytest the fresh process that its parent ordered."""
+    from pytest_aiperf.import_times import ImportTimes
+    from pytest_aiperf.surroundings import ChildSurroundings
+    from pytest_aiperf.worker_side import Channel, WorkerHooks, neutralise
+
+    line = Channel(channel)
+    order = line.order()
+    line.watch()
+    line.send(phase="collection")
+    neutralise(config, order)
+    frameworks = _frameworks()
+    times = ImportTimes([framework.module for framework in frameworks if framework.module])
+    times.install()
+    for framework in frameworks:
+        framework.watch()
+    around = ChildSurroundings(tools=_tools(), frameworks=frameworks, imports=times.seconds)
+    config.pluginmanager.register(WorkerHooks(config, around, line, order), RUN_PLUGIN)
+
+
+def framework_of(model: object) -> Framework:
+    """The runtime that `model` belongs to; the plain one where no other owns it."""
+    return next(framework for framework in _frameworks() if framework.owns(model))
+
+
+def known_metrics() -> dict[str, Metric]:
+    """Every metric on the shelf, by name."""
+    metrics = (metric for name in discovery.names("metrics") for metric in discovery.module("metrics", name).METRICS)
+    return {metric.name: metric for metric in metrics}
+
+
+def show(root: Path, *, details: bool, tests: Sequence[str]) -> str:
+    """The last run below `root` as text. Raises AiperfError where there is none."""
+    from pytest_aiperf import last_run
+    from pytest_aiperf.reporters import terminal
+
+    run = last_run.only(last_run.read(root.resolve()), tests)
+    return terminal.summary(run, verbosity=1, details=details)
+
+
+def accept(root: Path, *, tests: Sequence[str], accept_worse: bool) -> str:
+    """Store the last run below `root` as baseline. Raises AiperfError."""
+    from pytest_aiperf import last_run
+    from pytest_aiperf.reporters import terminal
+
+    run = last_run.only(last_run.read(root.resolve()), tests)
+    return terminal.changes(
+        last_run.accept(run, _store(root.resolve()), metrics=known_metrics(), accept_worse=accept_worse)
+    )
+
+
+def quieten_malloc(library: Callable[[None], Any] = ctypes.CDLL) -> bool:
+    """Keep glibc from mapping and unmapping every large buffer: in a virtual machine those page faults are the noise.
+
+    False where the C library has no `mallopt`.
+    """
+    if sys.platform != "linux":
+        return False
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = library(None).mallopt
+        return bool(mallopt(_M_MMAP_THRESHOLD, _QUIET_BYTES) and mallopt(_M_TRIM_THRESHOLD, _QUIET_BYTES))
+    return False
+
+
+def _tools() -> Tools:
+    accelerators: list[Accelerator] = [
+        discovery.create("accelerators", name) for name in discovery.names("accelerators")
+    ]
+    return Tools(
+        clock=time.perf_counter_ns,
+        accelerators=accelerators,
+        memory=process_memory.create(),
+        foreign=noise.OtherProcesses(),
+    )
+
+
+def _frameworks() -> list[Framework]:
+    """Every runtime; the plain one, which owns anything, last."""
+    names = sorted(discovery.names("frameworks"), key=lambda name: (name == "plain", name))
+    return [discovery.create("frameworks", name) for name in names]
+
+
+def _store(root: Path) -> Store:
+    from pytest_aiperf.stores import json_files
+
+    return json_files.create(root)
+
+
+def _book(
+    config: pytest.Config, chosen: Settings, store: Store, place: Environment, metrics: dict[str, Metric]
+) -> Any:
+    from pytest_aiperf.reporters import terminal
+    from pytest_aiperf.runbook import RunBook
+    from pytest_aiperf.running import RunHooks
+
+    return RunBook(
+        config,
+        settings=chosen,
+        store=store,
+        environment=place,
+        metrics=metrics,
+        write_reports=lambda run: _write_reports(run, chosen.report, config.invocation_params.dir),
+        summarise=terminal.summary,
+        started_at=RunHooks.now(),
+        commit=revision.current(config.rootpath),
+    )
+
+
+def _check_reports(wanted: Sequence[str]) -> None:
+    known = [name for name in discovery.names("reporters") if hasattr(discovery.module("reporters", name), "create")]
+    for text in wanted:
+        name, separator, file = text.partition(":")
+        if not separator or not file:
+            raise pytest.UsageError(f"--aiperf-report={text}: expected FORMAT:FILE, such as json:out.json")
+        if name.replace("-", "_") not in known:
+            spelled = ", ".join(sorted(entry.replace("_", "-") for entry in known))
+            raise pytest.UsageError(f"--aiperf-report={text}: there is no format {name!r}; there are: {spelled}")
+
+
+def _write_reports(run: Run, wanted: Sequence[str], directory: Path) -> list[str]:
+    """Write every report; what could not be written is returned as messages."""
+    errors = []
+    for text in wanted:
+        name, _, file = text.partition(":")
+        path = directory / file
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(discovery.create("reporters", name).render(run), encoding="utf-8")
+        except OSError as error:
+            errors.append(f"report {text} was not written: {error}")
+    return errors
+
+
+def _invocation(config: pytest.Config) -> tuple[Sequence[str], Path]:
+    """How the user called pytest: under xdist the controller has passed it on."""
+    workerinput = getattr(config, "workerinput", None)
+    if workerinput is not None and "aiperf_arguments" in workerinput:
+        arguments, directory = list(workerinput["aiperf_arguments"]), Path(workerinput["aiperf_directory"])
+    else:
+        arguments = [str(argument) for argument in config.invocation_params.args]
+        directory = config.invocation_params.dir
+    if config.pluginmanager.hasplugin("_cov"):
+        arguments.append("--no-cov")
+    return arguments, directory

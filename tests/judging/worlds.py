@@ -1,0 +1,148 @@
+"""Measurements, baselines and seeded machines for the tests of the verdicts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pytest_aiperf.judge import judge
+from pytest_aiperf.metrics import accuracy, cpu_memory, latency, load_time, model_size, throughput
+from pytest_aiperf.vocabulary import (
+    Baseline,
+    Better,
+    Environment,
+    Limit,
+    Margins,
+    Measurement,
+    Metric,
+    Origin,
+    Policy,
+    PortableValue,
+    Rule,
+    Sample,
+    Session,
+    Unit,
+)
+
+MIB = 1024.0**2
+TEST = "tests/test_net.py::test_net"
+GPU = Metric(
+    name="gpu_allocated", title="GPU peak", unit=Unit.BYTES, better=Better.LOWER, rule=Rule.EXACT, portable=True
+)
+PERPLEXITY = Metric(
+    name="perplexity",
+    title="perplexity",
+    unit=Unit.NUMBER,
+    better=Better.LOWER,
+    rule=Rule.QUALITY,
+    portable=True,
+)
+METRICS = {
+    metric.name: metric
+    for metric in (
+        *latency.METRICS,
+        *throughput.METRICS,
+        *load_time.METRICS,
+        *cpu_memory.METRICS,
+        *model_size.METRICS,
+        *accuracy.METRICS,
+        GPU,
+    )
+}
+HERE = Environment(key="cpu-2", comparable={}, details={})
+CLOCK = 1e-9
+
+
+def seen(metric, *values, fresh=False, **more):
+    return Sample(metric=metric, values=values, origin=Origin.FRESH if fresh else Origin.IN_PROCESS, **more)
+
+
+def steady(metric, value, *, fresh=False, count=20, **more):
+    return seen(metric, *[value] * count, fresh=fresh, **more)
+
+
+def measured(*samples, **more):
+    return Measurement(test=TEST, label="", samples=samples, taken_at="2026-11-20T12:00:00Z", **more)
+
+
+def session(values, *, covariate=None, disturbed=False):
+    return Session(at="2026-11-01T12:00:00Z", commit=None, covariate=covariate, disturbed=disturbed, values=values)
+
+
+def baseline(*, sessions=(), portable=None, source=None, files=None, other_classes=0):
+    stored = {
+        name: value
+        if isinstance(value, PortableValue)
+        else PortableValue(value=value, at="2026-11-01T12:00:00Z", commit=None)
+        for name, value in (portable or {}).items()
+    }
+    return Baseline(
+        test=TEST,
+        label="",
+        source=source,
+        files=files or {},
+        portable=stored,
+        sessions=tuple(sessions),
+        other_classes=other_classes,
+    )
+
+
+def sessions_of(metric, values, covariates=None):
+    covariates = covariates if covariates is not None else [None] * len(values)
+    return [
+        session({metric: float(value)}, covariate=covariate)
+        for value, covariate in zip(values, covariates, strict=True)
+    ]
+
+
+def scored(examples):
+    examples = tuple(float(example) for example in examples)
+    return PortableValue(value=sum(examples) / len(examples), at="", commit=None, examples=examples)
+
+
+def limit(metric, bound, **more):
+    return Limit(metric=metric, bound=bound, source=f"max_{metric}({bound:g})", **more)
+
+
+def verdicts(measurement, base=None, *, limits=(), margins=None, policy=None, suite=None, final=True, clock=CLOCK):
+    return judge(
+        measurement,
+        base,
+        metrics=METRICS,
+        limits=limits,
+        margins=margins or Margins(),
+        policy=policy or Policy(),
+        suite_variance=suite,
+        environment=HERE,
+        final=final,
+        timer_resolution=clock,
+    )
+
+
+def only(measurement, base=None, **more):
+    (row,) = verdicts(measurement, base, **more)
+    return row
+
+
+def word(row):
+    return f"{row.status.value}: {row.reason}{' (fails)' if row.fails else ''}"
+
+
+class Machine:
+    """A seeded machine whose speed wanders between sessions, and between processes a little."""
+
+    def __init__(self, seed, *, between_sessions=0.02, between_processes=0.008):
+        self.random = np.random.default_rng(seed)
+        self.between_sessions = between_sessions
+        self.between_processes = between_processes
+
+    def speed(self):
+        """Log factor of one session."""
+        return self.random.normal(0, self.between_sessions)
+
+    def process(self, speed, slowdown=0.0, *, seconds=2e-3):
+        """The values of one process."""
+        centre = np.log(seconds) + speed + np.log1p(slowdown) + self.random.normal(0, self.between_processes)
+        return tuple(np.exp(centre + self.random.normal(0, 0.003, 20)))
+
+    def sessions(self, metric, count):
+        return sessions_of(metric, [np.median(self.process(self.speed())) for _ in range(count)])

@@ -1,0 +1,66 @@
+"""A small project of a user, on which pytest runs as the user would run it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+FAST = ("--aiperf-seconds=0.02", "--aiperf-processes=3")
+
+
+class Project:
+    """Files of a user and the command `pytest`, in a process of its own."""
+
+    def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pytester = pytester
+        self.monkeypatch = monkeypatch
+        self.root = Path(pytester.path)
+        monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:asyncio -p no:benchmark -p no:codspeed")
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def pytest(self, *arguments: str, fast: bool = True, **environ: str) -> pytest.RunResult:
+        """Run `pytest` with the arguments; short timing passes unless told otherwise."""
+        for name, value in environ.items():
+            self.monkeypatch.setenv(name, value)
+        try:
+            return self.pytester.runpytest_subprocess(*arguments, *(FAST if fast else ()))
+        finally:
+            for name in environ:
+                self.monkeypatch.delenv(name)
+
+    def baseline(self, module: str = "test_model.py") -> Path:
+        path = self.root / module
+        return path.parent / "__aiperf__" / f"{path.stem}.json"
+
+    def last(self) -> Mapping[str, dict]:
+        """Node id -> result of the last run."""
+        run = json.loads((self.root / ".aiperf" / "last.json").read_text(encoding="utf-8"))
+        return {result["test"]: result for result in run["results"]}
+
+    def rows(self, test: str) -> dict[str, tuple[str, str]]:
+        """Title -> (status, reason) of the last run's verdicts on one test."""
+        return {row["title"]: (row["status"], row["reason"]) for row in self.last()[test]["verdicts"]}
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    return Project(pytester, monkeypatch)
+
+
+@pytest.fixture
+def edit(project: Project) -> Callable[[str, str, str], None]:
+    """Replace a text in one of the project's files."""
+
+    def replace(name: str, old: str, new: str) -> None:
+        text = (project.root / name).read_text(encoding="utf-8")
+        assert old in text
+        project.write(name, text.replace(old, new))
+
+    return replace

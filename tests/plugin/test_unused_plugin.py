@@ -1,0 +1,59 @@
+"""Installed but unused, the plugin costs nothing."""
+
+from __future__ import annotations
+
+HEAVY = ("numpy", "torch", "psutil", "scipy", "rich", "msgspec", "filelock", "pynvml", "onnxruntime")
+
+OF_THE_RUNNER = {"__pycache__", "stdout", "stderr", "runpytest-0", "runpytest-current"}
+"""What Python and pytester itself leave behind."""
+
+
+def test_it_imports_nothing_starts_nothing_and_writes_nothing(project):
+    project.write(
+        "test_plain.py",
+        f"""
+import sys
+import pytest
+
+@pytest.mark.max_gpu_mb(500)
+def test_it():
+    loaded = [name for name in {HEAVY!r} if name in sys.modules]
+    assert not loaded
+    ours = sorted(name for name in sys.modules if name.startswith("pytest_aiperf"))
+    assert ours == ["pytest_aiperf", "pytest_aiperf.plugin", "pytest_aiperf.settings"]
+""",
+    )
+    project.write(
+        "conftest.py",
+        """
+import os, sys
+
+def forbid(event, args):
+    if event in ("subprocess.Popen", "os.fork", "os.posix_spawn", "os.exec"):
+        sys.stderr.write(f"STARTED {event} {args}")
+
+sys.addaudithook(forbid)
+""",
+    )
+    before = {path for path in project.root.rglob("*") if not set(path.parts) & OF_THE_RUNNER}
+    result = project.pytest("-p", "no:cacheprovider", fast=False)
+    assert result.ret == 0, result.stdout.str()
+    assert "STARTED" not in result.stderr.str()
+    assert "aiperf:" not in result.stdout.str()
+    after = {path for path in project.root.rglob("*") if not set(path.parts) & OF_THE_RUNNER}
+    assert after == before
+
+
+def test_it_runs_the_users_functions_once(project):
+    project.write(
+        "test_plain.py",
+        """
+def test_it(aiperf):
+    calls = []
+    aiperf.call(calls.append, 1)
+    aiperf.infer(calls.append, 2)
+    aiperf.load(calls.append, 3)
+    assert calls == [1, 2, 3]
+""",
+    )
+    assert project.pytest().ret == 0

@@ -1,0 +1,84 @@
+"""What every reporter on the shelf promises."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import math
+import pkgutil
+
+import pytest
+
+import pytest_aiperf.reporters
+from pytest_aiperf.contracts import Reporter
+from pytest_aiperf.vocabulary import Run, Status
+from tests.reporters.realistic import CHANGES, RUN, result, verdict
+
+MEMBERS = [
+    module.name
+    for module in pkgutil.iter_modules(pytest_aiperf.reporters.__path__)
+    if hasattr(importlib.import_module(f"pytest_aiperf.reporters.{module.name}"), "create")
+]
+ODD_TEXT = 'tests/test_ö.py::test[a|b,"c"-<d>]'
+
+
+@pytest.fixture(params=MEMBERS)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def reporter(name: str) -> Reporter:
+    return importlib.import_module(f"pytest_aiperf.reporters.{name}").create()
+
+
+def with_odd_numbers() -> Run:
+    odd = [
+        verdict("latency", Status.ANOMALOUS, now=now, baseline=baseline, message=ODD_TEXT, label="ü", fails=True)
+        for now in (math.nan, math.inf, -math.inf, 0.0, -1.0, 1e300)
+        for baseline in (None, math.nan, 0.0, 1e-300)
+    ]
+    return dataclasses.replace(RUN, results=(result(ODD_TEXT, *odd),))
+
+
+def test_the_shelf_has_its_members():
+    assert {"terminal", "json", "markdown", "csv", "pytest_benchmark"} <= set(MEMBERS)
+
+
+def test_it_is_called_as_its_file(name: str, reporter: Reporter):
+    assert reporter.name == name
+
+
+def test_it_returns_text_that_ends_with_a_line(reporter: Reporter):
+    assert reporter.render(RUN).endswith("\n")
+
+
+def test_it_says_the_same_twice(reporter: Reporter):
+    assert reporter.render(RUN) == reporter.render(RUN)
+
+
+def test_it_prints_and_writes_nothing(reporter: Reporter, capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    reporter.render(RUN)
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_names_what_was_measured(reporter: Reporter):
+    assert "tests/test_resnet.py::test_int8" in reporter.render(RUN)
+
+
+def test_it_survives_a_run_of_nothing(reporter: Reporter):
+    assert reporter.render(dataclasses.replace(RUN, results=(), unused=(), notes=())).strip()
+
+
+def test_it_survives_an_update(reporter: Reporter):
+    assert reporter.render(dataclasses.replace(RUN, changes=CHANGES)).strip()
+
+
+def test_it_survives_numbers_and_names_that_nobody_expects(reporter: Reporter):
+    reporter.render(with_odd_numbers()).encode("utf-8")
+
+
+def test_it_keeps_colours_out_of_files(reporter: Reporter):
+    assert "\x1b" not in reporter.render(RUN)
