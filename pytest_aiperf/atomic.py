@@ -23,7 +23,7 @@ def only_writer(folder: Path) -> Iterator[None]:
 
     The lock lies in the system's temporary folder, so that no repository ever sees it. Raises TimeoutError.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - only an update pays for this import
+    from filelock import FileLock, Timeout
 
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     locks = Path(tempfile.gettempdir()) / f"pytest-aiperf-{user}"
@@ -83,7 +83,7 @@ def _remove_strays(target: Path) -> None:
 
 
 def _alive(pid: str) -> bool:
-    import psutil  # noqa: PLC0415 - only an update that finds a stray pays for this import
+    import psutil
 
     return pid.isdecimal() and psutil.pid_exists(int(pid))
 

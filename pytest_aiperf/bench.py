@@ -111,9 +111,7 @@ class Bench:
             contexts=(),
         )
 
-    def score(
-        self, scores: Any, *, name: str = "accuracy", better: str = "higher", label: str | None = None
-    ) -> float:
+    def score(self, scores: Any, *, name: str = "accuracy", better: str = "higher", label: str | None = None) -> float:
         """Keep a quality figure: one value per example (correct is 1, wrong is 0), or one number; return the mean.
 
         Raises UsageError for an empty collection, a name that cannot be stored or a second score of one name.
@@ -167,6 +165,7 @@ class Bench:
             with _inference(contexts):
                 for probes in self._passes(entry, items, owner):
                     self._keep(entry, driver.run(probes))
+            self._trial.check(entry, owner, contexts)
             return driver.result
         return settle(self._measure_async(entry, driver, items, owner, contexts))
 
@@ -176,6 +175,7 @@ class Bench:
         with _inference(contexts):
             for probes in self._passes(entry, items, owner):
                 self._keep(entry, await driver.run_async(probes))
+        self._trial.check(entry, owner, contexts)
         return driver.result
 
     def _passes(self, entry: Entry, items: int, owner: Any) -> Generator[Sequence[Probe], None, None]:
@@ -302,5 +302,3 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # a string that no file system takes for a path
         return False
-
-

@@ -138,7 +138,9 @@ class ForeignLoad(Protocol):
 class Probe(Protocol):
     """One pass of measuring: a generator that asks for turns and returns what it saw."""
 
-    metrics: tuple[Metric, ...]
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What the pass measures."""
 
     def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
         """Yield turns; each is answered with its seconds (of all its calls together)."""

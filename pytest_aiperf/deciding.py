@@ -74,7 +74,7 @@ class Court:
             new_fails=settings.new == "fail" and not (settings.update or settings.update_new_only),
             required=frozenset(settings.require),
         )
-        self._suite_variance: float | None | type[Court] = Court
+        self._suite_variance: float | type[Court] | None = Court
 
     def order(self, test: str, rules: Rules) -> Order:
         """What the test's own process measures."""
@@ -144,6 +144,7 @@ class Court:
 
     @property
     def _stores(self) -> bool:
+        """Whether what is measured becomes a baseline: then everything that one may keep is measured."""
         return bool(self.settings.update or self.settings.update_new_only)
 
     def _judge(
@@ -166,7 +167,7 @@ class Court:
                 environment=self.environment,
                 final=final,
             )
-        verdicts += judge.unmatched_limits(measurements, trial.limits)
+        verdicts += judge.unmatched_limits(measurements, trial.limits, self.metrics)
         if self.settings.update:
             verdicts = [_recorded(verdict) for verdict in verdicts if verdict.reason != "gone"]
         return measurements, tuple(verdicts)
@@ -212,6 +213,8 @@ class Court:
         samples = [sample for entry in trial.entries.values() for sample in (*entry.samples.values(), *entry.fresh)]
         peaks = {sample.metric for sample in samples if sample.values and sample.metric.startswith(("ram", "gpu_"))}
         already = min((_count_fresh(trial, metric) for metric in peaks if metric != "ram_file"), default=FIRST_MEMORIES)
+        if already >= FIRST_MEMORIES:
+            return
         with trial.around.exclusive("peak memory"):
             for _ in range(FIRST_MEMORIES - already):
                 self._memory_round(trial)
@@ -249,9 +252,7 @@ def _count_fresh(trial: Trial, metric: str) -> int:
     return min(counts, default=0)
 
 
-def _quality_only(
-    baseline: Baseline | None, metrics: Mapping[str, Metric], *, accept_worse: bool
-) -> Baseline | None:
+def _quality_only(baseline: Baseline | None, metrics: Mapping[str, Metric], *, accept_worse: bool) -> Baseline | None:
     """What an update still holds a test against: nothing but its quality, and not even that where told so."""
     if baseline is None or accept_worse:
         return None

@@ -149,7 +149,8 @@ def _merged(rows: Sequence[Verdict]) -> list[Verdict]:
     if first.status in PASSES and not failing:
         return [first]
     informed = [replace(row, baseline=first.baseline, worse_by=first.worse_by) for row in failing]
-    return informed if first.status in PASSES else [first, *informed]
+    told_enough = first.status in PASSES or (first.status is Status.NEW and not first.fails)
+    return informed if failing and told_enough else [first, *informed]
 
 
 def _with_bound(row: Verdict, bound: Verdict | None) -> Verdict:

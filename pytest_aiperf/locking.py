@@ -7,6 +7,10 @@ import tempfile
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from filelock import ReadWriteLock
 
 NESTED_VARIABLE = "PYTEST_AIPERF_LOCKED_BY"
 """Set while this process runs tests: a pytest that one of them starts must not wait for its own ancestor."""
@@ -37,7 +41,7 @@ class MachineLock:
         self.nested = NESTED_VARIABLE in environ
         self.depth = 0
         self.sharing = False
-        self._lock: object | None = None
+        self._lock: ReadWriteLock | None = None
 
     @contextmanager
     def test(self) -> Iterator[None]:
@@ -89,7 +93,7 @@ class MachineLock:
             self._read_write_lock().release()
             self.sharing = False
 
-    def _read_write_lock(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 - filelock is imported late
+    def _read_write_lock(self) -> ReadWriteLock:
         if self._lock is None:
             from filelock import ReadWriteLock
 

@@ -240,9 +240,7 @@ def _limit(metric: str, bound: float, label: str | None, percentile: float | Non
 
 
 def _written(limit: Limit, source: str) -> Limit:
-    return Limit(
-        metric=limit.metric, bound=limit.bound, source=source, percentile=limit.percentile, label=limit.label
-    )
+    return Limit(metric=limit.metric, bound=limit.bound, source=source, percentile=limit.percentile, label=limit.label)
 
 
 def _number(name: str, value: Any) -> float:

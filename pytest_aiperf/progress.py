@@ -19,7 +19,7 @@ class Progress:
     @functools.cached_property
     def writer(self) -> Any:
         """Pytest's own terminal writer, or None where it writes to no terminal."""
-        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         writer = getattr(reporter, "_tw", None)
         return writer if writer is not None and reporter.isatty else None
 

@@ -84,7 +84,7 @@ class RunBook:
         left_over = self._unused()
         changes = self._guarded(lambda: self._stored(left_over)) or ()
         dropped = {(change.test, change.label) for change in changes if change.new is None}
-        self.run = Run(
+        run = self.run = Run(
             started_at=self.started_at,
             commit=self.commit,
             environment=self.environment,
@@ -93,10 +93,10 @@ class RunBook:
             changes=changes,
         )
         if self.results:
-            self._guarded(lambda: self._keep_last(self.run))
-        for error in self._guarded(lambda: self.write_reports(self.run)) or ():
+            self._guarded(lambda: last_run.keep(Path(self.config.rootpath), run))
+        for error in self._guarded(lambda: self.write_reports(run)) or ():
             self.errors.append(error)
-        unused_fails = self.settings.unused == "fail" and bool(self.run.unused)
+        unused_fails = self.settings.unused == "fail" and bool(run.unused)
         if (self.errors or unused_fails) and session.exitstatus in (
             pytest.ExitCode.OK,
             pytest.ExitCode.NO_TESTS_COLLECTED,
@@ -154,9 +154,6 @@ class RunBook:
             new_only=self.settings.update_new_only and not self.settings.update,
             accept_worse=self.settings.accept_worse,
         )
-
-    def _keep_last(self, run: Run) -> None:
-        last_run.keep(Path(self.config.rootpath), run)
 
     def _guarded(self, action: Callable[[], Any]) -> Any:
         """An error of ours or of the disk at the end of a run is a red line and exit 1, never an INTERNALERROR."""

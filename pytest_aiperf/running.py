@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import functools
 from collections.abc import Generator, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from pytest_aiperf.vocabulary import Limit, Margins, Result
 
 MARKED = pytest.StashKey[Marked]()
 TRIAL = pytest.StashKey[Trial]()
-WATCHES = pytest.StashKey[list[Any]]()
+WATCHES = pytest.StashKey[Sequence[RamWatch | GpuWatch]]()
 RESULT = pytest.StashKey[Result]()
 MEMORY_METRICS = frozenset({"ram", "gpu_allocated", "gpu_reserved", "gpu_process"})
 
@@ -32,6 +32,11 @@ class TrialHooks:
     def __init__(self, config: pytest.Config, around: Any) -> None:
         self.config = config
         self.around = around
+
+    def pytest_unconfigure(self) -> None:
+        """Put back what the runtimes' adapters watch."""
+        for framework in self.around.frameworks:
+            framework.unwatch()
 
     @functools.cached_property
     def registered(self) -> frozenset[str]:
@@ -60,7 +65,7 @@ class TrialHooks:
     @staticmethod
     def now() -> str:
         """UTC, to the second."""
-        return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def marked(self, item: pytest.Item) -> Marked:
         """What the markers of a test say."""
@@ -83,7 +88,7 @@ class TrialHooks:
             around=self.around,
             limits=marked.limits,
             margins=marked.rules.margins(self.default_margins()),
-            source=source.function_source_hash(getattr(item, "function", None)),
+            source=source.function_source_hash(item.function) if hasattr(item, "function") else None,
             wants_ram=bool(marked.rules.memory)
             or (uses_fixture and (self.around.memory_always or any(limit.metric == "ram" for limit in defaults))),
         )
@@ -93,9 +98,7 @@ class TrialHooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Start a trial before the first fixture runs: memory limits cover fixtures too."""
-        for key in (TRIAL, WATCHES, RESULT):  # a rerun starts afresh
-            if key in item.stash:
-                del item.stash[key]
+        _forget_last_attempt(item.stash)
         marked = self.marked(item)
         if marked.limits or "aiperf" in getattr(item, "fixturenames", ()):
             trial = self.begin(item)
@@ -110,7 +113,7 @@ class TrialHooks:
             self.before_call(trial)
         outcome = yield
         if (trial := item.stash.get(TRIAL, None)) is not None:
-            _cover_whole_test(trial, item.stash.get(WATCHES, []))
+            _cover_whole_test(trial, item.stash.get(WATCHES, ()))
             trial.settle_loads()
             self.settle_trial(trial, item)
         return outcome
@@ -182,8 +185,18 @@ class RunHooks(TrialHooks):
         report = yield
         if call.when == "call" and (trial := item.stash.get(TRIAL, None)) is not None:
             result = item.stash.get(RESULT, None) or self.court.unjudged(trial, taken_at=self.now())
-            report.aiperf = self.court.encode(result, outcome=report.outcome)
+            report.aiperf = self.court.encode(result, outcome=report.outcome)  # type: ignore[attr-defined]
         return report
+
+
+def _forget_last_attempt(stash: pytest.Stash) -> None:
+    """A rerun of the same test starts afresh."""
+    if TRIAL in stash:
+        del stash[TRIAL]
+    if WATCHES in stash:
+        del stash[WATCHES]
+    if RESULT in stash:
+        del stash[RESULT]
 
 
 def mistakes_text(mistakes: Sequence[str]) -> str:

@@ -106,7 +106,9 @@ _ANSWER = _one_of("warn", "fail")
 
 OPTIONS: tuple[Option, ...] = (
     Option("", _truth, False, "measure and judge"),
-    Option("update", _truth, False, "measure and store: new baselines written, moved ones renewed, unused ones dropped"),
+    Option(
+        "update", _truth, False, "measure and store: new baselines written, moved ones renewed, unused ones dropped"
+    ),
     Option("update-new-only", _truth, False, "store only what has no baseline yet"),
     Option("no-cleanup", _truth, False, "with --aiperf-update: keep baselines that no test uses any more"),
     Option("accept-worse", _truth, False, "with --aiperf-update: store a worse accuracy too"),

@@ -113,11 +113,15 @@ class Trial:
         entry.kinds.add(kind)
         return entry
 
-    def learn(self, entry: Entry, model: Any, framework: Framework) -> None:
-        """Note what the runtime says of the model: its facts, size, files and whether it runs as it was asked to."""
-        entry.facts.update(framework.facts(model))
-        if anomaly := framework.anomaly(model):
+    def check(self, entry: Entry, model: Any, frameworks: Sequence[Framework]) -> None:
+        """Note, once it has run, whether the model runs as it was asked to: some runtimes fall back during a call."""
+        owner = next((framework for framework in frameworks if framework.owns(model)), None)
+        if owner is not None and (anomaly := owner.anomaly(model)):
             entry.anomalies = (*entry.anomalies, anomaly)
+
+    def learn(self, entry: Entry, model: Any, framework: Framework) -> None:
+        """Note what the runtime says of the model: its facts, size and files."""
+        entry.facts.update(framework.facts(model))
         entry.paths = entry.paths or framework.files(model)
         if not entry.has(model_size.METRIC.name):
             size = model_size.sample(

@@ -31,14 +31,15 @@ def find(
 ) -> tuple[tuple[str, str], ...]:
     """(node id, label) of every stored entry that is provably unused; empty after a subset run.
 
-    `stored` maps test modules (relative to the root) to their entries, `outcomes` node ids to pytest's outcome,
+    `stored` maps test modules below `root` to their entries, `outcomes` node ids to pytest's outcome,
     `measured` node ids to the labels that they measured.
     """
     if collected.subset or any(test not in outcomes for test in collected.tests):
         return ()
     tests, modules = frozenset(collected.tests), frozenset(collected.modules)
     found = []
-    for module, entries in stored.items():
+    for path, entries in stored.items():
+        module = path.relative_to(root)
         if not _covered(module, root, modules, collected.folders):
             continue
         for test, label in entries:

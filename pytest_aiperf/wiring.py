@@ -31,6 +31,7 @@ def equip_run(config: pytest.Config) -> None:
     from pytest_aiperf import locking
     from pytest_aiperf.collecting import CollectionWatch, to_workeroutput
     from pytest_aiperf.deciding import Court
+    from pytest_aiperf.nvml import Nvml
     from pytest_aiperf.progress import Progress
     from pytest_aiperf.running import RunHooks
     from pytest_aiperf.surroundings import Surroundings
@@ -53,7 +54,7 @@ def equip_run(config: pytest.Config) -> None:
         reference_workload=noise.reference_log_seconds,
         memory_always=chosen.memory,
     )
-    place = environment.describe(name=chosen.machine, accelerators=tools.accelerators)
+    place = environment.describe(name=chosen.machine, accelerators=tools.accelerators, nvml=Nvml())
     store, metrics = _store(config.rootpath), known_metrics()
     arguments, directory = _invocation(config)
     fresh = FreshProcesses(
@@ -124,9 +125,9 @@ def accept(root: Path, *, tests: Sequence[str], accept_worse: bool) -> str:
     from pytest_aiperf.reporters import terminal
 
     run = last_run.only(last_run.read(root.resolve()), tests)
-    return terminal.changes(
-        last_run.accept(run, _store(root.resolve()), metrics=known_metrics(), accept_worse=accept_worse)
-    )
+    store = _store(root.resolve())
+    changes = last_run.accept(run, store, metrics=known_metrics(), accept_worse=accept_worse)
+    return terminal.changes_text(changes)
 
 
 def quieten_malloc(library: Callable[[None], Any] = ctypes.CDLL) -> bool:
@@ -166,9 +167,7 @@ def _store(root: Path) -> Store:
     return json_files.create(root)
 
 
-def _book(
-    config: pytest.Config, chosen: Settings, store: Store, place: Environment, metrics: dict[str, Metric]
-) -> Any:
+def _book(config: pytest.Config, chosen: Settings, store: Store, place: Environment, metrics: dict[str, Metric]) -> Any:
     from pytest_aiperf.reporters import terminal
     from pytest_aiperf.runbook import RunBook
     from pytest_aiperf.running import RunHooks

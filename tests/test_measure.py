@@ -6,12 +6,12 @@ import asyncio
 import gc
 
 import pytest
+
 from pytest_aiperf.measure import Driver, collector_off, is_asynchronous
 from pytest_aiperf.metrics.cpu_memory import CpuMemoryPeak
 from pytest_aiperf.metrics.latency import Latency
 from pytest_aiperf.metrics.throughput import Throughput
 from pytest_aiperf.vocabulary import Origin
-
 from tests.fakes import FakeAccelerator, FakeClock, FakeForeignLoad, FakeMemory, tools
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pytest_aiperf import settings
 
 EXAMPLES = {

@@ -32,9 +32,7 @@ def metric_of(name: str, better: str) -> Metric:
         if better == "lower":
             raise UsageError("aiperf.score(better='lower'): accuracy is better when higher; give the figure a name=")
         return METRIC
-    return Metric(
-        name=name, title=name, unit=Unit.NUMBER, better=Better(better), rule=Rule.QUALITY, portable=True
-    )
+    return Metric(name=name, title=name, unit=Unit.NUMBER, better=Better(better), rule=Rule.QUALITY, portable=True)
 
 
 def sample(scores: Any, *, name: str) -> Sample:

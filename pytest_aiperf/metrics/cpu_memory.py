@@ -45,7 +45,7 @@ class RamWatch:
     def samples(self) -> tuple[Sample, ...]:
         """Anonymous peak and file-backed pages since `start`."""
         peak = self.memory.peak()
-        notes = (self.memory.method(),)
+        notes: tuple[str, ...] = (self.memory.method(),)
         if not self.resettable:
             notes += ("the peak counter of this system cannot be reset: the figure covers the whole process",)
         ram = () if peak is None else (float(max(0, peak - self.base)),)

@@ -8,9 +8,7 @@ from pytest_aiperf.contracts import Tools, Turn
 from pytest_aiperf.measure import collector_off
 from pytest_aiperf.vocabulary import Better, Metric, Rule, Sample, Unit
 
-METRIC = Metric(
-    name="latency", title="latency", unit=Unit.SECONDS, better=Better.LOWER, rule=Rule.TIME, portable=False
-)
+METRIC = Metric(name="latency", title="latency", unit=Unit.SECONDS, better=Better.LOWER, rule=Rule.TIME, portable=False)
 METRICS = (METRIC,)
 
 SHORTEST_TURN = 10e-6
@@ -46,7 +44,7 @@ class Latency:
                 spent += turn_seconds
                 values.append(turn_seconds / batch)
             foreign = tools.foreign.share()
-        notes = (f"timed in batches of {batch} calls",) if batch > 1 else ()
+        notes: tuple[str, ...] = (f"timed in batches of {batch} calls",) if batch > 1 else ()
         if len(values) < self.calls:
             notes += (f"only {len(values)} calls fitted into {self.max_seconds:g} s",)
         return (

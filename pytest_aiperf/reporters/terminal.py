@@ -115,6 +115,12 @@ def _groups(grouped: dict[Kind, list[Row]], *, width: int) -> Iterable[list[str]
         yield [*rows.wrapped(f"{head}: {message}", width=width), *rows.wrapped(_names(tests), width=width, indent="  ")]
 
 
+def changes_text(changes: Sequence[Change], *, width: int = rows.WIDTH) -> str:
+    """What was stored, as one text."""
+    lines = [line for part in _changes(changes, width=width, everything=True) for line in part]
+    return "\n".join(lines) or "nothing to store"
+
+
 def _changes(changes: Sequence[Change], *, width: int, everything: bool) -> Iterable[list[str]]:
     """What an update stored, old -> new; values stored for the first time are only counted where they are many."""
     if not changes:

@@ -16,7 +16,7 @@ Small = tuple[Any, tuple[Any, ...]]
 def onnx_bytes() -> bytes:
     """Add a vector of weights to rows of four."""
     pytest.importorskip("onnx")
-    from onnx import TensorProto, helper  # noqa: PLC0415 - only where it is installed
+    from onnx import TensorProto, helper
 
     rows = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4]) for name in ("x", "y")]
     graph = helper.make_graph(
@@ -31,14 +31,14 @@ def onnx_bytes() -> bytes:
 
 
 def of_torch() -> Small:
-    import torch  # noqa: PLC0415 - only where it is installed
+    import torch
 
     return torch.nn.Linear(4, 4).eval(), (torch.ones(2, 4),)
 
 
 def of_onnxruntime() -> Small:
-    import numpy as np  # noqa: PLC0415 - late, as its runtime
-    import onnxruntime  # noqa: PLC0415 - only where it is installed
+    import numpy as np
+    import onnxruntime
 
     session = onnxruntime.InferenceSession(onnx_bytes(), providers=["CPUExecutionProvider"])
     return session, (np.ones((2, 4), np.float32),)

@@ -132,7 +132,7 @@ def not_imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def imported_fake(*works: str) -> Any:
-    import onnxruntime as fake  # noqa: PLC0415 - the import is what is tested
+    import onnxruntime as fake
 
     fake.InferenceSession.works = [*works, CPU]
     return fake.InferenceSession

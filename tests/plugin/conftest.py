@@ -18,6 +18,9 @@ class Project:
         self.pytester = pytester
         self.monkeypatch = monkeypatch
         self.root = Path(pytester.path)
+        own = self.root.parent / f"{self.root.name}-tmp"  # a timing lock of its own: no other run is waited for
+        own.mkdir(exist_ok=True)
+        monkeypatch.setenv("TMPDIR", str(own))
         monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:asyncio -p no:benchmark -p no:codspeed")
 
     def write(self, name: str, text: str) -> None:

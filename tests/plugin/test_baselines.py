@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -87,7 +88,10 @@ def test_it_refuses_to_store_worse_accuracy_unless_told_to(recorded, edit):
     assert recorded.baseline().read_text() == before
     accepted = recorded.pytest("--aiperf-update", "--aiperf-accept-worse", "-k", "accuracy")
     assert accepted.ret == 0
-    assert json.loads(recorded.baseline().read_text())["tests"]["test_accuracy"] != json.loads(before)["tests"]["test_accuracy"]
+    assert (
+        json.loads(recorded.baseline().read_text())["tests"]["test_accuracy"]
+        != json.loads(before)["tests"]["test_accuracy"]
+    )
     accepted.stdout.fnmatch_lines(["*0.9*->*0.75*"])
 
 
@@ -156,7 +160,9 @@ def test_it_reports_the_baselines_of_a_deleted_module(recorded):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("-k", "speed"), ("test_model.py::test_speed",), ("--lf",), ("--deselect", "test_model.py::test_speed")], ids=" ".join
+    "arguments",
+    [("-k", "speed"), ("test_model.py::test_speed",), ("--lf",), ("--deselect", "test_model.py::test_speed")],
+    ids=" ".join,
 )
 def test_it_reports_and_deletes_nothing_after_a_subset_run(recorded, edit, arguments):
     edit("test_model.py", "def test_accuracy(aiperf)", "def test_quality(aiperf)")
@@ -177,11 +183,11 @@ def test_it_writes_only_what_is_missing_when_told_new_only(recorded, edit):
 def test_it_accepts_the_last_run_without_measuring_again(project):
     project.write("test_model.py", MODEL)
     project.pytest("--aiperf")
-    done = project.pytester.run("pytest-aiperf", "accept", "accuracy")
+    done = project.pytester.run(sys.executable, "-m", "pytest_aiperf.cli", "accept", "accuracy")
     assert done.ret == 0
     stored = json.loads(project.baseline().read_text())
     assert sorted(stored["tests"]) == ["test_accuracy"]
-    shown = project.pytester.run("pytest-aiperf", "show")
+    shown = project.pytester.run(sys.executable, "-m", "pytest_aiperf.cli", "show")
     assert shown.ret == 0
     shown.stdout.fnmatch_lines(["*latency p50*"])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_it_is_red_with_one_block_and_no_traceback(project):
     assert "min_accuracy(0.9)" in output
     assert "Traceback" not in output
     assert "pytest_aiperf/" not in output
-    suite = ElementTree.parse(project.root / "junit.xml").getroot().find("testsuite")
+    suite = ET.parse(project.root / "junit.xml").getroot().find("testsuite")
     assert suite.attrib["failures"] == "1"
     properties = {entry.attrib["name"]: entry.attrib["value"] for entry in suite.iter("property")}
     assert float(properties["aiperf.accuracy"]) == 0.5
@@ -76,7 +76,10 @@ def test_it_stops_at_the_first_failure_with_x(project):
     result.assert_outcomes(failed=1)
 
 
-@pytest.mark.parametrize(("strict", "exit_code", "outcomes"), [(False, 0, {"xfailed": 1, "xpassed": 1}), (True, 1, {"xfailed": 1, "failed": 1})])
+@pytest.mark.parametrize(
+    ("strict", "exit_code", "outcomes"),
+    [(False, 0, {"xfailed": 1, "xpassed": 1}), (True, 1, {"xfailed": 1, "failed": 1})],
+)
 def test_it_honours_xfail(project, strict, exit_code, outcomes):
     project.write(
         "test_model.py",
