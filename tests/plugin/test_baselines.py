@@ -224,12 +224,12 @@ def test_it_divides_nothing_by_a_zero_baseline(recorded):
 def test_it_fails_a_gross_slowdown_that_a_fresh_process_confirms(recorded, edit):
     recorded.write("pace.py", "SECONDS = 0.002\n")
     edit("test_model.py", "aiperf.call(spin, 0.002)", "import pace; aiperf.call(spin, pace.SECONDS)")
-    for _ in range(3):
+    for _ in range(6):
         assert recorded.pytest("--aiperf-update").ret == 0
+    text = recorded.baseline().read_text()
+    recorded.baseline().write_text(text.replace('"disturbed": true, ', ""))  # the pace is exact however busy this is
     assert recorded.pytest("--aiperf").ret == 0
-    recorded.write("pace.py", "SECONDS = 0.008\n")
+    recorded.write("pace.py", "SECONDS = 0.02\n")
     result = recorded.pytest("--aiperf")
-    status, reason = recorded.rows("test_model.py::test_speed")["latency p50"]
-    assert (status, result.ret) in {("regressed", 1), ("inconclusive", 0)}, reason
-    if status == "inconclusive":
-        assert reason == "disturbed"
+    assert result.ret == 1
+    assert recorded.rows("test_model.py::test_speed")["latency p50"] == ("regressed", "slower")
