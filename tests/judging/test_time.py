@@ -81,7 +81,9 @@ def test_it_screens_widely_with_one_session_and_closer_with_more():
         row = only(latency(2e-3), baseline(sessions=sessions_of("latency", [2e-3] * count)))
         widths.append(row.worse_by.high - row.worse_by.low)
     assert widths == sorted(widths, reverse=True)
-    assert word(only(latency(4e-3, 4e-3), baseline(sessions=sessions_of("latency", [2e-3])))).startswith("regressed")
+    one_session = baseline(sessions=sessions_of("latency", [2e-3]))
+    assert word(only(latency(4e-3, 4e-3), one_session)) == "inconclusive: within_noise", "rough machines do that"
+    assert word(only(latency(8e-3, 8e-3), one_session)).startswith("regressed")
 
 
 def test_it_asks_for_no_fresh_process_that_could_not_change_the_answer():
@@ -231,12 +233,22 @@ def test_it_passes_hardly_any_slowdown_that_must_not_pass():
     assert passed / 400 < 0.04 + 3 * math.sqrt(0.04 * 0.96 / 400)
 
 
-@pytest.mark.parametrize("history", [1, 3, 10])
-def test_it_catches_a_gross_slowdown(history):
+@pytest.mark.parametrize("history", [1, 3, 5, 10, 20])
+def test_it_almost_never_fails_an_unchanged_test_on_a_rough_machine(history):
+    """Sessions that differ by 10 %, as small convolutions do on shared virtual machines."""
+    failures = 0
+    for seed in range(400):
+        machine = Machine(3000 + seed, between_sessions=0.1)
+        failures += _confirmed(machine, baseline(sessions=machine.sessions("latency", history)), slowdown=0.0).fails
+    assert failures <= 1
+
+
+@pytest.mark.parametrize(("history", "slowdown"), [(1, 2.5), (3, 1.5), (5, 1.0), (10, 0.5)])
+def test_it_catches_a_gross_slowdown(history, slowdown):
     caught = 0
     for seed in range(100):
         machine = Machine(seed)
-        caught += _confirmed(machine, baseline(sessions=machine.sessions("latency", history)), slowdown=0.5).fails
+        caught += _confirmed(machine, baseline(sessions=machine.sessions("latency", history)), slowdown=slowdown).fails
     assert caught >= 97
 
 
