@@ -13,6 +13,7 @@ from pytest_aiperf.vocabulary import Interval, Result, Status, Unit, Verdict
 WIDTH = 100
 SERIOUS = frozenset({Status.REGRESSED, Status.OVER_LIMIT, Status.ANOMALOUS})
 
+_MOST_NAMED = 3
 _INDENT = "  "
 _GAP = "  "
 _NARROWEST_TITLE = 12
@@ -61,9 +62,14 @@ def failure_text(result: Result, *, width: int = WIDTH) -> str:
     failed = [verdict for verdict in result.verdicts if verdict.fails]
     if not failed:
         return ""
-    total = len(result.verdicts)
-    header = f"aiperf: {len(failed)} of {total} figure{'s' if total > 1 else ''} failed"
-    return "\n".join([header, *Layout(failed, width=width).lines(failed, notes=True)])
+    return "\n".join([*wrapped(_headline(failed), width=width), *Layout(failed, width=width).lines(failed, notes=True)])
+
+
+def _headline(failed: Sequence[Verdict]) -> str:
+    """What pytest's own line of a failed test shows: the figures and what is wrong with each."""
+    named = [f"{row_of(verdict).title} {word_of(verdict).lower()}" for verdict in failed[:_MOST_NAMED]]
+    more = f" and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
+    return f"aiperf: {', '.join(named)}{more}"
 
 
 class Layout:

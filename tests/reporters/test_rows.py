@@ -36,10 +36,11 @@ def test_it_says_nothing_where_nothing_failed():
     assert rows.failure_text(with_verdicts(verdict("latency", Status.PASSED, now=1e-3))) == ""
 
 
-def test_it_says_how_many_failed():
+def test_it_says_in_its_first_line_what_failed():
     passed = verdict("latency", Status.PASSED, now=1e-3)
-    assert rows.failure_text(with_verdicts(OVER_MEMORY)).startswith("aiperf: 1 of 1 figure failed\n")
-    assert rows.failure_text(with_verdicts(OVER_MEMORY, passed)).startswith("aiperf: 1 of 2 figures failed\n")
+    assert rows.failure_text(with_verdicts(OVER_MEMORY, passed)).startswith("aiperf: peak memory over limit\n")
+    many = [dataclasses.replace(OVER_MEMORY, label=f"model {number}") for number in range(5)]
+    assert "over limit and 2 more" in " ".join(rows.failure_text(with_verdicts(*many)).split())
 
 
 def test_it_aligns_its_columns():
