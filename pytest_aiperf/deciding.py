@@ -95,7 +95,6 @@ class Court:
 
     def decide(self, trial: Trial, *, taken_at: str) -> Result:
         """The verdicts of a test whose body has ended well."""
-        started = self.clock()
         if self._stores:
             self._measure_what_is_stored(trial)
         baselines = dict(self.store.read(trial.order.test, self.environment))
@@ -117,7 +116,7 @@ class Court:
             environment=self.environment.key,
             measurements=measurements,
             verdicts=verdicts,
-            seconds=self.clock() - started,
+            seconds=self.clock() - trial.started,
         )
 
     def unjudged(self, trial: Trial, *, taken_at: str) -> Result:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import pytest
@@ -29,9 +29,10 @@ MEMORY_METRICS = frozenset({"ram", "gpu_allocated", "gpu_reserved", "gpu_process
 class TrialHooks:
     """What the parent's run and a fresh child have in common."""
 
-    def __init__(self, config: pytest.Config, around: Any) -> None:
+    def __init__(self, config: pytest.Config, around: Any, clock: Callable[[], float]) -> None:
         self.config = config
         self.around = around
+        self.clock = clock
 
     def pytest_unconfigure(self) -> None:
         """Put back what the runtimes' adapters watch."""
@@ -120,13 +121,14 @@ class TrialHooks:
 
     def before_call(self, trial: Trial) -> None:
         """The test body starts."""
+        trial.started = self.clock()
 
 
 class RunHooks(TrialHooks):
     """The hooks of the process that runs the tests: it judges, and its verdicts fail tests."""
 
     def __init__(self, config: pytest.Config, around: Any, court: Court) -> None:
-        super().__init__(config, around)
+        super().__init__(config, around, court.clock)
         self.court = court
 
     def order_of(self, item: pytest.Item) -> Order:

@@ -100,6 +100,8 @@ class Trial:
         self.wants_gpu = any(name.startswith("gpu_") for name in limited)
         self.entries: dict[str, Entry] = {}
         self.loadings: list[tuple[str, Loading]] = []
+        self.started = 0.0
+        """When the test body started, on the run's clock."""
         self.failures: list[str] = []
         """Why fresh processes of this test gave nothing."""
 

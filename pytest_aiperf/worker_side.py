@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Generator
 from typing import Any
 
@@ -83,7 +84,7 @@ class WorkerHooks(TrialHooks):
     """The hooks of a child: one test, nothing judged, everything sent."""
 
     def __init__(self, config: pytest.Config, around: Any, channel: Channel, order: Order) -> None:
-        super().__init__(config, around)
+        super().__init__(config, around, time.monotonic)
         self.channel = channel
         self.order = order
 

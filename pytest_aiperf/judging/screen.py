@@ -19,8 +19,8 @@ FEWEST_TELLING = 10
 ROUGH_VARIANCE = 0.10**2
 """Between-session variance of a rough machine, assumed until enough sessions are there.
 
-In seeded worlds with a true spread of 10 %, the usual prior of (2 %)^2 called 3.7 % of unchanged tests regressed with one
-session; with this one, 1 of 10,000 over 1 to 20 sessions, and 15 of 10,000 with a spread of 20 %.
+In seeded worlds with a true spread of 10 %, the usual prior of (2 %)^2 called 3.7 % of unchanged tests regressed with
+one session; with this one, 1 of 10,000 over 1 to 20 sessions, and 15 of 10,000 with a spread of 20 %.
 """
 _NOTABLE_SPEED = 0.005
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pytest_aiperf import rows, units
 from pytest_aiperf.contracts import Reporter
-from pytest_aiperf.vocabulary import Change, Measurement, Result, Run, Status, Unit, Verdict
+from pytest_aiperf.vocabulary import Change, Measurement, Origin, Result, Run, Status, Unit, Verdict
 
 RECORD_NEW = "pytest --aiperf-update-new-only"
 RENEW = "pytest --aiperf-update"
@@ -18,6 +19,8 @@ _ALIKE = 4
 _MOST_NAMES = 3
 _MOST_CHANGES = 30
 _SHORT = 30
+_LATENCY = "latency"
+_SHARES = (50, 90, 95, 99)
 _NARROWEST = 40
 _OPEN = frozenset({Status.INCONCLUSIVE, Status.NEW, Status.UNMEASURED})
 _PLAIN, _RED, _GREEN, _YELLOW = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m"
@@ -96,7 +99,7 @@ def _tests(
         if not verdicts:
             continue
         lines = layout.lines(verdicts, notes=details, reasons=details, paint=_paint if color else None)
-        seen = _what_was_seen(result, width=width) if details else []
+        seen = _what_was_seen(result, width=width, details=details) if everything else []
         yield [*rows.wrapped(result.test, width=width), *lines, *seen]
 
 
@@ -202,11 +205,23 @@ def _why(status: Status, verdicts: Sequence[Verdict]) -> str:
     return f" ({reason})" if 0 < len(reason) <= _SHORT else ""
 
 
-def _what_was_seen(result: Result, *, width: int) -> list[str]:
-    """Everything else that is known of a test: parts of its figures, notes, facts of its models."""
+def _what_was_seen(result: Result, *, width: int, details: bool) -> list[str]:
+    """The spread of its latencies; with `details` all that is known: parts of figures, notes, facts of its models."""
     of_metric = {verdict.metric: verdict.unit for verdict in result.verdicts}
-    texts = [text for measurement in result.measurements for text in _seen(measurement, of_metric)]
+    texts = [text for measurement in result.measurements for text in _percentiles(measurement)]
+    if details:
+        texts += [text for measurement in result.measurements for text in _seen(measurement, of_metric)]
     return [line for text in texts for line in rows.wrapped(text, width=width, indent="    ")]
+
+
+def _percentiles(measurement: Measurement) -> Iterable[str]:
+    prefix = f"{measurement.label}: " if measurement.label else ""
+    for sample in measurement.samples:
+        if sample.metric == _LATENCY and sample.values and sample.origin is Origin.IN_PROCESS:
+            ordered = sorted(sample.values)
+            at = {share: ordered[math.ceil(share / 100 * len(ordered)) - 1] for share in _SHARES}
+            shown = ", ".join(f"p{share} {units.text(value, Unit.SECONDS)}" for share, value in at.items())
+            yield f"{prefix}{sample.metric}: {shown} of {len(ordered)} calls"
 
 
 def _seen(measurement: Measurement, of_metric: Mapping[str, Unit]) -> Iterable[str]:

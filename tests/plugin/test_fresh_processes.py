@@ -139,7 +139,8 @@ def test_it_gives_a_reason_for_whatever_happens_to_a_fresh_process(project, body
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
 def test_it_leaves_no_process_behind(project, number):
-    project.write("test_model.py", child_of_the_plugin("open('child.pid', 'w').write(str(os.getpid())); time.sleep(600)"))
+    waiting = "open('child.pid', 'w').write(str(os.getpid())); time.sleep(600)"
+    project.write("test_model.py", child_of_the_plugin(waiting))
     run = subprocess.Popen(
         [sys.executable, "-m", "pytest", "--aiperf"], cwd=project.root, stdout=subprocess.PIPE, text=True
     )
