@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -40,6 +40,8 @@ class Progress:
             self.shown = 0
 
     def _raw(self, text: str) -> None:
-        with suppress(ValueError):  # the terminal was closed while we were measuring
+        """Write past pytest's capture, which holds the terminal's own descriptor while a test runs."""
+        capture = self.config.pluginmanager.get_plugin("capturemanager")
+        with suppress(ValueError), capture.global_and_fixture_disabled() if capture else nullcontext():
             self.writer._file.write(text)  # noqa: SLF001 - the writer would count these columns as pytest's own
             self.writer._file.flush()  # noqa: SLF001
