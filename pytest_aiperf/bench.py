@@ -165,7 +165,7 @@ class Bench:
             with _inference(contexts):
                 for probes in self._passes(entry, items, owner):
                     self._keep(entry, driver.run(probes))
-            self._trial.check(entry, owner, contexts)
+            self._trial.check(entry, owner)
             return driver.result
         return settle(self._measure_async(entry, driver, items, owner, contexts))
 
@@ -175,7 +175,7 @@ class Bench:
         with _inference(contexts):
             for probes in self._passes(entry, items, owner):
                 self._keep(entry, await driver.run_async(probes))
-        self._trial.check(entry, owner, contexts)
+        self._trial.check(entry, owner)
         return driver.result
 
     def _passes(self, entry: Entry, items: int, owner: Any) -> Generator[Sequence[Probe], None, None]:

@@ -115,10 +115,14 @@ class Trial:
         entry.kinds.add(kind)
         return entry
 
-    def check(self, entry: Entry, model: Any, frameworks: Sequence[Framework]) -> None:
-        """Note, once it has run, whether the model runs as it was asked to: some runtimes fall back during a call."""
-        owner = next((framework for framework in frameworks if framework.owns(model)), None)
-        if owner is not None and (anomaly := owner.anomaly(model)):
+    def check(self, entry: Entry, function: Any) -> None:
+        """Note, once it has run, whether a model runs as it was asked to: some runtimes fall back during a call.
+
+        `function` is the model, or a bound method of one such as `session.run`.
+        """
+        model = getattr(function, "__self__", function)
+        owner = next(framework for framework in self.around.frameworks if framework.owns(model))
+        if anomaly := owner.anomaly(model):
             entry.anomalies = (*entry.anomalies, anomaly)
 
     def learn(self, entry: Entry, model: Any, framework: Framework) -> None:

@@ -92,7 +92,7 @@ def report(folder: Path) -> str:
     lines += [
         "",
         f"Importing the plugin in a process that has pytest: {import_ms():.2f} ms (best of {ROUNDS}; goal: under 5).",
-        f"An idle pytest takes {with_plugin / without:.3f} times as long with the plugin as without, median of {ROUNDS}.",
+        f"An idle pytest takes {with_plugin / without:.3f} times as long with the plugin as without (median).",
     ]
     return "\n".join(lines)
 

@@ -64,6 +64,10 @@ def run(path, providers, aiperf):
 def test_asked_for_cuda(model, aiperf):
     run(model, ["CUDAExecutionProvider", "CPUExecutionProvider"], aiperf)
 
+def test_called_by_its_method(model, aiperf):
+    session = onnxruntime.InferenceSession(model, providers=["CUDAExecutionProvider"])
+    aiperf.call(session.run, None, {"x": numpy.ones((1, 2), numpy.float32)})
+
 def test_asked_for_cpu(model, aiperf):
     run(model, ["CPUExecutionProvider"], aiperf)
 """,
@@ -73,6 +77,6 @@ def test_asked_for_cpu(model, aiperf):
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime was built without CUDA: asking for it is an error, not a silent fall-back")
     result = project.pytest("--aiperf")
-    result.assert_outcomes(passed=1, failed=1)
+    result.assert_outcomes(passed=1, failed=2)
     assert project.rows("test_model.py::test_asked_for_cuda")["anomaly"] == ("anomalous", "anomaly")
     assert "asked for CUDAExecutionProvider, runs on CPUExecutionProvider" in result.stdout.str()
