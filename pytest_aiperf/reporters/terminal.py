@@ -211,7 +211,7 @@ def _what_was_seen(result: Result, *, width: int, details: bool) -> list[str]:
     texts = [text for measurement in result.measurements for text in _percentiles(measurement)]
     if details:
         texts += [text for measurement in result.measurements for text in _seen(measurement, of_metric)]
-    return [line for text in texts for line in rows.wrapped(text, width=width, indent="    ")]
+    return [line for text in dict.fromkeys(texts) for line in rows.wrapped(text, width=width, indent="    ")]
 
 
 def _percentiles(measurement: Measurement) -> Iterable[str]:
