@@ -93,6 +93,7 @@ class TrialHooks:
             wants_ram=bool(marked.rules.memory)
             or (uses_fixture and (self.around.memory_always or any(limit.metric == "ram" for limit in defaults))),
         )
+        trial.started = self.clock()
         item.stash[TRIAL] = trial
         return trial
 

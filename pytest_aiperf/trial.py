@@ -101,7 +101,7 @@ class Trial:
         self.entries: dict[str, Entry] = {}
         self.loadings: list[tuple[str, Loading]] = []
         self.started = 0.0
-        """When the test body started, on the run's clock."""
+        """When the test, then its body, started; on the run's clock."""
         self.failures: list[str] = []
         """Why fresh processes of this test gave nothing."""
 

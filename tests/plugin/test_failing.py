@@ -214,3 +214,41 @@ async def test_inaccurate(aiperf):
     result = project.pytest("--aiperf")
     result.assert_outcomes(passed=1, failed=2)
     assert "latency p50" in project.rows("test_model.py::test_good")
+
+
+def test_it_measures_wherever_the_fixture_comes_from(project):
+    project.write(
+        "test_model.py",
+        """
+import unittest
+import pytest
+
+class TestCase(unittest.TestCase):
+    @pytest.mark.max_ram_mb(50)
+    def test_unittest(self): pass
+
+class TestClass:
+    @pytest.mark.parametrize("name", ["a/b::c[d]", "x y", "\\u00fc"])
+    def test_odd_ids(self, aiperf, name):
+        aiperf.call(len, name)
+
+def test_asked_for_by_name(request):
+    assert request.getfixturevalue("aiperf").call(len, "abc") == 3
+
+@pytest.fixture
+def measured(aiperf):
+    return aiperf.call(len, "ab", label="in a fixture")
+
+def test_in_another_fixture(measured, aiperf):
+    aiperf.score([measured == 2])
+
+def test_that_skips_itself(aiperf):
+    aiperf.call(len, "x")
+    pytest.skip("later")
+""",
+    )
+    result = project.pytest("--aiperf-update")
+    result.assert_outcomes(passed=6, skipped=1)
+    assert "min measuring" not in result.stdout.str(), "every trial knows when it began"
+    assert "test_that_skips_itself" not in project.baseline().read_text()
+    assert project.pytest("--aiperf", CI="1").ret == 0
