@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, nullcontext
-from pathlib import Path
 from typing import Any
 
 from pytest_aiperf import files as model_files
+from pytest_aiperf import loads
 from pytest_aiperf.contracts import Framework, Probe, Tools, Turn
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.measure import Driver, is_asynchronous, settle
 from pytest_aiperf.metrics import accuracy, model_size
-from pytest_aiperf.metrics.cpu_memory import CpuMemoryPeak, RamWatch
-from pytest_aiperf.metrics.gpu_memory import GpuMemoryPeak, GpuWatch
+from pytest_aiperf.metrics.cpu_memory import CpuMemoryPeak
+from pytest_aiperf.metrics.gpu_memory import GpuMemoryPeak
 from pytest_aiperf.metrics.latency import Latency
 from pytest_aiperf.metrics.load_time import Loading
 from pytest_aiperf.metrics.throughput import Throughput
@@ -45,25 +46,22 @@ class Bench:
         """Load a model with `loader(*args, **kwargs)`; return it.
 
         The load is timed in fresh processes, with the page cache cold and warm, up to the end of the first inference:
-        the first `infer` of the model in this test, or `first(model)`. `files` are the model's files; paths among the
-        arguments are found without. Raises UsageError for a second load under one label, or a file that is not there.
+        the first `infer` of the model in this test, or `first(model)`. An `async def` loader is awaited; inside a
+        running event loop the result is a coroutine. `files` are the model's files; paths among the arguments are found
+        without. Raises UsageError for a second load under one label, or a file that is not there.
         """
         trial = self._trial
         entry = trial.entry(label, "load", "load")
-        entry.paths = _known_files(files, args, kwargs)
+        entry.paths = loads.known_files(files, args, kwargs)
         size = model_size.sample(
             file_bytes=model_files.file_bytes(entry.paths) if entry.paths else None, parameter_bytes=None
         )
         if size is not None:
             entry.add(size)
-        if trial.order.load:
-            return self._measured_load(entry, lambda: settle(loader(*args, **kwargs)), first)
         if trial.order.timing:
             self._load_in_fresh_processes()
-        model = settle(loader(*args, **kwargs))
-        if first is not None:
-            settle(first(model))
-        return model
+        asynchronous = is_asynchronous(loader)
+        return loads.run(trial, entry, lambda: loader(*args, **kwargs), first, asynchronous=asynchronous)
 
     def infer(
         self,
@@ -124,30 +122,6 @@ class Bench:
             entry.scores = (*entry.scores, metric)
         return sum(sample.values) / len(sample.values)
 
-    def _measured_load(self, entry: Entry, loader: Callable[[], Any], first: Callable[[Any], Any] | None) -> Any:
-        trial, tools = self._trial, self._trial.around.tools
-        loading = Loading(cache=trial.order.load)
-        if entry.paths and loading.cache == "cold":
-            loading.notes = model_files.evict(entry.paths)
-        elif entry.paths:
-            model_files.read_through(entry.paths)
-        watches = _watches(trial)
-        moved: list[float] = []
-        with ExitStack() as stack:
-            for framework in trial.around.frameworks:
-                stack.enter_context(framework.watch_moves(tools.clock, moved))
-            loading.model = loading.timed("read and build", loader, tools.clock, lambda: _wait(tools))
-        if moved:
-            loading.parts["of which to the device"] = sum(moved)
-        if first is not None:
-            loading.timed("first inference", lambda: settle(first(loading.model)), tools.clock, lambda: _wait(tools))
-            loading.complete = True
-        for watch in watches:
-            for sample in watch.samples():
-                entry.add(sample)
-        trial.loadings.append((entry.label, loading))
-        return loading.model
-
     def _measure(
         self,
         entry: Entry,
@@ -166,6 +140,8 @@ class Bench:
                 for probes in self._passes(entry, items, owner):
                     self._keep(entry, driver.run(probes))
             self._trial.check(entry, owner)
+            if inspect.isawaitable(driver.result):
+                raise UsageError("the function returned an awaitable, which was never awaited: make it an `async def`")
             return driver.result
         return settle(self._measure_async(entry, driver, items, owner, contexts))
 
@@ -197,7 +173,7 @@ class Bench:
         memory: list[Probe] = []
         if order.memory and (trial.wants_ram or order.load or not order.timing):
             memory.append(CpuMemoryPeak(base=trial.around.base, origin=order.origin))
-        if order.memory and (trial.wants_gpu or _any_device(trial)):
+        if order.memory and trial.measures_gpu():
             memory.append(GpuMemoryPeak(origin=order.origin))
         if memory or not order.timing:
             yield memory or (_FirstInference(None),)
@@ -227,16 +203,6 @@ class _FirstInference:
         return ()
 
 
-def _watches(trial: Trial) -> list[RamWatch | GpuWatch]:
-    around = trial.around
-    watches: list[RamWatch | GpuWatch] = [RamWatch(around.tools.memory, base=around.base, origin=trial.order.origin)]
-    if trial.wants_gpu or _any_device(trial):
-        watches.append(GpuWatch(around.tools.accelerators, origin=trial.order.origin))
-    for watch in watches:
-        watch.start()
-    return watches
-
-
 def _with_origin(sample: Sample, trial: Trial) -> Sample:
     if sample.origin is trial.order.origin:
         return sample
@@ -258,16 +224,6 @@ def _disturbances(entry: Entry) -> tuple[str, ...]:
     return (f"other processes used {worst:.0%} of a core while this was timed",)
 
 
-def _any_device(trial: Trial) -> bool:
-    return any(accelerator.initialised() for accelerator in trial.around.tools.accelerators)
-
-
-def _wait(tools: Tools) -> None:
-    for accelerator in tools.accelerators:
-        if accelerator.initialised():
-            accelerator.wait()
-
-
 def _inference(contexts: Sequence[Framework]) -> ExitStack:
     stack = ExitStack()
     stack.enter_context(nullcontext())
@@ -282,23 +238,3 @@ def _items_of(inputs: tuple[Any, ...]) -> int:
         first = next(iter(first.values()))
     shape = getattr(first, "shape", None)
     return int(shape[0]) if shape is not None and len(shape) > 1 and int(shape[0]) > 0 else 1
-
-
-def _known_files(
-    files: Iterable[str | os.PathLike[str]], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Path, ...]:
-    named = tuple(Path(file) for file in files)
-    for path in named:
-        if not path.exists():
-            raise UsageError(f"aiperf.load(files=...): {path} does not exist")
-    if named:
-        return named
-    candidates = (Path(value) for value in (*args, *kwargs.values()) if isinstance(value, (str, os.PathLike)))
-    return tuple(path for path in candidates if _is_file(path))
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a string that no file system takes for a path
-        return False

@@ -137,6 +137,10 @@ class Trial:
             if size is not None:
                 entry.add(size)
 
+    def measures_gpu(self) -> bool:
+        """Whether GPU memory is asked for, or a device runs anyway."""
+        return self.wants_gpu or any(accelerator.initialised() for accelerator in self.around.tools.accelerators)
+
     def pending_load(self, model: Any) -> Loading | None:
         """The measured load whose model has not answered yet, where `model` is that one."""
         for _, loading in self.loadings:

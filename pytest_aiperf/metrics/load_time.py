@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,14 +44,6 @@ class Loading:
     parts: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     complete: bool = False
-
-    def timed(self, part: str, function: Callable[[], Any], clock: Callable[[], int], wait: Callable[[], None]) -> Any:
-        """Run a part and add its seconds."""
-        start = clock()
-        result = function()
-        wait()
-        self.parts[part] = self.parts.get(part, 0.0) + (clock() - start) * 1e-9
-        return result
 
     def sample(self, *, imports: Mapping[str, float]) -> Sample:
         """The load as a sample; `imports` are shown beside it and not part of it."""

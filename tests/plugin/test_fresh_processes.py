@@ -232,3 +232,42 @@ def wait_for(condition, patience: float = 60.0):
             pass
         time.sleep(0.05)
     raise AssertionError("waited in vain")
+
+
+ASYNC_LOAD = """
+import asyncio
+import pytest
+
+async def load(seconds):
+    await asyncio.sleep(seconds)
+    return lambda x: x + 1
+
+def load_behind_a_plain_function(seconds):
+    return load(seconds)
+
+@pytest.mark.max_load_s(0.2)
+def test_in_a_plain_test(aiperf):
+    assert aiperf.infer(aiperf.load(load, 0.4), 1) == 2
+
+@pytest.mark.asyncio
+@pytest.mark.max_load_s(0.2)
+async def test_in_an_async_test(aiperf):
+    model = await aiperf.load(load, 0.4)
+    assert aiperf.infer(model, 1) == 2
+
+def test_unawaited_load(aiperf):
+    aiperf.load(load_behind_a_plain_function, 0.4)
+
+def test_unawaited_call(aiperf):
+    aiperf.call(load_behind_a_plain_function, 0.4)
+"""
+
+
+def test_it_awaits_an_async_loader_and_refuses_one_in_disguise(project):
+    project.write("test_model.py", ASYNC_LOAD)
+    project.monkeypatch.setenv("PYTEST_ADDOPTS", "-o asyncio_default_fixture_loop_scope=function -W ignore")
+    result = project.pytest("--aiperf")
+    result.assert_outcomes(failed=4)
+    for test in ("test_in_a_plain_test", "test_in_an_async_test"):
+        assert project.rows(f"test_model.py::{test}")["load time, warm"][0] == "over_limit"
+    assert result.stdout.str().count("make it an `async def`") >= 2
