@@ -174,6 +174,9 @@ def export(model: nn.Module, path: Path) -> None:
     # The exporter also notes the weights' shapes; onnxruntime's quantiser transposes weights and then trips over them.
     exported = onnx.load(path)
     del exported.graph.value_info[:]
+    del exported.graph.metadata_props[:]
+    for node in exported.graph.node:  # where each node came from in this source tree, paths included
+        del node.metadata_props[:]
     onnx.save(exported, path)
 
 
