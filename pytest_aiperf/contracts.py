@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pytest_aiperf.vocabulary import Baseline, Change, Environment, Measurement, Metric, Run, Sample
+from pytest_aiperf.terms import Metric
+from pytest_aiperf.vocabulary import Baseline, Change, Environment, Measurement, Run, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

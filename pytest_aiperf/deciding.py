@@ -12,23 +12,9 @@ from pytest_aiperf.contracts import Store
 from pytest_aiperf.markers import Rules
 from pytest_aiperf.reporters import junit
 from pytest_aiperf.settings import Settings
+from pytest_aiperf.terms import Metric, Origin, Rule, Status, Want
 from pytest_aiperf.trial import Order, Trial
-from pytest_aiperf.vocabulary import (
-    Baseline,
-    Environment,
-    Limit,
-    Margins,
-    Measurement,
-    Metric,
-    Origin,
-    Policy,
-    Result,
-    Rule,
-    Sample,
-    Status,
-    Verdict,
-    Want,
-)
+from pytest_aiperf.vocabulary import Baseline, Environment, Limit, Margins, Measurement, Policy, Result, Sample, Verdict
 
 if TYPE_CHECKING:
     from pytest_aiperf.worker import Report

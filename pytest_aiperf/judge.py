@@ -9,19 +9,8 @@ from dataclasses import replace
 from pytest_aiperf import statistics
 from pytest_aiperf.judging import absent, exact, load_time, process_memory, quality, shown, time, usable
 from pytest_aiperf.judging.case import MEDIAN, PASSES, Case, history_of, undisturbed_sessions
-from pytest_aiperf.vocabulary import (
-    Baseline,
-    Environment,
-    Limit,
-    Margins,
-    Measurement,
-    Metric,
-    Policy,
-    Rule,
-    Status,
-    Unit,
-    Verdict,
-)
+from pytest_aiperf.terms import Metric, Rule, Status, Unit
+from pytest_aiperf.vocabulary import Baseline, Environment, Limit, Margins, Measurement, Policy, Verdict
 
 TIMER_RESOLUTION = clock.get_clock_info("perf_counter").resolution
 FEWEST_SESSIONS = 3

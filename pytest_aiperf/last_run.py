@@ -9,7 +9,8 @@ from pathlib import Path
 from pytest_aiperf import atomic, codec
 from pytest_aiperf.contracts import Store
 from pytest_aiperf.errors import AiperfError
-from pytest_aiperf.vocabulary import Change, Metric, Run
+from pytest_aiperf.terms import Metric
+from pytest_aiperf.vocabulary import Change, Run
 
 FOLDER = ".aiperf"
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pytest_aiperf.baseline_file import Entry, StoredValue, rounded
 from pytest_aiperf.packing import unpack
 from pytest_aiperf.storable import Storable, sort_out
-from pytest_aiperf.vocabulary import Better, Change, Measurement, Metric, Rule, Session, Unit
+from pytest_aiperf.terms import Better, Metric, Rule, Unit
+from pytest_aiperf.vocabulary import Change, Measurement, Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_aiperf import units
-from pytest_aiperf.vocabulary import Interval, Result, Status, Unit, Verdict
+from pytest_aiperf.terms import Status, Unit
+from pytest_aiperf.vocabulary import Interval, Result, Verdict
 
 WIDTH = 100
 SERIOUS = frozenset({Status.REGRESSED, Status.OVER_LIMIT, Status.ANOMALOUS})

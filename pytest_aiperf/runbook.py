@@ -14,8 +14,9 @@ from pytest_aiperf.contracts import Store
 from pytest_aiperf.errors import AiperfError
 from pytest_aiperf.running import mistakes_text
 from pytest_aiperf.settings import Settings
+from pytest_aiperf.terms import Metric
 from pytest_aiperf.unused import Collected
-from pytest_aiperf.vocabulary import Change, Environment, Metric, Result, Run
+from pytest_aiperf.vocabulary import Change, Environment, Result, Run
 
 
 class RunBook:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from pytest_aiperf.baseline_file import SESSION_WORDS, rounded
 from pytest_aiperf.packing import MOST_BITS, MOST_GRADED, pack
-from pytest_aiperf.vocabulary import Measurement, Metric, Origin, Rule, Sample
+from pytest_aiperf.terms import Metric, Origin, Rule
+from pytest_aiperf.vocabulary import Measurement, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,8 @@ from pytest_aiperf.contracts import Framework, Tools
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.metrics import model_size
 from pytest_aiperf.metrics.load_time import Loading
-from pytest_aiperf.vocabulary import Limit, Margins, Measurement, Metric, Origin, Sample
+from pytest_aiperf.terms import Metric, Origin
+from pytest_aiperf.vocabulary import Limit, Margins, Measurement, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import math
 import re
 
 from pytest_aiperf.errors import UsageError
-from pytest_aiperf.vocabulary import Unit
+from pytest_aiperf.terms import Unit
 
 _SECONDS = ((" ns", 1e-9), (" us", 1e-6), (" ms", 1e-3), (" s", 1.0))
 _KIB = 1024.0

@@ -4,84 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 
-
-class Unit(Enum):
-    """What a number counts; `units.py` alone turns it into text."""
-
-    SECONDS = "s"
-    BYTES = "B"
-    FRACTION = "fraction"
-    PER_SECOND = "1/s"
-    NUMBER = "number"
-
-
-class Better(Enum):
-    """Which direction is good."""
-
-    LOWER = "lower"
-    HIGHER = "higher"
-
-
-class Rule(Enum):
-    """How a metric is judged (docs/statistics.md)."""
-
-    TIME = "time"
-    """Log-ratio against stored sessions, with the reference workload as covariate."""
-    LOAD_TIME = "load_time"
-    """The same, from one value per fresh process, with wider thresholds."""
-    EXACT = "exact"
-    """A counter without noise: allocator bytes, model size."""
-    PROCESS_MEMORY = "process_memory"
-    """Noise goes upward only: one value per fresh process."""
-    QUALITY = "quality"
-    """Accuracy and scores: example by example where examples are known."""
-    SHOWN = "shown"
-    """Reported, limits apply, never compared with a baseline."""
-
-
-class Origin(Enum):
-    """Which process took a sample."""
-
-    IN_PROCESS = "in_process"
-    FRESH = "fresh"
-
-
-class Status(Enum):
-    """The eight answers. Only `PASSED` and `IMPROVED` are passes."""
-
-    PASSED = "passed"
-    IMPROVED = "improved"
-    REGRESSED = "regressed"
-    OVER_LIMIT = "over_limit"
-    INCONCLUSIVE = "inconclusive"
-    NEW = "new"
-    UNMEASURED = "unmeasured"
-    ANOMALOUS = "anomalous"
-
-
-class Want(Enum):
-    """What must be measured before a verdict may become a failure."""
-
-    FRESH_TIMING = "fresh_timing"
-    FRESH_MEMORY = "fresh_memory"
-    FRESH_LOAD = "fresh_load"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """A thing that can be measured, and how its numbers are read."""
-
-    name: str
-    title: str
-    unit: Unit
-    better: Better
-    rule: Rule
-    portable: bool
-    """Comparable between machines: accuracy, sizes, allocator bytes."""
-    negligible: float = 0.0
-    """Absolute change, in the metric's unit, below which nothing is ever a regression."""
+from pytest_aiperf.terms import Metric, Origin, Status, Unit, Want
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,8 @@ import pytest
 from pytest_aiperf import discovery, environment, noise, process_memory, revision, settings
 from pytest_aiperf.contracts import Accelerator, Framework, Store, Tools
 from pytest_aiperf.settings import Settings
-from pytest_aiperf.vocabulary import Environment, Metric, Run
+from pytest_aiperf.terms import Metric
+from pytest_aiperf.vocabulary import Environment, Run
 
 RUN_PLUGIN = "aiperf-run"
 BOOK_PLUGIN = "aiperf-runbook"

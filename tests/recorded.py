@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pytest_aiperf.vocabulary import Better, Environment, Measurement, Metric, Origin, Rule, Sample, Unit
+from pytest_aiperf.terms import Better, Metric, Origin, Rule, Unit
+from pytest_aiperf.vocabulary import Environment, Measurement, Sample
 
 TEST = "tests/test_resnet.py::test_int8"
 

@@ -10,7 +10,8 @@ import pytest
 
 from pytest_aiperf import codec
 from pytest_aiperf.errors import CodecError
-from pytest_aiperf.vocabulary import Better, Metric, Origin, Policy, Result, Rule, Run, Sample, Unit, Want
+from pytest_aiperf.terms import Better, Metric, Origin, Rule, Unit, Want
+from pytest_aiperf.vocabulary import Policy, Result, Run, Sample
 from tests.reporters.realistic import CHANGES, INT8, RUN
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pytest_aiperf.judge import session_variance
-from pytest_aiperf.vocabulary import Policy, Status
+from pytest_aiperf.terms import Status
+from pytest_aiperf.vocabulary import Policy
 from tests.judging.worlds import (
     METRICS,
     MIB,

@@ -11,7 +11,7 @@ from pytest_aiperf.measure import Driver, collector_off, is_asynchronous
 from pytest_aiperf.metrics.cpu_memory import CpuMemoryPeak
 from pytest_aiperf.metrics.latency import Latency
 from pytest_aiperf.metrics.throughput import Throughput
-from pytest_aiperf.vocabulary import Origin
+from pytest_aiperf.terms import Origin
 from tests.fakes import FakeAccelerator, FakeClock, FakeForeignLoad, FakeMemory, tools
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_aiperf.recording import KEPT_ACCURACY, MOST_SESSIONS, Terms, record, removed, stored_value
-from pytest_aiperf.vocabulary import Change, Measurement, Rule, Unit
+from pytest_aiperf.terms import Rule, Unit
+from pytest_aiperf.vocabulary import Change, Measurement
 from tests.recorded import METRICS, disturbed, measured, metric, sample
 
 if TYPE_CHECKING:

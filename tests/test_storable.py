@@ -8,7 +8,8 @@ import pytest
 
 from pytest_aiperf.packing import MOST_GRADED, unpack
 from pytest_aiperf.storable import sort_out
-from pytest_aiperf.vocabulary import Origin, Sample
+from pytest_aiperf.terms import Origin
+from pytest_aiperf.vocabulary import Sample
 from tests.recorded import METRICS, measured, sample
 
 FRESH = Origin.FRESH

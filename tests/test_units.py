@@ -8,7 +8,7 @@ import pytest
 
 from pytest_aiperf import units
 from pytest_aiperf.errors import UsageError
-from pytest_aiperf.vocabulary import Unit
+from pytest_aiperf.terms import Unit
 
 MIB = 1024.0**2
 

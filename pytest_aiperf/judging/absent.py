@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pytest_aiperf.judging.case import MACHINE_NEEDS, need_of, update_command
-from pytest_aiperf.vocabulary import Baseline, Limit, Measurement, Metric, Policy, Rule, Status, Unit, Verdict
+from pytest_aiperf.terms import Metric, Rule, Status, Unit
+from pytest_aiperf.vocabulary import Baseline, Limit, Measurement, Policy, Verdict
 
 _MEASURED_BY = {
     "load_cold": "aiperf.load(...) of a model file",

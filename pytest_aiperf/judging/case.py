@@ -9,24 +9,18 @@ from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 from pytest_aiperf import statistics, units
+from pytest_aiperf.terms import Better, Metric, Origin, Rule, Status, Unit, Want
 from pytest_aiperf.vocabulary import (
     Baseline,
-    Better,
     Environment,
     Interval,
     Limit,
     Margins,
     Measurement,
-    Metric,
-    Origin,
     Policy,
-    Rule,
     Sample,
     Session,
-    Status,
-    Unit,
     Verdict,
-    Want,
 )
 
 FAILURES = frozenset({Status.REGRESSED, Status.OVER_LIMIT, Status.ANOMALOUS})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pytest_aiperf.judging.case import Case
-from pytest_aiperf.vocabulary import Better, Interval, Limit, Origin, Status, Verdict, Want
+from pytest_aiperf.terms import Better, Origin, Status, Want
+from pytest_aiperf.vocabulary import Interval, Limit, Verdict
 
 NEGLIGIBLE = 1024.0**2
 

@@ -11,7 +11,8 @@ from pytest_aiperf import units
 from pytest_aiperf.judging.case import MEDIAN, Case, slowdown, words
 from pytest_aiperf.judging.screen import SCREENED
 from pytest_aiperf.statistics import Prediction, at_least, at_most, fewest_samples, independent_share, predict_run
-from pytest_aiperf.vocabulary import Better, Limit, Origin, Sample, Status, Verdict, Want
+from pytest_aiperf.terms import Better, Origin, Status, Want
+from pytest_aiperf.vocabulary import Limit, Sample, Verdict
 
 PASS_RISK = 0.05
 """Chance that so few values beyond the limit are luck: at most this to pass."""

@@ -10,7 +10,8 @@ import numpy as np
 from pytest_aiperf.judging import limits
 from pytest_aiperf.judging.case import Case, pooled
 from pytest_aiperf.judging.screen import pass_row, screen, screened_row, speed_notes
-from pytest_aiperf.vocabulary import Limit, Origin, Status, Verdict, Want
+from pytest_aiperf.terms import Origin, Status, Want
+from pytest_aiperf.vocabulary import Limit, Verdict
 
 FEWEST_PROCESSES = 3
 ENOUGH_PROCESSES = 5

@@ -5,7 +5,8 @@ from __future__ import annotations
 from statistics import median
 
 from pytest_aiperf.judging.case import Case
-from pytest_aiperf.vocabulary import Interval, Limit, Origin, Status, Verdict, Want
+from pytest_aiperf.terms import Origin, Status, Want
+from pytest_aiperf.vocabulary import Interval, Limit, Verdict
 
 NEGLIGIBLE = 8 * 1024.0**2
 ENOUGH_PROCESSES = 5

@@ -7,7 +7,8 @@ from statistics import fmean
 from pytest_aiperf import units
 from pytest_aiperf.judging.case import Case
 from pytest_aiperf.statistics import mid_p, needed_examples, paired_t, tango
-from pytest_aiperf.vocabulary import Better, Interval, Limit, Status, Unit, Verdict
+from pytest_aiperf.terms import Better, Status, Unit
+from pytest_aiperf.vocabulary import Interval, Limit, Verdict
 
 FAIL_RISK = 0.005
 TOO_GOOD = 0.05

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pytest_aiperf import units
 from pytest_aiperf.judging.case import Case, slowdown, words
 from pytest_aiperf.statistics import History, Prediction, predict
-from pytest_aiperf.vocabulary import Interval, Status, Verdict
+from pytest_aiperf.terms import Status
+from pytest_aiperf.vocabulary import Interval, Verdict
 
 SCREENED = 0.98
 """One-sided probability with which a slowdown must be below the largest allowed one to pass."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pytest_aiperf.judging.case import Case
-from pytest_aiperf.vocabulary import Limit, Status, Verdict
+from pytest_aiperf.terms import Status
+from pytest_aiperf.vocabulary import Limit, Verdict
 
 
 def against_limit(case: Case, limit: Limit) -> Verdict:

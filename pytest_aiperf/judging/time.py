@@ -9,7 +9,8 @@ from pytest_aiperf.judging import limits
 from pytest_aiperf.judging.case import Case, pooled
 from pytest_aiperf.judging.screen import Screen, pass_row, screen, screened_row, speed_notes
 from pytest_aiperf.statistics import History
-from pytest_aiperf.vocabulary import Limit, Origin, Sample, Status, Unit, Verdict, Want
+from pytest_aiperf.terms import Origin, Status, Unit, Want
+from pytest_aiperf.vocabulary import Limit, Sample, Verdict
 
 FEWEST_SAMPLES = 5
 COARSEST_CLOCK = 0.01

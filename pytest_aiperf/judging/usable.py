@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 from pytest_aiperf.judging.case import Case
-from pytest_aiperf.vocabulary import Baseline, Measurement, Rule, Sample, Status, Verdict
+from pytest_aiperf.terms import Rule, Status
+from pytest_aiperf.vocabulary import Baseline, Measurement, Sample, Verdict
 
 CHILD = "child:"
 """How the note of a sample begins when its fresh process died, hung or raised."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from pytest_aiperf.errors import UsageError
-from pytest_aiperf.vocabulary import Better, Metric, Rule, Sample, Unit
+from pytest_aiperf.terms import Better, Metric, Rule, Unit
+from pytest_aiperf.vocabulary import Sample
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 

@@ -6,7 +6,8 @@ import gc
 from collections.abc import Generator
 
 from pytest_aiperf.contracts import CpuMemory, Tools, Turn
-from pytest_aiperf.vocabulary import Better, Metric, Origin, Rule, Sample, Unit
+from pytest_aiperf.terms import Better, Metric, Origin, Rule, Unit
+from pytest_aiperf.vocabulary import Sample
 
 RAM = Metric(
     name="ram",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 
 from pytest_aiperf.contracts import Accelerator, GpuMemory, Tools, Turn
-from pytest_aiperf.vocabulary import Better, Metric, Origin, Rule, Sample, Unit
+from pytest_aiperf.terms import Better, Metric, Origin, Rule, Unit
+from pytest_aiperf.vocabulary import Sample
 
 ALLOCATED = Metric(
     name="gpu_allocated",

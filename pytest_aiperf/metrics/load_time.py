@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_aiperf.vocabulary import Better, Metric, Origin, Rule, Sample, Unit
+from pytest_aiperf.terms import Better, Metric, Origin, Rule, Unit
+from pytest_aiperf.vocabulary import Sample
 
 COLD = Metric(
     name="load_cold",

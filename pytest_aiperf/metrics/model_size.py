@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_aiperf.vocabulary import Better, Metric, Rule, Sample, Unit
+from pytest_aiperf.terms import Better, Metric, Rule, Unit
+from pytest_aiperf.vocabulary import Sample
 
 METRIC = Metric(
     name="model_size",

@@ -6,7 +6,8 @@ from collections.abc import Generator
 
 from pytest_aiperf.contracts import Tools, Turn
 from pytest_aiperf.measure import collector_off
-from pytest_aiperf.vocabulary import Better, Metric, Rule, Sample, Unit
+from pytest_aiperf.terms import Better, Metric, Rule, Unit
+from pytest_aiperf.vocabulary import Sample
 
 METRIC = Metric(
     name="throughput",

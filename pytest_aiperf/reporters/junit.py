@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from pytest_aiperf.vocabulary import Result, Unit, Verdict
+from pytest_aiperf.terms import Unit
+from pytest_aiperf.vocabulary import Result, Verdict
 
 _PERCENTILE = re.compile(r"\bp\d+(?:\.\d+)?$")
 _ENDING = {

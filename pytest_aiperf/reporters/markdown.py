@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pytest_aiperf import rows, units
 from pytest_aiperf.contracts import Reporter
-from pytest_aiperf.vocabulary import Run, Status, Verdict
+from pytest_aiperf.terms import Status
+from pytest_aiperf.vocabulary import Run, Verdict
 
 MOST_ROWS = 1000
 """GitHub drops a job summary above 1 MiB as a whole; a row is about 250 bytes, and may stand in two tables."""

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pytest_aiperf.contracts import Reporter
-from pytest_aiperf.vocabulary import Environment, Measurement, Origin, Run
+from pytest_aiperf.terms import Origin
+from pytest_aiperf.vocabulary import Environment, Measurement, Run
 
 FORMAT = "5.3.1"
 """The version of pytest-benchmark whose files these equal, key by key."""

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from pytest_aiperf import rows, units
 from pytest_aiperf.contracts import Reporter
-from pytest_aiperf.vocabulary import Change, Measurement, Origin, Result, Run, Status, Unit, Verdict
+from pytest_aiperf.terms import Origin, Status, Unit
+from pytest_aiperf.vocabulary import Change, Measurement, Result, Run, Verdict
 
 RECORD_NEW = "pytest --aiperf-update-new-only"
 RENEW = "pytest --aiperf-update"

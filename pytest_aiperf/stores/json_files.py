@@ -13,7 +13,8 @@ from pytest_aiperf.baseline_file import BaselineFile, Entry, parse, render
 from pytest_aiperf.errors import BaselineError
 from pytest_aiperf.packing import unpack
 from pytest_aiperf.recording import Terms, record, removed
-from pytest_aiperf.vocabulary import Baseline, Change, Environment, Measurement, Metric, PortableValue
+from pytest_aiperf.terms import Metric
+from pytest_aiperf.vocabulary import Baseline, Change, Environment, Measurement, PortableValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

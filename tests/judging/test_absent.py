@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_aiperf.judge import unmatched_limits
-from pytest_aiperf.vocabulary import Policy, Status, Unit
+from pytest_aiperf.terms import Status, Unit
+from pytest_aiperf.vocabulary import Policy
 from tests.judging.worlds import (
     METRICS,
     MIB,

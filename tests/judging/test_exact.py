@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_aiperf.vocabulary import Status, Want
+from pytest_aiperf.terms import Status, Want
 from tests.judging.worlds import MIB, baseline, limit, measured, only, seen, word
 
 BASE = {name: baseline(portable={name: 100 * MIB}) for name in ("model_size", "gpu_allocated")}

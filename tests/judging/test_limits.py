@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_aiperf.statistics import at_most, independent_share
-from pytest_aiperf.vocabulary import Status, Want
+from pytest_aiperf.terms import Status, Want
 from tests.judging.worlds import Machine, baseline, limit, measured, only, seen, sessions_of, steady, verdicts, word
 
 BASE = baseline(sessions=sessions_of("latency", [0.0199] * 20))

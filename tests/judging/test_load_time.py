@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_aiperf.vocabulary import Status, Want
+from pytest_aiperf.terms import Status, Want
 from tests.judging.worlds import baseline, measured, only, seen, sessions_of, word
 
 BASE = baseline(sessions=sessions_of("load_warm", [1.0, 1.01, 0.99, 1.0, 1.02, 0.98, 1.0, 1.01]))

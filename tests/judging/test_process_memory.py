@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_aiperf.vocabulary import Want
+from pytest_aiperf.terms import Want
 from tests.judging.worlds import MIB, baseline, limit, measured, only, seen, sessions_of, verdicts, word
 
 BASE = baseline(sessions=sessions_of("ram", [v * MIB for v in (400, 402, 399, 410)]))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_aiperf.vocabulary import Margins, Policy, PortableValue, Status
+from pytest_aiperf.terms import Status
+from pytest_aiperf.vocabulary import Margins, Policy, PortableValue
 from tests.judging.worlds import PERPLEXITY, baseline, limit, measured, only, scored, seen, word
 
 

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from pytest_aiperf.vocabulary import Margins, Policy, Status, Want
+from pytest_aiperf.terms import Status, Want
+from pytest_aiperf.vocabulary import Margins, Policy
 from tests.judging.worlds import Machine, baseline, measured, only, seen, session, sessions_of, steady, word
 
 CALM = baseline(sessions=sessions_of("latency", [2e-3] * 20))

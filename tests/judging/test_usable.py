@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from pytest_aiperf.vocabulary import Policy, Status
+from pytest_aiperf.terms import Status
+from pytest_aiperf.vocabulary import Policy
 from tests.judging.worlds import (
     MIB,
     TEST,

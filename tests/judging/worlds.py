@@ -6,21 +6,17 @@ import numpy as np
 
 from pytest_aiperf.judge import judge
 from pytest_aiperf.metrics import accuracy, cpu_memory, latency, load_time, model_size, throughput
+from pytest_aiperf.terms import Better, Metric, Origin, Rule, Unit
 from pytest_aiperf.vocabulary import (
     Baseline,
-    Better,
     Environment,
     Limit,
     Margins,
     Measurement,
-    Metric,
-    Origin,
     Policy,
     PortableValue,
-    Rule,
     Sample,
     Session,
-    Unit,
 )
 
 MIB = 1024.0**2

@@ -16,7 +16,8 @@ from pytest_aiperf.metrics.gpu_memory import (
     GpuMemoryPeak,
     GpuWatch,
 )
-from pytest_aiperf.vocabulary import Origin, Sample
+from pytest_aiperf.terms import Origin
+from pytest_aiperf.vocabulary import Sample
 from tests.fakes import FakeAccelerator, tools
 
 

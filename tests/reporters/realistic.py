@@ -4,19 +4,8 @@ from __future__ import annotations
 
 import math
 
-from pytest_aiperf.vocabulary import (
-    Change,
-    Environment,
-    Interval,
-    Measurement,
-    Origin,
-    Result,
-    Run,
-    Sample,
-    Status,
-    Unit,
-    Verdict,
-)
+from pytest_aiperf.terms import Origin, Status, Unit
+from pytest_aiperf.vocabulary import Change, Environment, Interval, Measurement, Result, Run, Sample, Verdict
 
 MIB = 1024.0**2
 KEY = "xeon-8375c-2c-linux-py311-torch2.13"

@@ -15,7 +15,8 @@ import pytest
 
 from pytest_aiperf import codec
 from pytest_aiperf.reporters import csv, json, junit, markdown, pytest_benchmark
-from pytest_aiperf.vocabulary import Measurement, Origin, Result, Run, Sample, Status
+from pytest_aiperf.terms import Origin, Status
+from pytest_aiperf.vocabulary import Measurement, Result, Run, Sample
 from tests.reporters.golden_files import FOLDER, assert_golden
 from tests.reporters.realistic import INT8, RUN, result, verdict
 

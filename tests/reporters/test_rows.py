@@ -8,7 +8,7 @@ import math
 import pytest
 
 from pytest_aiperf import rows
-from pytest_aiperf.vocabulary import Status
+from pytest_aiperf.terms import Status
 from tests.reporters.golden_files import assert_golden
 from tests.reporters.realistic import (
     INT8,

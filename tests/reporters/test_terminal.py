@@ -8,7 +8,8 @@ import re
 import pytest
 
 from pytest_aiperf.reporters import terminal
-from pytest_aiperf.vocabulary import Change, Environment, Run, Status, Unit
+from pytest_aiperf.terms import Status, Unit
+from pytest_aiperf.vocabulary import Change, Environment, Run
 from tests.reporters.golden_files import assert_golden
 from tests.reporters.realistic import CHANGES, INT8, KEY, RUN, no_baseline, result, verdict
 

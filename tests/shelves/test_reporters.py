@@ -11,7 +11,8 @@ import pytest
 
 import pytest_aiperf.reporters
 from pytest_aiperf.contracts import Reporter
-from pytest_aiperf.vocabulary import Run, Status
+from pytest_aiperf.terms import Status
+from pytest_aiperf.vocabulary import Run
 from tests.reporters.realistic import CHANGES, RUN, result, verdict
 
 MEMBERS = [

@@ -1,0 +1,62 @@
+"""What interleaved pairs saw: old and new code in fresh processes, taking turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Side(Enum):
+    """Whose code ran."""
+
+    OLD = "old"
+    NEW = "new"
+
+    @property
+    def other(self) -> Side:
+        """The opponent."""
+        return Side.NEW if self is Side.OLD else Side.OLD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One turn of one side."""
+
+    side: Side
+    metric: str
+    values: tuple[float, ...]
+    """In the metric's base unit: one per call (latency), burst (throughput) or process (load time, memory)."""
+    elapsed: float = 0.0
+    """Seconds of the whole turn."""
+    foreign: float | None = None
+    """Processor seconds that other processes used meanwhile; None where unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One fresh process per side, and one label's legs in the order in which they were taken."""
+
+    seed: int
+    """Drew the order of the turns and the hash seed of both processes."""
+    legs: tuple[Leg, ...]
+    disturbances: tuple[str, ...] = ()
+    """What disturbed the machine; such a block is measured again and decides nothing."""
+    thrown_away: int = 0
+    """Turns that were repeated because somebody else used the processor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairing:
+    """All blocks of one label, or why there are none."""
+
+    against: str
+    """The reference revision: `main@1a2b3c4`."""
+    blocks: tuple[Block, ...] = ()
+    failure: str | None = None
+    """Why nothing could be compared: the old code's own message, or a proof that both sides ran the same code."""
+    anomaly: bool = False
+    """Whether `failure` is a mistake of the set-up that nobody should pass over."""
+    seconds: float = 0.0
+    """This label's share of the time that its blocks took."""
+    budget: float = 0.0
+    """Seconds that it was allowed to take; 0: no bound."""
