@@ -20,6 +20,7 @@ from pytest_aiperf.metrics.latency import Latency
 from pytest_aiperf.metrics.load_time import Loading
 from pytest_aiperf.metrics.throughput import Throughput
 from pytest_aiperf.trial import Entry, Trial
+from pytest_aiperf.turns import Turns, slowed
 from pytest_aiperf.vocabulary import Sample
 
 DISTURBED_SHARE = 0.05
@@ -134,7 +135,10 @@ class Bench:
     ) -> Any:
         if items < 1:
             raise UsageError(f"items={items}: expected how many items one call processes, 1 or more")
-        driver = Driver(function, self._trial.around.tools)
+        tools, order = self._trial.around.tools, self._trial.order
+        if order.slowdown is not None:
+            function = slowed(function, order.slowdown, tools=tools, every=order.slowed_every)
+        driver = Driver(function, tools)
         if not asynchronous:
             with _inference(contexts):
                 for probes in self._passes(entry, items, owner):
@@ -159,6 +163,9 @@ class Bench:
         trial, order = self._trial, self._trial.order
         if (loading := trial.pending_load(owner)) is not None:
             yield (_FirstInference(loading),)
+        if order.paired and trial.around.turn_line is not None:
+            yield (Turns(trial.around.turn_line, test=order.test, label=entry.label, items=items),)
+            return
         if order.timing:
             with trial.around.exclusive(f"{entry.label or 'latency and throughput'}"):
                 entry.covariate = trial.around.reference()

@@ -16,6 +16,7 @@ Record = TypeVar("Record")
 
 # History of the run format:
 # 1 - the fields of `Run` and of the records in it, beside "format". Enums by value, NaN and infinities as strings.
+#     Later and without a new number, because an absent one reads as none: `pairing`, `grounds`.
 FORMAT = 1
 
 _SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}

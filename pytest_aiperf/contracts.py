@@ -135,6 +135,19 @@ class ForeignLoad(Protocol):
     def share(self) -> float | None:
         """Cores used by other processes since `start`, as a share of one core; None where unknown."""
 
+    def spent(self) -> tuple[float, float | None]:
+        """Seconds since `start`, and processor seconds of other processes meanwhile; None where unknown."""
+
+
+class TurnLine(Protocol):
+    """A child's line to the parent that calls its turns."""
+
+    def send(self, **message: Any) -> None:
+        """One message."""
+
+    def request(self) -> dict[str, Any]:
+        """Wait for what the parent says next."""
+
 
 class Probe(Protocol):
     """One pass of measuring: a generator that asks for turns and returns what it saw."""

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_aiperf import codec, judge, markers, rows
+from pytest_aiperf import codec, judge, markers, rows, ruling
 from pytest_aiperf.contracts import Store
 from pytest_aiperf.markers import Rules
 from pytest_aiperf.reporters import junit
 from pytest_aiperf.settings import Settings
-from pytest_aiperf.terms import Metric, Origin, Rule, Status, Want
+from pytest_aiperf.terms import Metric, Origin, Pairs, Rule, Want
 from pytest_aiperf.trial import Order, Trial
-from pytest_aiperf.vocabulary import Baseline, Environment, Limit, Margins, Measurement, Policy, Result, Sample, Verdict
+from pytest_aiperf.vocabulary import Baseline, Environment, Grounds, Margins, Policy, Result, Sample, Verdict
 
 if TYPE_CHECKING:
     from pytest_aiperf.worker import Report
@@ -59,6 +59,7 @@ class Court:
             inconclusive_fails=settings.inconclusive == "fail",
             new_fails=settings.new == "fail" and not (settings.update or settings.update_new_only),
             required=frozenset(settings.require),
+            pairs=Pairs(settings.pairs) if settings.against and not self._stores else Pairs.NEVER,
         )
         self._suite_variance: float | type[Court] | None = Court
 
@@ -80,29 +81,35 @@ class Court:
                 self._load_round(trial)
 
     def decide(self, trial: Trial, *, taken_at: str) -> Result:
-        """The verdicts of a test whose body has ended well."""
+        """The verdicts of a test whose body has ended well; open ones want pairs, and nothing else can be measured."""
         if self._stores:
             self._measure_what_is_stored(trial)
-        baselines = dict(self.store.read(trial.order.test, self.environment))
-        measurements, verdicts = self._judge(trial, baselines, taken_at, final=False)
+        result = self.judge(trial, taken_at=taken_at, final=False)
         for _ in range(self.settings.processes):
-            wants = {verdict.want for verdict in verdicts if verdict.want is not None}
+            wants = {verdict.want for verdict in result.verdicts} - {None, Want.PAIRS}
             if not wants or trial.failures:
                 break
             with trial.around.exclusive("in a fresh process"):
-                for want in sorted(wants, key=lambda want: want.value):
+                for want in sorted(filter(None, wants), key=lambda want: want.value):
                     self._fulfil(want, trial)
-            measurements, verdicts = self._judge(trial, baselines, taken_at, final=False)
-        if any(verdict.want is not None for verdict in verdicts):
-            self._note_failures(trial, verdicts)
-            measurements, verdicts = self._judge(trial, baselines, taken_at, final=True)
+            result = self.judge(trial, taken_at=taken_at, final=False)
+        self._note_failures(trial, result.verdicts)
+        return result if wants_pairs(result) else self.judge(trial, taken_at=taken_at, final=True)
+
+    def judge(self, trial: Trial, *, taken_at: str, final: bool) -> Result:
+        """The verdicts on what a trial has seen so far; `final`: nothing more can be measured."""
+        grounds = self._grounds(trial)
+        measurements = trial.measurements(taken_at=taken_at, commit=self.commit())
         return Result(
             test=trial.order.test,
             outcome="passed",
             environment=self.environment.key,
             measurements=measurements,
-            verdicts=verdicts,
+            verdicts=ruling.verdicts(
+                measurements, grounds, metrics=self.metrics, environment=self.environment, final=final
+            ),
             seconds=self.clock() - trial.started,
+            grounds=grounds,
         )
 
     def unjudged(self, trial: Trial, *, taken_at: str) -> Result:
@@ -132,35 +139,24 @@ class Court:
         """Whether what is measured becomes a baseline: then everything that one may keep is measured."""
         return bool(self.settings.update or self.settings.update_new_only)
 
-    def _judge(
-        self, trial: Trial, baselines: Mapping[str, Baseline], taken_at: str, *, final: bool
-    ) -> tuple[tuple[Measurement, ...], tuple[Verdict, ...]]:
-        measurements = trial.measurements(taken_at=taken_at, commit=self.commit())
-        verdicts: list[Verdict] = []
-        for measurement in measurements:
-            baseline = baselines.get(measurement.label)
-            verdicts += judge.judge(
-                measurement,
-                _quality_only(baseline, self.metrics, accept_worse=self.settings.accept_worse)
-                if self.settings.update
-                else baseline,
-                metrics={**self.metrics, **{metric.name: metric for metric in measurement.scores}},
-                limits=self._limits(trial, measurement),
-                margins=trial.margins,
-                policy=self.policy,
-                suite_variance=self._variance(),
-                environment=self.environment,
-                final=final,
-            )
-        verdicts += judge.unmatched_limits(measurements, trial.limits, self.metrics)
+    def _grounds(self, trial: Trial) -> Grounds:
+        baselines = dict(self.store.read(trial.order.test, self.environment))
         if self.settings.update:
-            verdicts = [_recorded(verdict) for verdict in verdicts if verdict.reason != "gone"]
-        return measurements, tuple(verdicts)
-
-    def _limits(self, trial: Trial, measurement: Measurement) -> tuple[Limit, ...]:
-        measured = {sample.metric for sample in measurement.samples if sample.values}
-        limits = markers.with_defaults(trial.limits, self.default_limits, measured)
-        return tuple(limit for limit in limits if limit.label in (None, measurement.label))
+            accept_worse = self.settings.accept_worse
+            baselines = {
+                label: kept
+                for label, baseline in baselines.items()
+                if (kept := _quality_only(baseline, self.metrics, accept_worse=accept_worse)) is not None
+            }
+        return Grounds(
+            margins=trial.margins,
+            policy=self.policy,
+            limits=trial.limits,
+            default_limits=self.default_limits,
+            baselines=baselines,
+            suite_variance=self._variance(),
+            stores=self.settings.update,
+        )
 
     def _variance(self) -> float | None:
         """The median variance between sessions of the suite's tests; None where too few have a history."""
@@ -220,7 +216,7 @@ class Court:
     def _note_failures(self, trial: Trial, verdicts: Sequence[Verdict]) -> None:
         for failure in trial.failures:
             for verdict in verdicts:
-                if verdict.want is not None:
+                if verdict.want is not None and verdict.want is not Want.PAIRS:
                     trial.entries[verdict.label].fresh.append(_failed(verdict.metric, failure))
 
 
@@ -237,9 +233,18 @@ def _count_fresh(trial: Trial, metric: str) -> int:
     return min(counts, default=0)
 
 
-def _quality_only(baseline: Baseline | None, metrics: Mapping[str, Metric], *, accept_worse: bool) -> Baseline | None:
+def wants_pairs(result: Result) -> dict[str, frozenset[str]]:
+    """Label -> metrics that only pairs with the reference revision can decide."""
+    wanted: dict[str, frozenset[str]] = {}
+    for verdict in result.verdicts:
+        if verdict.want is Want.PAIRS:
+            wanted[verdict.label] = wanted.get(verdict.label, frozenset()) | {verdict.metric}
+    return wanted
+
+
+def _quality_only(baseline: Baseline, metrics: Mapping[str, Metric], *, accept_worse: bool) -> Baseline | None:
     """What an update still holds a test against: nothing but its quality, and not even that where told so."""
-    if baseline is None or accept_worse:
+    if accept_worse:
         return None
     quality = {
         name: value
@@ -247,10 +252,3 @@ def _quality_only(baseline: Baseline | None, metrics: Mapping[str, Metric], *, a
         if name not in metrics or metrics[name].rule is Rule.QUALITY
     }
     return replace(baseline, source=None, files={}, portable=quality, sessions=())
-
-
-def _recorded(verdict: Verdict) -> Verdict:
-    """While storing, a missing or foreign baseline is no news."""
-    if verdict.status is Status.NEW or (verdict.status is Status.INCONCLUSIVE and verdict.reason == "other_machine"):
-        return replace(verdict, status=Status.PASSED, reason="recorded", message="", fails=False)
-    return verdict

@@ -18,7 +18,7 @@ from typing import Any
 
 from pytest_aiperf import cgroup
 from pytest_aiperf.contracts import Accelerator
-from pytest_aiperf.nvml import Nvml
+from pytest_aiperf.nvml import Nvml, Unavailable
 from pytest_aiperf.vocabulary import Environment
 
 FRAMEWORKS = ("torch", "onnxruntime", "onnxruntime-gpu", "tensorflow", "jax", "openvino", "tensorrt")
@@ -102,7 +102,10 @@ def describe(
     comparable = _comparable(machine, accelerators)
     details = _details(machine)
     if nvml is not None:
-        details |= {f"device {uuid}": condition for uuid, condition in nvml.conditions().items()}
+        details |= {
+            f"device {uuid}": condition.reason if isinstance(condition, Unavailable) else condition.text()
+            for uuid, condition in nvml.conditions().items()
+        }
     return Environment(key=name or derived_key(comparable), comparable=comparable, details=details)
 
 

@@ -19,5 +19,5 @@ class CodecError(AiperfError):
     """A record that does not have the expected shape."""
 
 
-class WorkerError(AiperfError):
-    """A fresh process that died, hung or raised; the message says which, and in which phase."""
+class ChildGoneError(AiperfError):
+    """A fresh process that died, hung or closed its line; the message says how, and in which phase."""

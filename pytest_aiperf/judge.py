@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_aiperf import statistics
-from pytest_aiperf.judging import absent, exact, load_time, process_memory, quality, shown, time, usable
+from pytest_aiperf.judging import absent, exact, load_time, paired, process_memory, quality, shown, time, usable
 from pytest_aiperf.judging.case import MEDIAN, PASSES, Case, history_of, undisturbed_sessions
 from pytest_aiperf.terms import Metric, Rule, Status, Unit
 from pytest_aiperf.vocabulary import Baseline, Environment, Limit, Margins, Measurement, Policy, Verdict
@@ -89,9 +89,18 @@ def _rows(case: Case) -> list[Verdict]:
     median_limits = [limit for limit in case.limits if limit.percentile in (None, MEDIAN)]
     of_median = [_against_limit(case, limit) for limit in median_limits]
     if case.metric.rule is not Rule.SHOWN:
-        of_median.insert(0, _noting_files(case, usable.not_comparable(case) or _against_baseline(case)))
+        stored = usable.not_comparable(case) or _against_baseline(case)
+        of_median.insert(0, _noting_files(case, paired.row(case, stored)))
     others = [_against_limit(case, limit) for limit in case.limits if limit not in median_limits]
-    return [*_merged(of_median), *others]
+    return [*_merged(of_median), *others, *_paired_tails(case)]
+
+
+def _paired_tails(case: Case) -> list[Verdict]:
+    """Where pairs have timed the calls: a row for every other percentile that the user limits."""
+    if not paired.has_blocks(case):
+        return []
+    limited = {limit.percentile for limit in case.limits if limit.percentile not in (None, MEDIAN)}
+    return [paired.tail(case, percentile) for percentile in sorted(filter(None, limited))]
 
 
 def _against_baseline(case: Case) -> Verdict:

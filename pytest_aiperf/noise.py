@@ -46,14 +46,17 @@ class OtherProcesses:
         self._start = self._read()
 
     def share(self) -> float | None:
+        elapsed, others = self.spent()
+        return None if others is None or elapsed <= 0 else max(0.0, (others - TICK) / elapsed)
+
+    def spent(self) -> tuple[float, float | None]:
         if self._start is None:
-            return None
+            return 0.0, None
         began, machine_before, own_before = self._start
         ended, machine_after, own_after = self._read()
-        if machine_before is None or machine_after is None or ended <= began:
-            return None
-        others = (machine_after - machine_before) - (own_after - own_before) - TICK
-        return max(0.0, others / (ended - began))
+        if machine_before is None or machine_after is None:
+            return ended - began, None
+        return ended - began, (machine_after - machine_before) - (own_after - own_before)
 
     def _read(self) -> tuple[float, float | None, float]:
         return self._clock(), self._machine(), self._own()

@@ -41,6 +41,22 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What may slow a device down."""
+
+    clock_mhz: int
+    fastest_mhz: int
+    throttled: tuple[str, ...]
+    others: int
+    """Processes on it that are not this one or its children."""
+
+    def text(self) -> str:
+        """For people."""
+        slowed = ", ".join(self.throttled) or "no"
+        return f"{self.clock_mhz} of {self.fastest_mhz} MHz; throttled: {slowed}; other processes: {self.others}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceMemory:
     """Bytes on one device; None, with a note, where the driver does not say."""
 
@@ -113,17 +129,20 @@ class Nvml:
         used, used_note = self._used(uuid)
         return DeviceMemory(process=process, used=used, notes=tuple(note for note in (process_note, used_note) if note))
 
-    def conditions(self) -> Mapping[str, str]:
-        """What may slow a device down at this moment: clock, throttling, other processes. For people."""
+    def conditions(self) -> Mapping[str, Condition | Unavailable]:
+        """What may slow each device down at this moment; by UUID, empty without a driver."""
         devices = self.devices()
         if isinstance(devices, Unavailable):
             return {}
         pids = self._pids()
-        told: dict[str, str] = {}
-        for device in devices:
-            answer = self._ask(partial(_condition, uuid=device.uuid, pids=pids))
-            told[device.uuid] = answer.reason if isinstance(answer, Unavailable) else answer
-        return told
+        return {device.uuid: self._ask(partial(_condition, uuid=device.uuid, pids=pids)) for device in devices}
+
+    def persistence(self) -> Mapping[str, bool | Unavailable]:
+        """Whether the driver keeps each device ready while nobody uses it; by UUID, empty without a driver."""
+        devices = self.devices()
+        if isinstance(devices, Unavailable):
+            return {}
+        return {device.uuid: self._ask(partial(_persists, uuid=device.uuid)) for device in devices}
 
     def _used(self, uuid: str) -> tuple[int | None, str]:
         exact = self._ask(lambda nvml: _used_bytes(nvml, uuid=uuid, version=nvml.nvmlMemory_v2))
@@ -239,11 +258,18 @@ def _used_bytes(nvml: Any, *, uuid: str, version: int | None) -> int:
     return int(nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByUUID(uuid), version=version).used)
 
 
-def _condition(nvml: Any, *, uuid: str, pids: frozenset[int]) -> str:
+def _condition(nvml: Any, *, uuid: str, pids: frozenset[int]) -> Condition:
     handle = nvml.nvmlDeviceGetHandleByUUID(uuid)
     clock = nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)
     fastest = nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM)
     reasons = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
-    slowed = ", ".join(reason for bit, reason in SLOWDOWNS.items() if reasons & bit)
-    others = len(_bytes_by_pid(nvml, handle).keys() - pids)
-    return f"{clock} of {fastest} MHz; throttled: {slowed or 'no'}; other processes: {others}"
+    return Condition(
+        clock_mhz=clock,
+        fastest_mhz=fastest,
+        throttled=tuple(reason for bit, reason in SLOWDOWNS.items() if reasons & bit),
+        others=len(_bytes_by_pid(nvml, handle).keys() - pids),
+    )
+
+
+def _persists(nvml: Any, *, uuid: str) -> bool:
+    return bool(nvml.nvmlDeviceGetPersistenceMode(nvml.nvmlDeviceGetHandleByUUID(uuid)))

@@ -91,6 +91,10 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.replace("\n", ",").split(",") if word.strip())
 
 
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
 def _needs(text: str) -> tuple[str, ...]:
     words = _words(text)
     if unknown := sorted(set(words) - {"gpu", "ram"}):
@@ -116,6 +120,10 @@ OPTIONS: tuple[Option, ...] = (
     Option("new", _ANSWER, None, "what a missing or stale baseline does (fail under CI)", metavar="warn|fail"),
     Option("unused", _ANSWER, None, "what a baseline without its test does (fail under CI)", metavar="warn|fail"),
     Option("require", _needs, (), "what must be measurable on this machine: gpu, ram", metavar="WHAT,..."),
+    Option("against", _text, None, "confirm suspicions by interleaved pairs with this git revision", metavar="REF"),
+    Option("pairs", _one_of("auto", "always"), "auto", "which figures --aiperf-against decides", metavar="auto|always"),
+    Option("pairs-budget", _positive, 120.0, "most seconds of pairs per test (default 120)", metavar="S"),
+    Option("share", _lines, (), "files that git ignores, for the old code: weights, data", True, "PATH"),
     Option("report", _words, (), "write a report: json, markdown, csv, pytest-benchmark", True, "FORMAT:FILE"),
     Option("details", _truth, False, "show every row and every reason"),
     Option("machine", _text, None, "name of the machine class (default: derived from the machine)", metavar="NAME"),
@@ -170,6 +178,8 @@ def declare(parser: pytest.Parser) -> None:
 
 def is_active(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> bool:
     """Whether this run measures at all; cheap, asked in every pytest run."""
+    if config.getoption("aiperf_against", None) is not None:
+        return True
     wanted = (_resolve(option, config, environ) for option in OPTIONS if option.attribute in ("active", *_IMPLY_ACTIVE))
     return any(wanted)
 
@@ -180,7 +190,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> S
     under_ci = environ.get("CI", "").strip().lower() not in _FALSE
     for name in ("new", "unused"):
         values[name] = values[name] or ("fail" if under_ci else "warn")
-    values["active"] = any(values[name] for name in ("active", *_IMPLY_ACTIVE))
+    values["active"] = is_active(config, environ)
     if values["max_slowdown"] < values["tolerance"]:
         raise pytest.UsageError(
             f"aiperf: max-slowdown ({values['max_slowdown']}) is below tolerance ({values['tolerance']}): "

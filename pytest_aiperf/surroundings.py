@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from pytest_aiperf.contracts import Framework, Tools
+from pytest_aiperf.contracts import Framework, Tools, TurnLine
 from pytest_aiperf.locking import MachineLock
 from pytest_aiperf.progress import Progress
 
@@ -23,6 +23,7 @@ class Surroundings:
     memory_always: bool = False
     base: int = 0
     imports: Mapping[str, float] = field(default_factory=dict)
+    turn_line: None = None
 
     @contextmanager
     def exclusive(self, what: str) -> Iterator[None]:
@@ -46,6 +47,7 @@ class ChildSurroundings:
     tools: Tools
     frameworks: Sequence[Framework]
     imports: Mapping[str, float]
+    turn_line: TurnLine
     memory_always: bool = False
     base: int = 0
 

@@ -66,6 +66,15 @@ class Want(Enum):
     FRESH_TIMING = "fresh_timing"
     FRESH_MEMORY = "fresh_memory"
     FRESH_LOAD = "fresh_load"
+    PAIRS = "pairs"
+
+
+class Pairs(Enum):
+    """Which figures interleaved pairs against a reference revision decide."""
+
+    NEVER = "never"
+    SUSPICIOUS = "auto"
+    ALWAYS = "always"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pytest_aiperf import files as model_files
-from pytest_aiperf.contracts import Framework, Tools
+from pytest_aiperf.contracts import Framework, Tools, TurnLine
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.metrics import model_size
 from pytest_aiperf.metrics.load_time import Loading
+from pytest_aiperf.pairing import Pairing
 from pytest_aiperf.terms import Metric, Origin
 from pytest_aiperf.vocabulary import Limit, Margins, Measurement, Sample
 
@@ -30,6 +31,21 @@ class Order:
     seconds: float = 1.0
     max_seconds: float = 30.0
     origin: Origin = Origin.IN_PROCESS
+    paired: bool = False
+    """Time in turns, as the parent calls them."""
+    slowdown: float | None = None
+    """Spin for this share of each timed call behind it (0: the same wrapper without a spin): a known slowdown."""
+    slowed_every: int = 1
+    """Slow down one call of so many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What one fresh process does, test after test."""
+
+    orders: tuple[Order, ...]
+    watched: tuple[str, ...] = ()
+    """Folders whose files, where this process reads any, are evidence of whose code it ran."""
 
 
 class Surroundings(Protocol):
@@ -41,6 +57,8 @@ class Surroundings(Protocol):
     """Bytes of this process after collection, before the first test."""
     imports: Mapping[str, float]
     """Seconds that importing each runtime took, where this process measured it."""
+    turn_line: TurnLine | None
+    """The line to a parent that calls the turns; None where nobody does."""
 
     def exclusive(self, what: str) -> AbstractContextManager[None]:
         """Hold the machine for a timed section; `what` is shown as progress."""
@@ -105,6 +123,8 @@ class Trial:
         """When the test, then its body, started; on the run's clock."""
         self.failures: list[str] = []
         """Why fresh processes of this test gave nothing."""
+        self.pairings: dict[str, Pairing] = {}
+        """Label -> what pairs with the reference revision saw."""
 
     def entry(self, label: str | None, kind: str, call: str) -> Entry:
         """The entry of a label, for one more measurement of `kind`. Raises UsageError for a second one."""
@@ -176,6 +196,7 @@ class Trial:
                 disturbances=entry.disturbances,
                 anomalies=entry.anomalies,
                 scores=entry.scores,
+                pairing=self.pairings.get(entry.label),
             )
             for entry in self.entries.values()
         )

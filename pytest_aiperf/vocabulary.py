@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pytest_aiperf.terms import Metric, Origin, Status, Unit, Want
+from pytest_aiperf.pairing import Pairing
+from pytest_aiperf.terms import Metric, Origin, Pairs, Status, Unit, Want
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,8 @@ class Measurement:
     """Why the measurement is not what was asked for (a provider that fell back to the CPU)."""
     scores: tuple[Metric, ...] = ()
     """Quality metrics that the test named itself and that stand on no shelf."""
+    pairing: Pairing | None = None
+    """What pairs with the reference revision saw; None where none were asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,9 @@ class Margins:
     """Largest loss of a quality metric, in points (0.01 = 1 point)."""
     max_size_growth: float = 0.02
     max_memory_growth: float = 0.05
+    tail_tolerance: float = 0.05
+    """The same two of percentiles above the median, which vary more."""
+    max_tail_slowdown: float = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +109,7 @@ class Policy:
     new_fails: bool = False
     required: frozenset[str] = frozenset()
     """`gpu`, or names of metrics."""
+    pairs: Pairs = Pairs.NEVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +189,22 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """What a test was judged by, beside what was measured: with both, its verdicts can be replayed."""
+
+    margins: Margins
+    policy: Policy
+    limits: tuple[Limit, ...]
+    """Of the test's own markers."""
+    default_limits: tuple[Limit, ...]
+    baselines: Mapping[str, Baseline]
+    """By label, as far as they were held against it."""
+    suite_variance: float | None
+    stores: bool
+    """Whether the run recorded baselines, so that a missing one is no news."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One test of one run."""
 
@@ -194,6 +217,8 @@ class Result:
     verdicts: tuple[Verdict, ...]
     seconds: float = 0.0
     """Time that measuring and judging took."""
+    grounds: Grounds | None = None
+    """None where nothing was judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import random
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,13 @@ import pytest
 from pytest_aiperf import discovery, environment, noise, process_memory, revision, settings
 from pytest_aiperf.contracts import Accelerator, Framework, Store, Tools
 from pytest_aiperf.settings import Settings
-from pytest_aiperf.terms import Metric
+from pytest_aiperf.terms import Metric, Pairs
 from pytest_aiperf.vocabulary import Environment, Run
 
 RUN_PLUGIN = "aiperf-run"
 BOOK_PLUGIN = "aiperf-runbook"
 WATCH_PLUGIN = "aiperf-collection"
+HOLDING_PLUGIN = "aiperf-holding"
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
@@ -30,8 +33,10 @@ _QUIET_BYTES = 1 << 30
 def equip_run(config: pytest.Config) -> None:
     """Make this pytest measure. Raises pytest.UsageError for bad settings."""
     from pytest_aiperf import locking
+    from pytest_aiperf.child import Launch
     from pytest_aiperf.collecting import CollectionWatch, to_workeroutput
     from pytest_aiperf.deciding import Court
+    from pytest_aiperf.holding import Holding
     from pytest_aiperf.nvml import Nvml
     from pytest_aiperf.progress import Progress
     from pytest_aiperf.running import RunHooks
@@ -58,19 +63,22 @@ def equip_run(config: pytest.Config) -> None:
     place = environment.describe(name=chosen.machine, accelerators=tools.accelerators, nvml=Nvml())
     store, metrics = _store(config.rootpath), known_metrics()
     arguments, directory = _invocation(config)
-    fresh = FreshProcesses(
-        arguments=arguments, directory=directory, timeout=chosen.timeout, quiet_malloc=chosen.quiet_malloc
-    )
+    launch = Launch(arguments=arguments, directory=directory, timeout=chosen.timeout, quiet_malloc=chosen.quiet_malloc)
     court = Court(
         settings=chosen,
         store=store,
         environment=place,
         metrics=metrics,
-        run_fresh=fresh.run,
+        run_fresh=FreshProcesses(launch).run,
         commit=lambda: revision.current(config.rootpath),
         clock=time.monotonic,
     )
-    config.pluginmanager.register(RunHooks(config, around, court), RUN_PLUGIN)
+    pairs = court.policy.pairs is not Pairs.NEVER
+    confirmation = _confirmation(config, chosen, around, court, launch) if pairs else None
+    hooks = RunHooks(config, around, court, confirmation)
+    config.pluginmanager.register(hooks, RUN_PLUGIN)
+    if pairs and not under_xdist:
+        config.pluginmanager.register(Holding(hooks), HOLDING_PLUGIN)
     if under_xdist:
         watch = CollectionWatch(config, to_workeroutput(config))
     else:
@@ -87,17 +95,17 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
     from pytest_aiperf.worker_side import Channel, WorkerHooks, neutralise
 
     line = Channel(channel)
-    order = line.order()
+    orders = line.orders()
     line.watch()
     line.send(phase="collection")
-    neutralise(config, order)
+    neutralise(config, orders)
     frameworks = _frameworks()
     times = ImportTimes([framework.module for framework in frameworks if framework.module])
     times.install()
     for framework in frameworks:
         framework.watch()
-    around = ChildSurroundings(tools=_tools(), frameworks=frameworks, imports=times.seconds)
-    config.pluginmanager.register(WorkerHooks(config, around, line, order), RUN_PLUGIN)
+    around = ChildSurroundings(tools=_tools(), frameworks=frameworks, imports=times.seconds, turn_line=line)
+    config.pluginmanager.register(WorkerHooks(config, around, line, orders), RUN_PLUGIN)
 
 
 def framework_of(model: object) -> Framework:
@@ -160,6 +168,39 @@ def _frameworks() -> list[Framework]:
     """Every runtime; the plain one, which owns anything, last."""
     names = sorted(discovery.names("frameworks"), key=lambda name: (name == "plain", name))
     return [discovery.create("frameworks", name) for name in names]
+
+
+def _confirmation(config: pytest.Config, chosen: Settings, around: Any, court: Any, launch: Any) -> Any:
+    """Pairs against the reference revision. Raises UsageError where there is no such revision."""
+    from pytest_aiperf import worktree
+    from pytest_aiperf.confirming import Confirmation
+    from pytest_aiperf.disturbance import MachineWatch
+    from pytest_aiperf.guardian import Guardian
+    from pytest_aiperf.nvml import Nvml
+    from pytest_aiperf.opponent import Opponent
+
+    guardian = Guardian()
+    reference = worktree.resolve(config.rootpath, chosen.against)
+
+    def tree() -> worktree.Worktree:
+        modules = dict.fromkeys(config.rootpath / test.partition("::")[0] for test in court.tests)
+        return worktree.Worktree(
+            reference,
+            test_files=tuple(modules),
+            config_file=config.inipath,
+            share=chosen.share,
+            register=lambda folder: guardian.watch_folder(folder, reference.toplevel),
+        )
+
+    return Confirmation(
+        opponent=Opponent(reference, launch=replace(launch, watchman=guardian), make_tree=tree),
+        machine=MachineWatch(nvml=Nvml()),
+        exclusive=around.exclusive,
+        budget=chosen.pairs_budget,
+        clock=time.monotonic,
+        seed=random.SystemRandom().randrange(2**31),
+        guardian=guardian,
+    )
 
 
 def _store(root: Path) -> Store:

@@ -6,18 +6,22 @@ import contextlib
 import gc
 import json
 import os
+import queue
 import socket
+import sys
 import threading
 import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_aiperf import codec
-from pytest_aiperf.running import TrialHooks
-from pytest_aiperf.trial import Order, Trial
+from pytest_aiperf.trial import Order, Orders, Trial
+from pytest_aiperf.trial_hooks import TrialHooks
 from pytest_aiperf.vocabulary import Measurement
+from pytest_aiperf.witness import Witness
 
 # Options of the parent that would make the child select, repeat, distribute, trace or write something else.
 NEUTRAL: dict[str, Any] = {
@@ -32,6 +36,7 @@ NEUTRAL: dict[str, Any] = {
     "usepdb": False,
     "trace": False,
     "maxfail": 0,
+    "continue_on_collection_errors": True,
     "reruns": 0,
     "numprocesses": None,
     "dist": "no",
@@ -52,52 +57,73 @@ class Channel:
         self.socket = socket.socket(fileno=descriptor)
         os.set_inheritable(descriptor, False)
         self.reader = self.socket.makefile("rb")
+        self.requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
-    def order(self) -> Order:
+    def orders(self) -> Orders:
         """The first line that the parent sends."""
-        return codec.decode(self.reader.readline(), Order)
+        return codec.decode(self.reader.readline(), Orders)
 
     def watch(self) -> None:
-        """End this process as soon as the parent's end of the socket closes."""
+        """Take the parent's further lines, and end this process as soon as its end of the socket closes."""
         threading.Thread(target=self._leave_with_parent, daemon=True, name="aiperf-parent-watch").start()
 
     def send(self, **message: Any) -> None:
         """One message."""
         self.socket.sendall(json.dumps(message).encode() + b"\n")
 
+    def request(self) -> dict[str, Any]:
+        """Wait for what the parent says next."""
+        said: dict[str, Any] = json.loads(self.requests.get())
+        return said
+
     def _leave_with_parent(self) -> None:
-        while self.reader.read(1):
-            pass
+        with contextlib.suppress(ConnectionResetError):
+            for line in self.reader:
+                self.requests.put(line)
         os._exit(70)
 
 
-def neutralise(config: pytest.Config, order: Order) -> None:
-    """Point this pytest at the ordered test alone."""
+def neutralise(config: pytest.Config, orders: Orders) -> None:
+    """Point this pytest at the ordered tests alone."""
     for name, value in NEUTRAL.items():
         if hasattr(config.option, name):
             setattr(config.option, name, value)
-    path, _, rest = order.test.partition("::")
-    config.args[:] = [f"{config.rootpath / path}::{rest}" if rest else str(config.rootpath / path)]
+    config.args[:] = [_argument(config.rootpath, order.test) for order in orders.orders]
+
+
+def _argument(root: Path, test: str) -> str:
+    path, _, rest = test.partition("::")
+    return f"{root / path}::{rest}" if rest else str(root / path)
 
 
 class WorkerHooks(TrialHooks):
-    """The hooks of a child: one test, nothing judged, everything sent."""
+    """The hooks of a child: the ordered tests, nothing judged, everything sent."""
 
-    def __init__(self, config: pytest.Config, around: Any, channel: Channel, order: Order) -> None:
+    def __init__(self, config: pytest.Config, around: Any, channel: Channel, orders: Orders) -> None:
         super().__init__(config, around, time.monotonic)
         self.channel = channel
-        self.order = order
+        self.orders = {order.test: order for order in orders.orders}
+        self.witness = Witness(orders.watched) if orders.watched else None
+        self.collect_errors: dict[str, str] = {}
 
-    def order_of(self, item: pytest.Item) -> Order:  # noqa: ARG002 - the one order, whatever the item
+    def order_of(self, item: pytest.Item) -> Order:
         """What the parent ordered."""
-        return self.order
+        return self.orders[item.nodeid]
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A module that cannot be imported here is the reason why its tests are not found."""
+        if report.failed:
+            self.collect_errors[report.nodeid.partition("::")[0]] = _last_line(report.longrepr)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the ordered test only, also where the ini file names more to collect."""
-        items[:] = [item for item in items if item.nodeid == self.order.test]
-        if not items:
-            self.channel.send(failure=f"{self.order.test} was not found by a fresh pytest process")
+        """Keep the ordered tests only, in their order, also where the ini file names more to collect."""
+        found = {item.nodeid: item for item in items}
+        items[:] = [found[test] for test in self.orders if test in found]
+        for test in self.orders.keys() - found.keys():
+            error = self.collect_errors.get(test.partition("::")[0])
+            reason = f"its module failed to import: {error}" if error else "was not found by a fresh pytest process"
+            self.channel.send(failure=f"{test} {reason}" if not error else reason, test=test)
 
     def pytest_collection_finish(self) -> None:
         """Note the memory of a process that has imported everything and run nothing."""
@@ -107,7 +133,7 @@ class WorkerHooks(TrialHooks):
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Tell the parent where this process is."""
-        self.channel.send(phase=f"setup of {item.name}")
+        self.channel.send(phase=f"setup of {item.name}", test=item.nodeid)
         return (yield)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -115,9 +141,10 @@ class WorkerHooks(TrialHooks):
         if report.failed:
             crash = getattr(report.longrepr, "reprcrash", None)
             message = crash.message if crash else str(report.longrepr)
-            self.channel.send(failure=f"the test failed in {report.when}: {message.strip().splitlines()[0][:200]}")
+            reason = f"the test failed in {report.when}: {message.strip().splitlines()[0][:200]}"
+            self.channel.send(failure=reason, test=report.nodeid)
         elif report.skipped and report.when != "teardown":
-            self.channel.send(failure=f"the test was skipped in {report.when} of a fresh process")
+            self.channel.send(failure=f"the test was skipped in {report.when} of a fresh process", test=report.nodeid)
 
     def before_call(self, trial: Trial) -> None:
         """The test body starts."""
@@ -126,6 +153,8 @@ class WorkerHooks(TrialHooks):
 
     def settle_trial(self, trial: Trial, item: pytest.Item) -> None:  # noqa: ARG002 - the hook's signature
         """Send what the test saw."""
+        if self.witness is not None:
+            self.witness.note(path for entry in trial.entries.values() for path in entry.paths)
         measurements: tuple[Measurement, ...] = trial.measurements(taken_at=self.now(), commit=None)
         self.channel.send(measurements=codec.encode(measurements).decode())
 
@@ -133,4 +162,13 @@ class WorkerHooks(TrialHooks):
     def pytest_sessionfinish(self) -> None:
         """Say that nothing more comes."""
         with contextlib.suppress(OSError):
+            if self.witness is not None:
+                self.channel.send(witness=self.witness.files(sys.modules))
             self.channel.send(finished=True)
+
+
+def _last_line(longrepr: object) -> str:
+    """What went wrong, of a traceback as pytest shows it."""
+    lines = [line for line in str(longrepr).strip().splitlines() if line.strip()]
+    errors = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
+    return (errors or lines or ["no message"])[-1][:200]

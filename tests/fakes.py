@@ -56,6 +56,9 @@ class FakeForeignLoad:
     def share(self) -> float | None:
         return self.shares.pop(0) if self.shares else 0.0
 
+    def spent(self) -> tuple[float, float | None]:
+        return 1.0, self.share()
+
 
 class FakeAccelerator:
     """A device that counts how often it was waited for."""

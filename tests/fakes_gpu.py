@@ -39,6 +39,7 @@ class FakeGpu:
     used_v1: int | Exception = 3_500 * MIB
     clock: int = 1980
     throttle: int = 0
+    persistent: int | Exception = 1
     instances: Sequence[FakeGpu | None] = ()
 
 
@@ -115,6 +116,9 @@ class FakePynvml:
 
     def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle: FakeGpu) -> int:  # noqa: N802
         return self._answer(handle.throttle)
+
+    def nvmlDeviceGetPersistenceMode(self, handle: FakeGpu) -> int:  # noqa: N802
+        return self._answer(handle.persistent)
 
     def _processes(self, listed: Processes | Exception) -> list[Any]:
         return [SimpleNamespace(pid=pid, usedGpuMemory=used) for pid, used in self._answer(listed)]

@@ -201,10 +201,16 @@ def test_it_says_so_when_no_device_keeps_a_list():
 
 def test_it_tells_what_slows_a_device_down():
     busy = FakeGpu(UUID, compute=[(OWN, 1), (STRANGER, 2)], clock=1200, throttle=0x04 | 0x40 | 0x01)
-    assert nvml(busy).conditions() == {
-        UUID: "1200 of 1980 MHz; throttled: power cap, hardware thermal slowdown; other processes: 1"
-    }
-    assert nvml(FakeGpu(UUID)).conditions() == {UUID: "1980 of 1980 MHz; throttled: no; other processes: 0"}
+    told = {uuid: condition.text() for uuid, condition in nvml(busy).conditions().items()}
+    assert told == {UUID: "1200 of 1980 MHz; throttled: power cap, hardware thermal slowdown; other processes: 1"}
+    (quiet,) = nvml(FakeGpu(UUID)).conditions().values()
+    assert quiet.text() == "1980 of 1980 MHz; throttled: no; other processes: 0"
+
+
+def test_it_tells_which_devices_the_driver_keeps_ready():
+    asked = nvml(FakeGpu("GPU-a"), FakeGpu("GPU-b", persistent=0), FakeGpu("GPU-c", persistent=FakeNvmlError("MIG")))
+    assert asked.persistence() == {"GPU-a": True, "GPU-b": False, "GPU-c": Unavailable(reason="NVML: MIG")}
+    assert without_driver().persistence() == {}
 
 
 def test_it_knows_the_process_and_its_children():

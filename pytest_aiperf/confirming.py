@@ -1,0 +1,212 @@
+"""Suspicions confirmed by pairs: blocks of all open tests together, look after look, until each is decided."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pytest_aiperf.disturbance import MachineWatch
+from pytest_aiperf.pairing import Block, Leg, Pairing, Side
+from pytest_aiperf.pairs import PairedProcesses, PairOrder, Round
+from pytest_aiperf.sequential import LOOKS
+from pytest_aiperf.terms import Origin
+from pytest_aiperf.trial import Trial
+from pytest_aiperf.vocabulary import Measurement
+from pytest_aiperf.worker import FreshProcesses
+
+if TYPE_CHECKING:
+    from pytest_aiperf.guardian import Guardian
+    from pytest_aiperf.opponent import Opponent
+
+TRIES = 3
+"""How often a block is measured until nothing disturbed it."""
+TIMED = frozenset({"latency", "throughput"})
+Wanted = Mapping[str, frozenset[str]]
+"""Label -> names of metrics."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A test that pairs have to decide."""
+
+    trial: Trial
+    wanted: Callable[[], Wanted]
+    """Judges again: what is still open."""
+
+    @property
+    def test(self) -> str:
+        """The node id."""
+        return self.trial.order.test
+
+
+class Confirmation:
+    """Pairs of a run; everything that touches the machine comes in as an argument."""
+
+    def __init__(
+        self,
+        *,
+        opponent: Opponent,
+        machine: MachineWatch,
+        exclusive: Callable[[str], AbstractContextManager[None]],
+        budget: float,
+        clock: Callable[[], float],
+        seed: int,
+        guardian: Guardian,
+    ) -> None:
+        self.opponent = opponent
+        self.machine = machine
+        self.guardian = guardian
+        self.exclusive = exclusive
+        self.budget = budget
+        self.clock = clock
+        self.seeds: Iterator[int] = iter(range(seed, seed + 10**9))
+
+    def confirm(self, suspects: Sequence[Suspect]) -> None:
+        """Measure until no suspect wants more; what was seen, or why nothing was, lies in their trials' pairings."""
+        if failure := self.opponent.prepare():
+            for suspect in suspects:
+                self._fail(suspect, failure)
+            return
+        self._turns([_Open(suspect) for suspect in suspects if _timed(suspect.wanted())])
+        for suspect in suspects:
+            self._one_by_one(_Open(suspect))
+
+    def give_up(self, suspect: Suspect, reason: str) -> None:
+        """Leave a suspect undecided."""
+        self._fail(suspect, reason)
+
+    def close(self) -> None:
+        """Remove the old code's tree."""
+        self.opponent.close()
+        self.guardian.close()
+
+    def _turns(self, standing: list[_Open]) -> None:
+        """Times per call: every open test in one block."""
+        count = 0
+        while standing:
+            count += 1
+            with self.exclusive(f"pair {count} of {len(standing)} tests"):
+                seen = self._processes().block(next(self.seeds), [_pair_order(one) for one in standing])
+            mixed = self.opponent.mixed_up(seen.files)
+            for one in standing:
+                self._take(one, seen)
+                if mixed is not None:
+                    self._fail(one.suspect, mixed.reason, anomaly=mixed.anomaly)
+            standing = [one for one in standing if self._goes_on(one, _timed)]
+
+    def _processes(self) -> PairedProcesses:
+        opponent = self.opponent
+        return PairedProcesses(launches=opponent.launches, watched=opponent.watched, machine=self.machine)
+
+    def _take(self, one: _Open, seen: Round) -> None:
+        test = one.suspect.test
+        one.rounds += 1
+        one.last_seconds = seen.seconds.get(test, 0.0)
+        labels = list(_timed(one.suspect.wanted()))
+        blocks = [seen.blocks.get((test, label)) for label in labels]
+        for label, block in zip(labels, blocks, strict=True):
+            self._add(one.suspect, label, block, seconds=one.last_seconds)
+        calm = any(block is not None and not block.disturbances for block in blocks)
+        one.disturbed = 0 if calm else one.disturbed + 1
+        if reason := seen.failures.get(test):
+            self._fail(one.suspect, reason)
+
+    def _one_by_one(self, one: _Open) -> None:
+        """Load times and peaks: one value per process, a pair after the other."""
+        primed = False
+        while names := _untimed(one.suspect.wanted()):
+            began = self.clock()
+            seed = next(self.seeds)
+            with self.exclusive(f"pair {one.rounds + 1} of {one.suspect.test}"):
+                if not primed:  # the old tree has no compiled bytecode yet, and perhaps no running code at all
+                    self._one_side(one.suspect, Side.OLD, "warm")
+                    primed = True
+                legs: dict[str, list[Leg]] = {}
+                for load in _loads({name for metrics in names.values() for name in metrics}):
+                    for side in random.Random(seed).sample(list(Side), 2):  # noqa: S311 - no secret
+                        for label, leg in self._one_side(one.suspect, side, load):
+                            if leg.metric in names.get(label, ()):
+                                legs.setdefault(label, []).append(leg)
+            one.rounds += 1
+            one.last_seconds = self.clock() - began
+            for label in names:
+                block = Block(seed=seed, legs=tuple(legs[label])) if label in legs else None
+                self._add(one.suspect, label, block, seconds=one.last_seconds)
+            if not self._goes_on(one, _untimed):
+                return
+
+    def _one_side(self, suspect: Suspect, side: Side, load: str) -> list[tuple[str, Leg]]:
+        order = replace(suspect.trial.order, timing=False, load=load, origin=Origin.FRESH)
+        launch, watched = self.opponent.launches[side], self.opponent.watched
+        report = FreshProcesses(launch, watched=watched).run(order)
+        if report.failure is not None:
+            self._fail(suspect, f"{side.value} code: {report.failure}")
+        elif mixed := self.opponent.mixed_up({side: list(report.files)}):
+            self._fail(suspect, mixed.reason, anomaly=mixed.anomaly)
+        return [leg for measurement in report.measurements for leg in _legs(measurement, side)]
+
+    def _goes_on(self, one: _Open, kind: Callable[[Wanted], Wanted]) -> bool:
+        pairings = one.suspect.trial.pairings.values()
+        if any(pairing.failure for pairing in pairings) or not kind(one.suspect.wanted()):
+            return False
+        spent = max((pairing.seconds for pairing in pairings), default=0.0)
+        in_budget = spent + one.last_seconds <= self.budget
+        return in_budget and one.disturbed < TRIES and one.rounds < TRIES * LOOKS[-1]
+
+    def _add(self, suspect: Suspect, label: str, block: Block | None, *, seconds: float) -> None:
+        known = self._pairing(suspect, label)
+        blocks = known.blocks if block is None else (*known.blocks, block)
+        suspect.trial.pairings[label] = replace(known, blocks=blocks, seconds=known.seconds + seconds)
+
+    def _fail(self, suspect: Suspect, reason: str, *, anomaly: bool = False) -> None:
+        """A reason instead of an answer; blocks of code that was not each side's own are no evidence."""
+        for label in suspect.wanted() or suspect.trial.pairings:
+            known = self._pairing(suspect, label)
+            if known.failure is None or anomaly:
+                blocks = () if anomaly else known.blocks
+                suspect.trial.pairings[label] = replace(known, blocks=blocks, failure=reason, anomaly=anomaly)
+
+    def _pairing(self, suspect: Suspect, label: str) -> Pairing:
+        return suspect.trial.pairings.get(label) or Pairing(against=self.opponent.against, budget=self.budget)
+
+
+@dataclass(slots=True)
+class _Open:
+    """How far the pairs of one suspect have come."""
+
+    suspect: Suspect
+    rounds: int = 0
+    disturbed: int = 0
+    """Disturbed blocks in a row."""
+    last_seconds: float = 0.0
+
+
+def _timed(wanted: Wanted) -> Wanted:
+    return {label: metrics & TIMED for label, metrics in wanted.items() if metrics & TIMED}
+
+
+def _untimed(wanted: Wanted) -> Wanted:
+    return {label: metrics - TIMED for label, metrics in wanted.items() if metrics - TIMED}
+
+
+def _loads(metrics: set[str]) -> list[str]:
+    """Which caches the fresh loads of a block need; a peak is read in a warm one."""
+    return [cache for cache in ("cold", "warm") if f"load_{cache}" in metrics or (cache == "warm" and "ram" in metrics)]
+
+
+def _pair_order(one: _Open) -> PairOrder:
+    trial = one.suspect.trial
+    order = replace(trial.order, paired=True)
+    tails = any(limit.percentile not in (None, 50.0) for limit in trial.limits)
+    return PairOrder(orders=dict.fromkeys(Side, order), wanted=_timed(one.suspect.wanted()), tails=tails)
+
+
+def _legs(measurement: Measurement, side: Side) -> list[tuple[str, Leg]]:
+    return [
+        (measurement.label, Leg(side=side, metric=sample.metric, values=sample.values))
+        for sample in measurement.samples
+        if sample.values
+    ]

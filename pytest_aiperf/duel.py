@@ -1,0 +1,137 @@
+"""One label's turns: A B B A, each disturbed couple repeated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from pytest_aiperf.disturbance import MachineWatch
+from pytest_aiperf.noise import TICK
+from pytest_aiperf.pairing import Leg
+from pytest_aiperf.player import Player, Warm
+
+TURN_SECONDS = 0.05
+FEWEST_CALLS = 3
+MOST_CALLS = 200
+MOST_TAIL_CALLS = 2_000
+SHORTEST_CALL = 10e-6
+"""Calls shorter than this are timed in batches: a pair of clock readings costs about a hundredth of it."""
+BATCH_SECONDS = 100e-6
+SLOW_SECONDS = 1.0
+"""A call that takes longer makes a turn alone."""
+BURSTS = 5
+MOST_ROUNDS = 3
+"""Rounds of four turns (A B B A): more where few tests share the start of the processes."""
+BUSY_SHARE = 0.05
+"""More of one core than this in foreign hands, and a couple of turns is repeated."""
+ATTEMPTS = 3
+LATENCY, THROUGHPUT = "latency", "throughput"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one label's turns look: the same for both sides."""
+
+    calls: int
+    batch: int
+    rounds: int
+
+
+def plan(seconds_per_call: float, *, tails: bool, start_seconds: float, tests: int) -> Plan:
+    """Turns of max(3 calls, 50 ms); the fewer tests share the start of the processes, the more rounds of turns.
+
+    `tails`: percentiles above the median count, so every call is timed by itself.
+    """
+    seconds = max(seconds_per_call, 1e-9)
+    if seconds > SLOW_SECONDS:
+        return Plan(calls=1, batch=1, rounds=1)
+    batch = max(1, round(BATCH_SECONDS / seconds)) if seconds < SHORTEST_CALL else 1
+    if not tails:
+        batch = max(batch, math.ceil(TURN_SECONDS / (seconds * MOST_CALLS)))
+    most = MOST_TAIL_CALLS if tails else MOST_CALLS
+    calls = min(most, max(FEWEST_CALLS, math.ceil(TURN_SECONDS / (seconds * batch))))
+    round_seconds = 4 * seconds * (calls * batch + 1)
+    rounds = min(MOST_ROUNDS, max(1, round(start_seconds / tests / round_seconds)))
+    return Plan(calls=calls, batch=batch, rounds=rounds)
+
+
+class Duel:
+    """Two warmed-up players at the same place; `legs` are what they did, in order."""
+
+    def __init__(self, a: Player, b: Player, machine: MachineWatch) -> None:
+        self.couples = ((a, b), (b, a))
+        self.machine = machine
+        self.legs: list[Leg] = []
+        self.thrown_away = 0
+        self.complete = True
+        self._busy_to_the_end = False
+
+    def fight(self, planned: Plan, *, metrics: Collection[str], warm: Sequence[Warm]) -> None:
+        """All turns for the wanted metrics. Where nothing queues calls, throughput follows from the same turns."""
+        queues = any(one.queues for one in warm)
+        self._rounds(planned, queued=False)
+        if THROUGHPUT in metrics and queues:
+            burst = max(1, math.ceil(planned.calls * planned.batch / BURSTS))
+            self._rounds(Plan(calls=BURSTS, batch=burst, rounds=planned.rounds), queued=True)
+        elif THROUGHPUT in metrics:
+            items = median([one.items for one in warm])
+            self.legs += [throughput_of(leg, items) for leg in self.legs]
+        if LATENCY not in metrics:
+            self.legs = [leg for leg in self.legs if leg.metric == THROUGHPUT]
+
+    def disturbances(self) -> tuple[str, ...]:
+        """Whether others used the processor during turns that were kept."""
+        known = [leg for leg in self.legs if leg.foreign is not None]
+        elapsed = sum(leg.elapsed for leg in known)
+        foreign = sum(leg.foreign or 0.0 for leg in known) - 2 * TICK
+        if self._busy_to_the_end or (elapsed and foreign / elapsed > BUSY_SHARE):
+            return (f"other processes used {max(0.0, foreign) / elapsed:.0%} of a core during its turns",)
+        return ()
+
+    def _rounds(self, planned: Plan, *, queued: bool) -> None:
+        for _ in range(planned.rounds):
+            for couple in self.couples:
+                if self.complete:
+                    self._couple(couple, planned, queued=queued)
+
+    def _couple(self, couple: tuple[Player, Player], planned: Plan, *, queued: bool) -> None:
+        for attempt in range(ATTEMPTS):
+            legs = [leg for player in couple if (leg := _leg(player, planned, queued=queued)) is not None]
+            if len(legs) < len(couple):
+                self.complete = False
+                return
+            if not any(_is_busy(leg) for leg in legs):
+                break
+            if attempt < ATTEMPTS - 1:
+                self.thrown_away += len(legs)
+                self.machine.wait_for_quiet()
+        else:
+            self._busy_to_the_end = True
+        self.legs += legs
+
+
+def throughput_of(leg: Leg, items: float) -> Leg:
+    """Items per second of calls that were waited for one by one, in as many bursts as a queued turn has."""
+    size = max(1, math.ceil(len(leg.values) / BURSTS))
+    bursts = [leg.values[start : start + size] for start in range(0, len(leg.values), size)]
+    values = tuple(items * len(burst) / sum(burst) for burst in bursts)
+    return Leg(side=leg.side, metric=THROUGHPUT, values=values, elapsed=leg.elapsed, foreign=leg.foreign)
+
+
+def _leg(player: Player, planned: Plan, *, queued: bool) -> Leg | None:
+    said = player.turn(calls=planned.calls, batch=planned.batch, queued=queued)
+    if said is None:
+        return None
+    return Leg(
+        side=player.side,
+        metric=THROUGHPUT if queued else LATENCY,
+        values=tuple(said["values"]),
+        elapsed=said["elapsed"],
+        foreign=said["foreign"],
+    )
+
+
+def _is_busy(leg: Leg) -> bool:
+    return leg.foreign is not None and leg.elapsed > 0 and (leg.foreign - TICK) / leg.elapsed > BUSY_SHARE

@@ -1,0 +1,132 @@
+"""The old code: its tree, made when first needed, how each side's processes start, and the proof of whose code ran."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pytest_aiperf import witness
+from pytest_aiperf.child import Launch
+from pytest_aiperf.errors import AiperfError
+from pytest_aiperf.pairing import Side
+from pytest_aiperf.witness import Trees
+from pytest_aiperf.worktree import Reference, Worktree, import_roots, project_files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixedUp:
+    """Why the sides did not run different code."""
+
+    reason: str
+    anomaly: bool
+    """Whether something is set up wrongly; else there was nothing of the project to compare."""
+
+
+class Opponent:
+    """One reference revision for a whole run. `close` leaves nothing of it behind."""
+
+    def __init__(
+        self,
+        reference: Reference,
+        *,
+        launch: Launch,
+        make_tree: Callable[[], Worktree],
+        search_path: Sequence[str] | None = None,
+        modules: Callable[[], Mapping[str, str | None]] | None = None,
+    ) -> None:
+        self.reference = reference
+        self.against = reference.name
+        self.launch = launch
+        self.make_tree = make_tree
+        self.search_path = sys.path if search_path is None else search_path
+        self.modules = modules or loaded_modules
+        self.launches: dict[Side, Launch] = {}
+        self._tree: Worktree | None = None
+        self._trees: Trees | None = None
+        self._files: dict[Side, list[str]] = {}
+        self._failure: str | None = None
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The two trees."""
+        return () if self._trees is None else (str(self._trees.old), str(self._trees.new))
+
+    def prepare(self) -> str | None:
+        """Make the old tree, once; why it cannot be made, or None."""
+        if self._tree is None and self._failure is None:
+            self._tree = self.make_tree()
+            try:
+                self._set_out(self._tree, self._tree.create())
+            except AiperfError as error:
+                self._failure = f"no tree of {self.against}: {error}"
+        return self._failure
+
+    def mixed_up(self, files: Mapping[Side, list[str]]) -> MixedUp | None:
+        """What the files that each side has read so far prove against a comparison; None: nothing."""
+        if self._trees is None:
+            return None
+        for side, read in files.items():
+            self._files[side] = sorted({*self._files.get(side, ()), *read})
+        old, new = self._files.get(Side.OLD, []), self._files.get(Side.NEW, [])
+        if reason := witness.mixed_up(self._trees, old=old, new=new):
+            return MixedUp(reason=reason, anomaly=True)
+        if old and new and witness.nothing_own(self._trees, old=old, new=new):
+            return MixedUp(
+                reason="both sides ran the same code: they read nothing of the project but its tests "
+                "(is the package installed as a copy? install it with pip install -e)",
+                anomaly=False,
+            )
+        return None
+
+    def close(self) -> None:
+        """Remove the old tree."""
+        if self._tree is not None:
+            self._tree.remove()
+            self._tree = None
+
+    def _set_out(self, tree: Worktree, root: Path) -> None:
+        top = self.reference.toplevel
+        roots = import_roots(top, search_path=self.search_path, modules=self.modules())
+        self._trees = Trees(
+            old=root, new=top, laid_over=tree.laid_over, project_files=project_files(top) | project_files(root)
+        )
+        new = replace(self.launch, environ=_with_path(self.launch.environ, roots))
+        old_roots = [tree.moved(folder) for folder in roots]
+        old = replace(
+            self.launch,
+            arguments=[_moved_argument(argument, top, root) for argument in self.launch.arguments],
+            directory=tree.moved(self.launch.directory.resolve()),
+            environ=_with_path(_moved_environ(self.launch.environ, top, root), old_roots),
+        )
+        self.launches = {Side.OLD: old, Side.NEW: new}
+
+
+def loaded_modules() -> dict[str, str | None]:
+    """Name -> file of every module in this process."""
+    return {name: getattr(module, "__file__", None) for name, module in tuple(sys.modules.items())}
+
+
+def _with_path(environ: Mapping[str, str], roots: Sequence[Path]) -> dict[str, str]:
+    """With the side's own folders in front of everything that an installation put on the path."""
+    paths = [*map(str, roots), *filter(None, [environ.get("PYTHONPATH")])]
+    return {**environ, "PYTHONPATH": os.pathsep.join(paths)} if paths else dict(environ)
+
+
+def _moved_environ(environ: Mapping[str, str], top: Path, root: Path) -> dict[str, str]:
+    path = environ.get("PYTHONPATH")
+    if path is None:
+        return dict(environ)
+    moved = [_moved_argument(part, top, root) for part in path.split(os.pathsep)]
+    return {**environ, "PYTHONPATH": os.pathsep.join(moved)}
+
+
+def _moved_argument(argument: str, top: Path, root: Path) -> str:
+    """An argument that names a place of the working tree (`/repo/tests`, `--rootdir=/repo`) names the old one."""
+    option, equals, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+    prefix = str(top)
+    if value == prefix or value.startswith(prefix + os.sep):
+        value = str(root) + value[len(prefix) :]
+    return option + equals + value

@@ -1,0 +1,161 @@
+"""Old and new code in fresh processes, taking turns: one block of every test that has to be decided."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from statistics import median
+
+from pytest_aiperf import codec
+from pytest_aiperf.child import Child, Launch
+from pytest_aiperf.disturbance import MachineWatch
+from pytest_aiperf.duel import Duel, plan
+from pytest_aiperf.pairing import Block, Side
+from pytest_aiperf.player import Place, Player
+from pytest_aiperf.trial import Order, Orders
+
+_HASH_SEEDS = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairOrder:
+    """What a block measures of one test."""
+
+    orders: Mapping[Side, Order]
+    wanted: Mapping[str, frozenset[str]]
+    """Label -> metrics: `latency`, `throughput`."""
+    tails: bool = False
+    """Whether percentiles above the median count: then every call is timed by itself."""
+
+    @property
+    def test(self) -> str:
+        """The node id, the same on both sides."""
+        return self.orders[Side.NEW].test
+
+
+@dataclass(slots=True, kw_only=True)
+class Round:
+    """One block of several tests."""
+
+    blocks: dict[Place, Block] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    """Test -> why it gave nothing on one of the sides."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Test -> its share of the block's time."""
+    files: dict[Side, list[str]] = field(default_factory=dict)
+    """Files of either tree that each side read."""
+
+
+class PairedProcesses:
+    """Runs blocks; no process outlives one."""
+
+    def __init__(
+        self,
+        *,
+        launches: Mapping[Side, Launch],
+        watched: Sequence[str],
+        machine: MachineWatch,
+        clock: Callable[[], float] = time.monotonic,
+        open_child: Callable[..., Child] = Child,
+    ) -> None:
+        self.launches = launches
+        self.watched = tuple(watched)
+        self.machine = machine
+        self.clock = clock
+        self.open_child = open_child
+
+    def block(self, seed: int, asked: Sequence[PairOrder]) -> Round:
+        """One fresh process per side, both through the same tests; one that fails is a reason in the round.
+
+        `seed` draws who starts, who has the first turn of each label, and the hash seed of both processes.
+        """
+        draw = random.Random(seed)  # noqa: S311 - an order of turns, not a secret
+        extra = {"PYTHONHASHSEED": str(draw.randrange(_HASH_SEEDS))}
+        began = self.clock()
+        with ExitStack() as stack:
+            players = []
+            for side in draw.sample(list(Side), 2):  # both start side by side: importing a framework takes seconds
+                child = stack.enter_context(self.open_child(self.launches[side], timing=True, extra=extra))
+                orders = tuple(one.orders[side] for one in asked)
+                child.say(codec.encode(Orders(orders=orders, watched=self.watched)))
+                players.append(Player(side, child, tests=[one.test for one in asked]))
+            for player in players:
+                player.start()
+            return _Game(self, players, asked, seed, draw, start_seconds=self.clock() - began).play()
+
+
+class _Game:
+    """Two started players on their way through the tests."""
+
+    def __init__(
+        self,
+        processes: PairedProcesses,
+        players: Sequence[Player],
+        asked: Sequence[PairOrder],
+        seed: int,
+        draw: random.Random,
+        *,
+        start_seconds: float,
+    ) -> None:
+        self.machine = processes.machine
+        self.clock = processes.clock
+        self.players = players
+        self.asked = {one.test: one for one in asked}
+        self.seed = seed
+        self.draw = draw
+        self.start_seconds = start_seconds
+        self.round = Round(seconds=dict.fromkeys(self.asked, start_seconds / len(self.asked)))
+
+    def play(self) -> Round:
+        one_sided: dict[str, str] = {}
+        while any(player.at is not None for player in self.players):
+            began = self.clock()
+            first = min(self.players, key=lambda player: player.turn_in_order)
+            place = first.at or ("", "")
+            if all(player.at == place for player in self.players):
+                self._meet(place)
+            else:  # one side has something that the other lacks there: skipped, failed or called otherwise
+                one_sided.setdefault(place[0], _only(first, place))
+            for player in self.draw.sample(list(self.players), 2):
+                if player.at == place:
+                    player.advance()
+            self.round.seconds[place[0]] += self.clock() - began
+        failed = {test: f"{one.side.value} code: {why}" for one in self.players for test, why in one.failures.items()}
+        self.round.failures = {**one_sided, **failed}
+        self.round.files = {player.side: player.files for player in self.players}
+        return self.round
+
+    def _meet(self, place: Place) -> None:
+        """Time one label on both sides, if it is wanted."""
+        asked = self.asked[place[0]]
+        metrics = asked.wanted.get(place[1])
+        if not metrics:
+            return
+        self.machine.start()
+        a, b = self.draw.sample(list(self.players), 2)
+        warm = [one for one in (a.warm_up(), b.warm_up()) if one is not None]
+        if len(warm) < len(self.players):
+            return
+        planned = plan(
+            median([one.seconds for one in warm]),
+            tails=asked.tails,
+            start_seconds=self.start_seconds,
+            tests=len(self.asked),
+        )
+        duel = Duel(a, b, self.machine)
+        duel.fight(planned, metrics=metrics, warm=warm)
+        if duel.complete:
+            self.round.blocks[place] = Block(
+                seed=self.seed,
+                legs=tuple(duel.legs),
+                disturbances=(*duel.disturbances(), *self.machine.seen()),
+                thrown_away=duel.thrown_away,
+            )
+
+
+def _only(player: Player, place: Place) -> str:
+    what = f"the measurement {place[1]!r}" if place[1] else "this measurement"
+    return f"only the {player.side.value} code has {what}"

@@ -1,0 +1,49 @@
+"""All verdicts of one test from what was measured and what it is judged by; the same again from a stored run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pytest_aiperf import judge, markers
+from pytest_aiperf.terms import Metric, Status
+from pytest_aiperf.vocabulary import Environment, Grounds, Limit, Measurement, Verdict
+
+
+def verdicts(
+    measurements: Sequence[Measurement],
+    grounds: Grounds,
+    *,
+    metrics: Mapping[str, Metric],
+    environment: Environment,
+    final: bool,
+) -> tuple[Verdict, ...]:
+    """Every row of every label, and one for each limit on what nothing measured."""
+    rows: list[Verdict] = []
+    for measurement in measurements:
+        rows += judge.judge(
+            measurement,
+            grounds.baselines.get(measurement.label),
+            metrics={**metrics, **{metric.name: metric for metric in measurement.scores}},
+            limits=_limits(grounds, measurement),
+            margins=grounds.margins,
+            policy=grounds.policy,
+            suite_variance=grounds.suite_variance,
+            environment=environment,
+            final=final,
+        )
+    rows += judge.unmatched_limits(measurements, grounds.limits, metrics)
+    return tuple(_recorded(row) for row in rows if row.reason != "gone") if grounds.stores else tuple(rows)
+
+
+def _limits(grounds: Grounds, measurement: Measurement) -> tuple[Limit, ...]:
+    measured = {sample.metric for sample in measurement.samples if sample.values}
+    limits = markers.with_defaults(grounds.limits, grounds.default_limits, measured)
+    return tuple(limit for limit in limits if limit.label in (None, measurement.label))
+
+
+def _recorded(verdict: Verdict) -> Verdict:
+    """While storing, a missing or foreign baseline is no news."""
+    if verdict.status is Status.NEW or (verdict.status is Status.INCONCLUSIVE and verdict.reason == "other_machine"):
+        return replace(verdict, status=Status.PASSED, reason="recorded", message="", fails=False)
+    return verdict

@@ -1,0 +1,157 @@
+"""The hooks that a run and a fresh process have in common: a trial around each test."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+import pytest
+
+from pytest_aiperf import markers, source
+from pytest_aiperf.bench import Bench
+from pytest_aiperf.contracts import Accelerator
+from pytest_aiperf.markers import Marked
+from pytest_aiperf.metrics.cpu_memory import RamWatch
+from pytest_aiperf.metrics.gpu_memory import GpuWatch
+from pytest_aiperf.trial import Entry, Order, Trial
+from pytest_aiperf.vocabulary import Limit, Margins, Result
+
+MARKED = pytest.StashKey[Marked]()
+TRIAL = pytest.StashKey[Trial]()
+WATCHES = pytest.StashKey[Sequence[RamWatch | GpuWatch]]()
+RESULT = pytest.StashKey[Result]()
+MEMORY_METRICS = frozenset({"ram", "gpu_allocated", "gpu_reserved", "gpu_process"})
+
+
+class TrialHooks:
+    """What the parent's run and a fresh child have in common."""
+
+    def __init__(self, config: pytest.Config, around: Any, clock: Callable[[], float]) -> None:
+        self.config = config
+        self.around = around
+        self.clock = clock
+
+    def pytest_unconfigure(self) -> None:
+        """Put back what the runtimes' adapters watch."""
+        for framework in self.around.frameworks:
+            framework.unwatch()
+
+    @functools.cached_property
+    def registered(self) -> frozenset[str]:
+        """Names of all markers that somebody has registered."""
+        return frozenset(line.partition(":")[0].partition("(")[0].strip() for line in self.config.getini("markers"))
+
+    def order_of(self, item: pytest.Item) -> Order:
+        """What this process measures of a test."""
+        raise NotImplementedError
+
+    def settle_trial(self, trial: Trial, item: pytest.Item) -> None:
+        """Called when the test body has ended well."""
+        raise NotImplementedError
+
+    def load_fresh(self, trial: Trial) -> None:
+        """Measure the loads of a test in fresh processes, before this process runs its loader."""
+
+    def default_limits(self) -> tuple[Limit, ...]:
+        """Limits for tests without their own."""
+        return ()
+
+    def default_margins(self) -> Margins:
+        """Relative rules for tests without their own."""
+        return Margins()
+
+    @staticmethod
+    def now() -> str:
+        """UTC, to the second."""
+        return dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def marked(self, item: pytest.Item) -> Marked:
+        """What the markers of a test say."""
+        if MARKED not in item.stash:
+            item.stash[MARKED] = markers.read(item, self.registered)
+        return item.stash[MARKED]
+
+    def bench_of(self, item: pytest.Item) -> Bench:
+        """The object behind the fixture."""
+        trial = item.stash.get(TRIAL, None) or self.begin(item)
+        return Bench(trial, load_in_fresh_processes=lambda: self.load_fresh(trial))
+
+    def begin(self, item: pytest.Item) -> Trial:
+        """A new attempt at a test."""
+        marked = self.marked(item)
+        defaults = self.default_limits()
+        uses_fixture = "aiperf" in getattr(item, "fixturenames", ())
+        trial = Trial(
+            order=self.order_of(item),
+            around=self.around,
+            limits=marked.limits,
+            margins=marked.rules.margins(self.default_margins()),
+            source=source.function_source_hash(item.function) if hasattr(item, "function") else None,
+            wants_ram=bool(marked.rules.memory)
+            or (uses_fixture and (self.around.memory_always or any(limit.metric == "ram" for limit in defaults))),
+        )
+        trial.started = self.clock()
+        item.stash[TRIAL] = trial
+        return trial
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Start a trial before the first fixture runs: memory limits cover fixtures too."""
+        _forget_last_attempt(item.stash)
+        marked = self.marked(item)
+        if marked.limits or "aiperf" in getattr(item, "fixturenames", ()):
+            trial = self.begin(item)
+            if MEMORY_METRICS & {limit.metric for limit in marked.limits}:
+                item.stash[WATCHES] = _whole_test_watches(trial, self.around.tools.accelerators)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Let the test run; then decide."""
+        if (trial := item.stash.get(TRIAL, None)) is not None:
+            self.before_call(trial)
+        outcome = yield
+        if (trial := item.stash.get(TRIAL, None)) is not None:
+            _cover_whole_test(trial, item.stash.get(WATCHES, ()))
+            trial.settle_loads()
+            self.settle_trial(trial, item)
+        return outcome
+
+    def before_call(self, trial: Trial) -> None:
+        """The test body starts."""
+        trial.started = self.clock()
+
+
+def _forget_last_attempt(stash: pytest.Stash) -> None:
+    """A rerun of the same test starts afresh."""
+    if TRIAL in stash:
+        del stash[TRIAL]
+    if WATCHES in stash:
+        del stash[WATCHES]
+    if RESULT in stash:
+        del stash[RESULT]
+
+
+def _whole_test_watches(trial: Trial, accelerators: Sequence[Accelerator]) -> list[RamWatch | GpuWatch]:
+    watches: list[RamWatch | GpuWatch] = []
+    if trial.wants_gpu:
+        watches.append(GpuWatch(accelerators, origin=trial.order.origin))
+    if trial.wants_ram:
+        watches.append(RamWatch(trial.around.tools.memory, base=trial.around.base, origin=trial.order.origin))
+    for watch in watches:
+        watch.start()
+    return watches
+
+
+def _cover_whole_test(trial: Trial, watches: Sequence[RamWatch | GpuWatch]) -> None:
+    """Limits on memory that no measurement of the test covers speak of the whole test, its fixtures included."""
+    for watch in watches:
+        samples = [
+            sample
+            for sample in watch.samples()
+            if not any(entry.has(sample.metric) for entry in trial.entries.values())
+        ]
+        for sample in samples:
+            trial.entries.setdefault("", Entry(label="")).add(sample)
