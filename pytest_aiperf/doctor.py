@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pytest_aiperf.doctoring import gpu, load, memory, processor, python, threads
-from pytest_aiperf.doctoring.finding import WITHSTAND, Finding, State
+from pytest_aiperf.doctoring.finding import Finding, State
 from pytest_aiperf.doctoring.machine import Instruments, Machine
 from pytest_aiperf.doctoring.window import watch
 
 __all__ = ["Finding", "Instruments", "State", "examine", "text"]
 
 WORDS = {State.NOISY: "NOISY", State.FINE: "fine", State.UNKNOWN: "?"}
+ADVICE = ". Pairs withstand what you cannot change: pytest --aiperf-against=REF"
 STATE_WIDTH = max(len(word) for word in WORDS.values()) + 2
 
 
@@ -47,19 +48,17 @@ def text(findings: Sequence[Finding], *, width: int = 100) -> str:
     names = max((len(finding.name) for finding in findings), default=0)
     lines: list[str] = []
     for finding in by_state[State.NOISY]:
-        lines += _row(finding, names, width)
+        head = _head(finding, names)
+        lines += _wrapped(finding.seen, width, first=head, later=" " * len(head))
         lines += _wrapped(finding.remedy, width, first=" " * STATE_WIDTH + "-> ", later=" " * (STATE_WIDTH + 3))
-    for finding in by_state[State.FINE]:
-        lines.append(_cut(_row(finding, names, 10 * width)[0], width))
+    lines += [_cut(_head(finding, names) + finding.seen, width) for finding in by_state[State.FINE]]
     lines += _unknown(by_state[State.UNKNOWN], width)
     counts = ", ".join(f"{len(by_state[state])} {state.value}" for state in (State.NOISY, State.FINE, State.UNKNOWN))
-    advice = f" What you cannot change, {WITHSTAND}" if by_state[State.NOISY] else ""
-    return "\n".join([*lines, "", f"{counts}.{advice}", ""])
+    return "\n".join([*lines, "", counts + (ADVICE if by_state[State.NOISY] else "")])
 
 
-def _row(finding: Finding, names: int, width: int) -> list[str]:
-    head = f"{WORDS[finding.state]:{STATE_WIDTH}}{finding.name:{names}}  "
-    return _wrapped(finding.seen, width, first=head, later=" " * len(head))
+def _head(finding: Finding, names: int) -> str:
+    return f"{WORDS[finding.state]:{STATE_WIDTH}}{finding.name:{names}}  "
 
 
 def _unknown(findings: Sequence[Finding], width: int) -> Iterator[str]:

@@ -12,7 +12,7 @@ from statistics import median
 from pytest_aiperf import codec
 from pytest_aiperf.child import Child, Launch
 from pytest_aiperf.disturbance import MachineWatch
-from pytest_aiperf.duel import Duel, plan
+from pytest_aiperf.duel import LATENCY, Duel, plan
 from pytest_aiperf.pairing import Block, Side
 from pytest_aiperf.player import Place, Player
 from pytest_aiperf.trial import Order, Orders
@@ -25,8 +25,8 @@ class PairOrder:
     """What a block measures of one test."""
 
     orders: Mapping[Side, Order]
-    wanted: Mapping[str, frozenset[str]]
-    """Label -> metrics: `latency`, `throughput`."""
+    wanted: Mapping[str, frozenset[str]] | None
+    """Label -> metrics: `latency`, `throughput`; None: the latency of every label."""
     tails: bool = False
     """Whether percentiles above the median count: then every call is timed by itself."""
 
@@ -131,7 +131,7 @@ class _Game:
     def _meet(self, place: Place) -> None:
         """Time one label on both sides, if it is wanted."""
         asked = self.asked[place[0]]
-        metrics = asked.wanted.get(place[1])
+        metrics = frozenset({LATENCY}) if asked.wanted is None else asked.wanted.get(place[1])
         if not metrics:
             return
         self.machine.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,7 +107,10 @@ class RunHooks(TrialHooks):
 
     def _close(self, items: Sequence[pytest.Item]) -> None:
         for item in items:
-            self._take(item, self.court.judge(item.stash[TRIAL], taken_at=self.now(), final=True))
+            known, trial = item.stash[RESULT], item.stash[TRIAL]
+            spent = max((pairing.seconds for pairing in trial.pairings.values()), default=0.0)
+            result = self.court.judge(trial, taken_at=self.now(), final=True)
+            self._take(item, replace(result, seconds=known.seconds + spent))
 
     def _take(self, item: pytest.Item, result: Result) -> None:
         item.stash[RESULT] = result

@@ -61,7 +61,7 @@ def equip_run(config: pytest.Config) -> None:
         memory_always=chosen.memory,
     )
     place = environment.describe(name=chosen.machine, accelerators=tools.accelerators, nvml=Nvml())
-    store, metrics = _store(config.rootpath), known_metrics()
+    store, metrics = store_at(config.rootpath), known_metrics()
     arguments, directory = _invocation(config)
     launch = Launch(arguments=arguments, directory=directory, timeout=chosen.timeout, quiet_malloc=chosen.quiet_malloc)
     court = Court(
@@ -117,26 +117,6 @@ def known_metrics() -> dict[str, Metric]:
     """Every metric on the shelf, by name."""
     metrics = (metric for name in discovery.names("metrics") for metric in discovery.module("metrics", name).METRICS)
     return {metric.name: metric for metric in metrics}
-
-
-def show(root: Path, *, details: bool, tests: Sequence[str]) -> str:
-    """The last run below `root` as text. Raises AiperfError where there is none."""
-    from pytest_aiperf import last_run
-    from pytest_aiperf.reporters import terminal
-
-    run = last_run.only(last_run.read(root.resolve()), tests)
-    return terminal.summary(run, verbosity=1, details=details)
-
-
-def accept(root: Path, *, tests: Sequence[str], accept_worse: bool) -> str:
-    """Store the last run below `root` as baseline. Raises AiperfError."""
-    from pytest_aiperf import last_run
-    from pytest_aiperf.reporters import terminal
-
-    run = last_run.only(last_run.read(root.resolve()), tests)
-    store = _store(root.resolve())
-    changes = last_run.accept(run, store, metrics=known_metrics(), accept_worse=accept_worse)
-    return terminal.changes_text(changes)
 
 
 def quieten_malloc(library: Callable[[None], Any] = ctypes.CDLL) -> bool:
@@ -203,7 +183,8 @@ def _confirmation(config: pytest.Config, chosen: Settings, around: Any, court: A
     )
 
 
-def _store(root: Path) -> Store:
+def store_at(root: Path) -> Store:
+    """Where the baselines of a root directory are kept."""
     from pytest_aiperf.stores import json_files
 
     return json_files.create(root)

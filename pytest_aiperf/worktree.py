@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import glob
 import os
 import re
@@ -12,12 +11,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from types import TracebackType
 
 from pytest_aiperf.errors import AiperfError, UsageError
 from pytest_aiperf.guardian import GIT_SECONDS, PREFIX, git, remove_folder
 
 TEST_FOLDERS = frozenset({"test", "tests"})
+INSTALLATIONS = frozenset({"site-packages", "dist-packages"})
+ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")
+"""What lies in the folder of a virtual environment, or of conda's."""
 CHECKOUT_SECONDS = 900.0
 SHORT = 7
 
@@ -74,9 +75,7 @@ class Worktree:
         self.create()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.remove()
 
     @property
@@ -92,8 +91,8 @@ class Worktree:
         Raises UsageError (a share that cannot be shared) and AiperfError.
         """
         shared = [path for pattern in self.share for path in _shareable(self.reference.toplevel, pattern)]
-        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
         try:
+            self._folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
             self.register(self._folder)
             self._check_out()
             self._lay_over()
@@ -118,11 +117,10 @@ class Worktree:
         return path if relative is None else self.root / relative
 
     def _check_out(self) -> None:
-        reference = self.reference
-        add = ("worktree", "add", "--detach", str(self.root), reference.sha)
-        done = _git(reference.toplevel, *add, timeout=CHECKOUT_SECONDS)
+        add = ("worktree", "add", "--detach", str(self.root), self.reference.sha)
+        done = _git(self.reference.toplevel, *add, timeout=CHECKOUT_SECONDS)
         if done.returncode:
-            raise AiperfError(f"git could not check out {reference.name}: {_last_line(done.stderr)}")
+            raise AiperfError(f"git could not check out {self.reference.name}: {_last_line(done.stderr)}")
 
     def _lay_over(self) -> None:
         toplevel = self.reference.toplevel
@@ -181,12 +179,7 @@ def _root_of(name: str, file: str) -> Path | None:
 
 def _is_installed(folder: Path, toplevel: Path) -> bool:
     below = [folder, *folder.parents][: len(folder.relative_to(toplevel).parts)]
-    return any(
-        path.name in ("site-packages", "dist-packages")
-        or (path / "pyvenv.cfg").exists()
-        or (path / "conda-meta").exists()
-        for path in below
-    )
+    return any(path.name in INSTALLATIONS or any((path / mark).exists() for mark in ENVIRONMENTS) for path in below)
 
 
 def _git(folder: Path, *arguments: str, timeout: float = GIT_SECONDS) -> subprocess.CompletedProcess[bytes]:
@@ -221,7 +214,8 @@ def _remedy(toplevel: Path, ref: str) -> str:
         return f"the remote has one: --aiperf-against=origin/{ref}"
     if os.fsdecode(_git(toplevel, "rev-parse", "--is-shallow-repository").stdout).strip() != "true":
         return "name a branch, tag or commit that `git log` shows there, or fetch it first"
-    base, back = re.fullmatch(r"(.+?)((?:[~^]\d*)*)", ref, re.DOTALL).groups()  # type: ignore[union-attr] # matches all
+    base = re.split("[~^]", ref)[0]
+    back = ref.removeprefix(base)
     depth = sum(int(number or 1) if sign == "~" else 1 for sign, number in re.findall(r"([~^])(\d*)", back))
     if back and _commit(toplevel, base) is not None:
         fetch = f"run `git fetch --deepen={depth}`"
@@ -281,20 +275,19 @@ def _shareable(toplevel: Path, pattern: str) -> Iterator[Path]:
     matches = [wanted.as_posix()] if exact else glob.glob(str(wanted), root_dir=toplevel, recursive=True)  # noqa: PTH207
     if not matches:
         raise UsageError(f"aiperf_share: nothing in {toplevel} matches {pattern!r}; correct or remove it")
-    tracked = sorted(_listed(toplevel, "--cached"))
-    for match in sorted(matches):
-        place = bisect.bisect_left(tracked, f"{match}/")
-        ignored = [match]
-        if place < len(tracked) and tracked[place].startswith(f"{match}/"):
+    tracked = frozenset(_listed(toplevel, "--cached"))
+    for match in map(Path, sorted(matches)):
+        parts = [match]
+        if (toplevel / match).is_dir() and _listed(toplevel, "--cached", "--", str(match)):
             choice = ("--others", "--ignored", "--exclude-standard", "--directory")
-            ignored = [path.rstrip("/") for path in _listed(toplevel, *choice, "--", match)]
-            ignored = [path for path in ignored if "__pycache__" not in PurePath(path).parts]
-        if match in tracked or not ignored:
+            ignored = map(Path, _listed(toplevel, *choice, "--", str(match)))
+            parts = [path for path in ignored if "__pycache__" not in path.parts]
+        if match.as_posix() in tracked or not parts:
             raise UsageError(
                 f"aiperf_share: {match} is tracked by git: each side has its own, sharing would make them the same; "
                 "share only what git ignores"
             )
-        yield from map(Path, ignored)
+        yield from parts
 
 
 def _link_below(source: Path, target: Path) -> None:
