@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from typing import Any
 
+from pytest_aiperf import discovery, loads
 from pytest_aiperf import files as model_files
-from pytest_aiperf import loads
 from pytest_aiperf.contracts import Framework, Probe, Tools, Turn
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.measure import Driver, is_asynchronous, settle
@@ -19,12 +19,13 @@ from pytest_aiperf.metrics.gpu_memory import GpuMemoryPeak
 from pytest_aiperf.metrics.latency import Latency
 from pytest_aiperf.metrics.load_time import Loading
 from pytest_aiperf.metrics.throughput import Throughput
+from pytest_aiperf.terms import Metric
 from pytest_aiperf.trial import Entry, Trial
 from pytest_aiperf.turns import Turns, slowed
 from pytest_aiperf.vocabulary import Sample
 
-DISTURBED_SHARE = 0.05
-"""More of one core than this in foreign hands, and a timed pass is repeated."""
+DISTURBED_SHARE = 0.025
+"""More of the processors than this in foreign hands, and a timed pass is repeated."""
 REPEATS = 2
 
 
@@ -113,15 +114,15 @@ class Bench:
     def score(self, scores: Any, *, name: str = "accuracy", better: str = "higher", label: str | None = None) -> float:
         """Keep a quality figure: one value per example (correct is 1, wrong is 0), or one number; return the mean.
 
-        Raises UsageError for an empty collection, a name that cannot be stored or a second score of one name.
+        Raises UsageError for an empty collection, an accuracy that is no fraction, a name that cannot be stored or that
+        another metric has, and a second score of one name.
         """
-        metric = accuracy.metric_of(name, better)
-        sample = accuracy.sample(scores, name=name)
+        metric, sample = scored(scores, name=name, better=better)
         entry = self._trial.entry(label, f"score {name}", "score")
         entry.add(sample)
         if metric is not accuracy.METRIC:
             entry.scores = (*entry.scores, metric)
-        return sum(sample.values) / len(sample.values)
+        return mean(sample)
 
     def _measure(
         self,
@@ -144,9 +145,7 @@ class Bench:
                 for probes in self._passes(entry, items, owner):
                     self._keep(entry, driver.run(probes))
             self._trial.check(entry, owner)
-            if inspect.isawaitable(driver.result):
-                raise UsageError("the function returned an awaitable, which was never awaited: make it an `async def`")
-            return driver.result
+            return _done(driver.result)
         return settle(self._measure_async(entry, driver, items, owner, contexts))
 
     async def _measure_async(
@@ -156,7 +155,7 @@ class Bench:
             for probes in self._passes(entry, items, owner):
                 self._keep(entry, await driver.run_async(probes))
         self._trial.check(entry, owner)
-        return driver.result
+        return _done(driver.result)
 
     def _passes(self, entry: Entry, items: int, owner: Any) -> Generator[Sequence[Probe], None, None]:
         """The passes of this process's order, timed ones inside an exclusive section, memory in passes of its own."""
@@ -191,6 +190,34 @@ class Bench:
                 entry.samples[sample.metric, sample.origin] = _with_origin(sample, self._trial)
             else:
                 entry.add(sample)
+
+
+def scored(scores: Any, *, name: str, better: str) -> tuple[Metric, Sample]:
+    """What `aiperf.score` was given, measuring or not. Raises UsageError."""
+    reserved = () if name == accuracy.METRIC.name else _measured_names()
+    return accuracy.metric_of(name, better, reserved=reserved), accuracy.sample(scores, name=name)
+
+
+def mean(sample: Sample) -> float:
+    """What `aiperf.score` returns."""
+    return sum(sample.values) / len(sample.values)
+
+
+def _measured_names() -> frozenset[str]:
+    modules = (discovery.module("metrics", name) for name in discovery.names("metrics"))
+    return frozenset(metric.name for module in modules for metric in module.METRICS)
+
+
+def _done(result: Any) -> Any:
+    """The result of a function that has done its work. Raises UsageError for one that has only promised to."""
+    if inspect.isawaitable(result):
+        raise UsageError("the function returned an awaitable, which was never awaited: make it an `async def`")
+    if isinstance(result, (Iterator, AsyncIterator)):
+        raise UsageError(
+            f"the function returned a {type(result).__name__}, which does its work only while it is read: "
+            "read it inside the function, such as `lambda: list(f())`"
+        )
+    return result
 
 
 class _FirstInference:
@@ -228,7 +255,7 @@ def _disturbances(entry: Entry) -> tuple[str, ...]:
     worst = max(shares, default=0.0)
     if worst <= DISTURBED_SHARE:
         return ()
-    return (f"other processes used {worst:.0%} of a core while this was timed",)
+    return (f"other processes used {worst:.0%} of the processors while this was timed",)
 
 
 def _inference(contexts: Sequence[Framework]) -> ExitStack:

@@ -33,6 +33,8 @@ class Watchman(Protocol):
 
     def watch_process(self, pid: int) -> None: ...
     def forget_process(self, pid: int) -> None: ...
+    def watch_folder(self, folder: Path) -> None: ...
+    def forget_folder(self, folder: Path) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +69,18 @@ class Child:
 
     def __enter__(self) -> Child:  # noqa: PYI034 - `Self` is newer than Python 3.10
         with contextlib.ExitStack() as stack:
-            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="aiperf-"))
+            scratch = self.scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="aiperf-"))
+            if (watchman := self.launch.watchman) is not None:
+                watchman.watch_folder(Path(scratch))
+                stack.callback(watchman.forget_folder, Path(scratch))
             self._output = Path(scratch) / "output.txt"
             self._line, theirs = socket.socketpair()
             stack.enter_context(self._line)
             with theirs, self._output.open("wb") as stream:
                 self._process = self._start(theirs.fileno(), stream, scratch)
             stack.callback(self._end)
-            if self.launch.watchman is not None:
-                self.launch.watchman.watch_process(self._process.pid)
+            if watchman is not None:
+                watchman.watch_process(self._process.pid)
             self._stack = stack.pop_all()
         self.allow_more_time()
         return self
@@ -161,9 +166,10 @@ class Child:
             name = signal.Signals(-code).name if -code in signal.Signals.__members__.values() else str(-code)
             guess = " (out of memory?)" if name == "SIGKILL" else ""
             return f"killed by {name}{guess} in phase {self.phase}{memory}"
-        return f"ended with exit code {code} in phase {self.phase}{memory}: {self._last_words()}"
+        return f"ended with exit code {code} in phase {self.phase}{memory}: {self.last_words()}"
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """The last error that it printed, or the last line."""
         lines = self._output.read_text(errors="replace").strip().splitlines()
         telling = [line for line in lines if line.startswith(("E  ", "ERROR", "INTERNALERROR"))] or lines
         return (telling[-1] if telling else "it printed nothing")[:200]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """How often a block is measured until nothing disturbed it."""
+MEDIAN = 50.0
 TIMED = frozenset({"latency", "throughput"})
 Wanted = Mapping[str, frozenset[str]]
 """Label -> names of metrics."""
@@ -89,7 +90,7 @@ class Confirmation:
         while standing:
             count += 1
             with self.exclusive(f"pair {count} of {len(standing)} tests"):
-                seen = self._processes().block(next(self.seeds), [_pair_order(one) for one in standing])
+                seen = self._processes().block(next(self.seeds), [self._pair_order(one) for one in standing])
             mixed = self.opponent.mixed_up(seen.files)
             for one in standing:
                 self._take(one, seen)
@@ -100,6 +101,15 @@ class Confirmation:
     def _processes(self) -> PairedProcesses:
         opponent = self.opponent
         return PairedProcesses(launches=opponent.launches, watched=opponent.watched, machine=self.machine)
+
+    def _pair_order(self, one: _Open) -> PairOrder:
+        trial = one.suspect.trial
+        order = replace(trial.order, paired=True)
+        return PairOrder(
+            orders={side: self.opponent.order(side, order) for side in Side},
+            wanted=_timed(one.suspect.wanted()),
+            tails=any(limit.percentile not in (None, MEDIAN) for limit in trial.limits),
+        )
 
     def _take(self, one: _Open, seen: Round) -> None:
         test = one.suspect.test
@@ -141,7 +151,7 @@ class Confirmation:
     def _one_side(self, suspect: Suspect, side: Side, load: str) -> list[tuple[str, Leg]]:
         order = replace(suspect.trial.order, timing=False, load=load, origin=Origin.FRESH)
         launch, watched = self.opponent.launches[side], self.opponent.watched
-        report = FreshProcesses(launch, watched=watched).run(order)
+        report = FreshProcesses(launch, watched=watched).run(self.opponent.order(side, order))
         if report.failure is not None:
             self._fail(suspect, f"{side.value} code: {report.failure}")
         elif mixed := self.opponent.mixed_up({side: list(report.files)}):
@@ -195,13 +205,6 @@ def _untimed(wanted: Wanted) -> Wanted:
 def _loads(metrics: set[str]) -> list[str]:
     """Which caches the fresh loads of a block need; a peak is read in a warm one."""
     return [cache for cache in ("cold", "warm") if f"load_{cache}" in metrics or (cache == "warm" and "ram" in metrics)]
-
-
-def _pair_order(one: _Open) -> PairOrder:
-    trial = one.suspect.trial
-    order = replace(trial.order, paired=True)
-    tails = any(limit.percentile not in (None, 50.0) for limit in trial.limits)
-    return PairOrder(orders=dict.fromkeys(Side, order), wanted=_timed(one.suspect.wanted()), tails=tails)
 
 
 def _legs(measurement: Measurement, side: Side) -> list[tuple[str, Leg]]:

@@ -133,7 +133,7 @@ class ForeignLoad(Protocol):
         """Begin a section."""
 
     def share(self) -> float | None:
-        """Cores used by other processes since `start`, as a share of one core; None where unknown."""
+        """Share of the machine's processors that others used since `start`; None where unknown."""
 
     def spent(self) -> tuple[float, float | None]:
         """Seconds since `start`, and processor seconds of other processes meanwhile; None where unknown."""

@@ -74,11 +74,12 @@ class Court:
 
     def measure_loads(self, trial: Trial) -> None:
         """The first fresh loads; once per trial, they measure every load and peak of the test."""
-        if any(sample.metric.startswith("load_") for entry in trial.entries.values() for sample in entry.fresh):
+        caches = _unmeasured_caches(trial)
+        if not caches:
             return
         with trial.around.exclusive("load time"):
             for _ in range(self.settings.processes if self._stores else min(FIRST_LOADS, self.settings.processes)):
-                self._load_round(trial)
+                self._load_round(trial, caches)
 
     def decide(self, trial: Trial, *, taken_at: str) -> Result:
         """The verdicts of a test whose body has ended well; open ones want pairs, and nothing else can be measured."""
@@ -172,16 +173,15 @@ class Court:
 
     def _fulfil(self, want: Want, trial: Trial) -> None:
         if want is Want.FRESH_LOAD:
-            self._load_round(trial)
+            self._load_round(trial, _caches(trial))
         elif want is Want.FRESH_MEMORY:
             self._memory_round(trial)
         else:
             timing = replace(trial.order, memory=False, calls=trial.order.calls * 2, seconds=trial.order.seconds * 2)
             self._hear(trial, timing, ())
 
-    def _load_round(self, trial: Trial) -> None:
-        known = any(entry.paths for entry in trial.entries.values())
-        for cache in ("cold", "warm") if known else ("warm",):
+    def _load_round(self, trial: Trial, caches: Sequence[str]) -> None:
+        for cache in caches:
             order = replace(trial.order, timing=False, load=cache)
             self._hear(trial, order, (f"load_{cache}",))
 
@@ -222,6 +222,17 @@ class Court:
 
 def _failed(metric: str, failure: str) -> Sample:
     return Sample(metric=metric, values=(), origin=Origin.FRESH, notes=(f"child: {failure}",))
+
+
+def _caches(trial: Trial) -> tuple[str, ...]:
+    """A load is cold only where its files are known, so that they can leave the page cache."""
+    return ("cold", "warm") if any(entry.paths for entry in trial.entries.values()) else ("warm",)
+
+
+def _unmeasured_caches(trial: Trial) -> list[str]:
+    """Those that no fresh process has loaded with yet; the files of a second load may make the cold one possible."""
+    fresh = {sample.metric for entry in trial.entries.values() for sample in entry.fresh}
+    return [cache for cache in _caches(trial) if f"load_{cache}" not in fresh]
 
 
 def _count_fresh(trial: Trial, metric: str) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean, median
 
 from pytest_aiperf import cgroup, units
-from pytest_aiperf.noise import machine_seconds
+from pytest_aiperf.noise import TICK, machine_seconds, processor_count
 from pytest_aiperf.nvml import Condition, Nvml
 
 MOST_STEAL = 0.02
@@ -16,8 +16,8 @@ MOST_STEAL = 0.02
 SLOWEST_CLOCK = 0.9
 """Share of the session's median clock below which a block is not like the others."""
 FEWEST_CLOCKS = 3
-QUIET_SHARE = 0.05
-"""Share of one core that others may use on a machine that is called quiet."""
+QUIET_SHARE = 0.025
+"""Share of the processors that others may use on a machine that is called quiet."""
 QUIET_WINDOW = 0.25
 LONGEST_WAIT = 10.0
 
@@ -34,6 +34,7 @@ class MachineWatch:
         sleep: Callable[[float], None] = time.sleep,
         stolen: Callable[[], float | None] | None = None,
         busy: Callable[[], float | None] = machine_seconds,
+        processors: int | None = None,
     ) -> None:
         self.root = root
         self.nvml = nvml
@@ -41,6 +42,7 @@ class MachineWatch:
         self.sleep = sleep
         self.stolen = stolen or stolen_share_seconds
         self.busy = busy
+        self.processors = processors or processor_count()
         self.clocks: dict[str, list[float]] = {}
 
     def start(self) -> None:
@@ -60,7 +62,8 @@ class MachineWatch:
             before, began = self.busy(), self.clock()
             self.sleep(QUIET_WINDOW)
             after = self.busy()
-            if before is None or after is None or after - before < QUIET_SHARE * (self.clock() - began) + 0.01:
+            available = (self.clock() - began) * self.processors
+            if before is None or after is None or after - before - TICK < QUIET_SHARE * available:
                 return
 
     def _throttling(self) -> tuple[str, ...]:

@@ -24,8 +24,8 @@ SLOW_SECONDS = 1.0
 BURSTS = 5
 MOST_ROUNDS = 3
 """Rounds of four turns (A B B A): more where few tests share the start of the processes."""
-BUSY_SHARE = 0.05
-"""More of one core than this in foreign hands, and a couple of turns is repeated."""
+BUSY_SHARE = 0.025
+"""More of the processors than this in foreign hands (5 % of one core of two), and a couple of turns is repeated."""
 ATTEMPTS = 3
 LATENCY, THROUGHPUT = "latency", "throughput"
 
@@ -86,8 +86,9 @@ class Duel:
         known = [leg for leg in self.legs if leg.foreign is not None]
         elapsed = sum(leg.elapsed for leg in known)
         foreign = sum(leg.foreign or 0.0 for leg in known) - 2 * TICK
-        if self._busy_to_the_end or (elapsed and foreign / elapsed > BUSY_SHARE):
-            return (f"other processes used {max(0.0, foreign) / elapsed:.0%} of a core during its turns",)
+        share = max(0.0, foreign) / elapsed / self.machine.processors if elapsed else 0.0
+        if self._busy_to_the_end or share > BUSY_SHARE:
+            return (f"other processes used {share:.0%} of the processors during its turns",)
         return ()
 
     def _rounds(self, planned: Plan, *, queued: bool) -> None:
@@ -102,7 +103,7 @@ class Duel:
             if len(legs) < len(couple):
                 self.complete = False
                 return
-            if not any(_is_busy(leg) for leg in legs):
+            if not any(self._is_busy(leg) for leg in legs):
                 break
             if attempt < ATTEMPTS - 1:
                 self.thrown_away += len(legs)
@@ -110,6 +111,11 @@ class Duel:
         else:
             self._busy_to_the_end = True
         self.legs += legs
+
+
+    def _is_busy(self, leg: Leg) -> bool:
+        available = leg.elapsed * self.machine.processors
+        return leg.foreign is not None and available > 0 and (leg.foreign - TICK) / available > BUSY_SHARE
 
 
 def throughput_of(leg: Leg, items: float) -> Leg:
@@ -133,5 +139,3 @@ def _leg(player: Player, planned: Plan, *, queued: bool) -> Leg | None:
     )
 
 
-def _is_busy(leg: Leg) -> bool:
-    return leg.foreign is not None and leg.elapsed > 0 and (leg.foreign - TICK) / leg.elapsed > BUSY_SHARE

@@ -48,9 +48,9 @@ class Guardian:
         """It has ended, and was reaped or is about to be."""
         self._forget(("process", pid))
 
-    def watch_folder(self, folder: Path, toplevel: Path) -> None:
-        """A temporary folder that holds, or will hold, a git worktree of the repository at `toplevel`."""
-        self._watch(("folder", str(folder.absolute())), str(toplevel.absolute()))
+    def watch_folder(self, folder: Path, toplevel: Path | None = None) -> None:
+        """A temporary folder; with `toplevel`, one that holds, or will hold, a git worktree of the repository there."""
+        self._watch(("folder", str(folder.absolute())), str(toplevel.absolute()) if toplevel else "")
 
     def forget_folder(self, folder: Path) -> None:
         """It has been removed."""
@@ -143,8 +143,11 @@ def is_ours(folder: Path, temporary: Path) -> bool:
     return named and folder.parent.resolve() == temporary.resolve()
 
 
-def remove_folder(folder: Path, toplevel: Path) -> None:
-    """Remove a temporary folder, and the worktree in it from the repository; links are unlinked, never followed."""
+def remove_folder(folder: Path, toplevel: Path | None) -> None:
+    """Remove a temporary folder, and the worktree in it from its repository; links are unlinked, never followed."""
+    if toplevel is None:
+        _delete(folder)
+        return
     trees = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()] if folder.is_dir() else []
     # forced twice, because git locks a worktree until its check-out has ended, and that may have been interrupted
     unlisted = [_succeeds(toplevel, "worktree", "remove", "--force", "--force", str(tree)) for tree in trees]
@@ -155,10 +158,9 @@ def remove_folder(folder: Path, toplevel: Path) -> None:
 
 def git(folder: Path, *arguments: str, timeout: float = GIT_SECONDS) -> subprocess.CompletedProcess[bytes]:
     """Git at a folder, as if no hook had started us, and starting none itself. Raises OSError, TimeoutExpired."""
-    settings = (f"core.hooksPath={os.devnull}", "core.fsmonitor=false", "submodule.recurse=false")
-    options = [word for setting in settings for word in ("-c", setting)]
+    no_hooks = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false")
     return subprocess.run(
-        ["git", "-C", str(folder), "--literal-pathspecs", *options, *arguments],  # noqa: S607 - the user's own git
+        ["git", "-C", str(folder), "--literal-pathspecs", *no_hooks, *arguments],  # noqa: S607 - the user's own git
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env={name: value for name, value in os.environ.items() if name not in REDIRECTIONS}
@@ -173,7 +175,7 @@ def main(parent: int, temporary: Path) -> None:
 
     def remove(folder: str, toplevel: str) -> None:
         if is_ours(Path(folder), temporary):
-            remove_folder(Path(folder), Path(toplevel))
+            remove_folder(Path(folder), Path(toplevel) if toplevel else None)
 
     keep_watch(_lines(sys.stdin.fileno(), lambda: os.getppid() == parent), kill=kill_group, remove=remove)
 

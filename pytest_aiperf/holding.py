@@ -10,6 +10,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from _pytest.skipping import xfailed_key
 
+STOPPED = "the run was stopped before its pairs"
 HOLDS = pytest.StashKey[bool]()
 """Set while this plugin itself drives the protocol of a test: its report may wait."""
 
@@ -70,9 +71,12 @@ class Holding:
         try:
             result = yield
             if session.shouldstop or session.shouldfail:
-                self._release("the run was stopped before its pairs")
+                self._release(STOPPED)
             elif self.held:
                 self.judge.settle([one.item for one in self.held])
+        except (session.Failed, session.Interrupted):
+            self._release(STOPPED)
+            raise
         except BaseException:
             self._release("the run was interrupted before its pairs had decided")
             raise

@@ -171,7 +171,7 @@ def read(item: pytest.Item, registered: frozenset[str]) -> Marked:
 
 
 def with_defaults(limits: Sequence[Limit], defaults: Iterable[Limit], measured: Iterable[str]) -> tuple[Limit, ...]:
-    """The test's own limits, and each default whose metric was measured and has no limit of its own."""
+    """The limits of one label, and each default whose metric was measured under it and has no limit of its own."""
     own = {(limit.metric, limit.percentile) for limit in limits}
     seen = set(measured)
     return (

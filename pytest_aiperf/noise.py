@@ -36,10 +36,12 @@ class OtherProcesses:
         clock: Callable[[], float] = time.perf_counter,
         machine: Callable[[], float | None] | None = None,
         own: Callable[[], float] | None = None,
+        processors: Callable[[], int] | None = None,
     ) -> None:
         self._clock = clock
         self._machine = machine or machine_seconds
         self._own = own or own_seconds
+        self._processors = processors or processor_count
         self._start: tuple[float, float | None, float] | None = None
 
     def start(self) -> None:
@@ -47,7 +49,7 @@ class OtherProcesses:
 
     def share(self) -> float | None:
         elapsed, others = self.spent()
-        return None if others is None or elapsed <= 0 else max(0.0, (others - TICK) / elapsed)
+        return None if others is None or elapsed <= 0 else max(0.0, (others - TICK) / elapsed / self._processors())
 
     def spent(self) -> tuple[float, float | None]:
         if self._start is None:
@@ -60,6 +62,13 @@ class OtherProcesses:
 
     def _read(self) -> tuple[float, float | None, float]:
         return self._clock(), self._machine(), self._own()
+
+
+def processor_count() -> int:
+    """Logical processors of the whole machine, which its processor times speak of, whatever this process may use."""
+    import psutil
+
+    return psutil.cpu_count() or 1
 
 
 def machine_seconds() -> float | None:

@@ -12,6 +12,7 @@ from pytest_aiperf import witness
 from pytest_aiperf.child import Launch
 from pytest_aiperf.errors import AiperfError
 from pytest_aiperf.pairing import Side
+from pytest_aiperf.trial import Order
 from pytest_aiperf.witness import Trees
 from pytest_aiperf.worktree import Reference, Worktree, import_roots, project_files
 
@@ -81,6 +82,12 @@ class Opponent:
             )
         return None
 
+    def order(self, side: Side, order: Order) -> Order:
+        """The order as this side's process has to hear it."""
+        if side is Side.NEW or self._tree is None or not order.path:
+            return order
+        return replace(order, path=str(self._tree.moved(Path(order.path))))
+
     def close(self) -> None:
         """Remove the old tree."""
         if self._tree is not None:
@@ -94,10 +101,12 @@ class Opponent:
             old=root, new=top, laid_over=tree.laid_over, project_files=project_files(top) | project_files(root)
         )
         new = replace(self.launch, environ=_with_path(self.launch.environ, roots))
+        # by name: an ini file that is gone by now might still lie in the old tree and win over today's
+        config = () if tree.config_file is None else ("-c", str(tree.moved(tree.config_file)))
         old_roots = [tree.moved(folder) for folder in roots]
         old = replace(
             self.launch,
-            arguments=[_moved_argument(argument, top, root) for argument in self.launch.arguments],
+            arguments=[*(_moved_argument(argument, top, root) for argument in self.launch.arguments), *config],
             directory=tree.moved(self.launch.directory.resolve()),
             environ=_with_path(_moved_environ(self.launch.environ, top, root), old_roots),
         )

@@ -57,6 +57,12 @@ def unpack(packed: str) -> tuple[float, ...]:
     return tuple(float(digit) for digit in digits)
 
 
+def as_kept(values: Sequence[float]) -> tuple[float, ...]:
+    """Return the values as they will come back from a file, so that equal ones still are; unchanged where none is."""
+    packed = pack(values)
+    return tuple(values) if packed is None else unpack(packed)
+
+
 def _size(kind: str, count: int) -> int:
     return (count + 7) // 8 if kind == "bits" else 4 * count
 

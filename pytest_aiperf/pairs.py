@@ -80,7 +80,7 @@ class PairedProcesses:
             for side in draw.sample(list(Side), 2):  # both start side by side: importing a framework takes seconds
                 child = stack.enter_context(self.open_child(self.launches[side], timing=True, extra=extra))
                 orders = tuple(one.orders[side] for one in asked)
-                child.say(codec.encode(Orders(orders=orders, watched=self.watched)))
+                child.say(codec.encode(Orders(orders=orders, watched=self.watched, scratch=child.scratch)))
                 players.append(Player(side, child, tests=[one.test for one in asked]))
             for player in players:
                 player.start()
@@ -119,14 +119,20 @@ class _Game:
                 self._meet(place)
             else:  # one side has something that the other lacks there: skipped, failed or called otherwise
                 one_sided.setdefault(place[0], _only(first, place))
+            self.round.seconds[place[0]] += self.clock() - began
             for player in self.draw.sample(list(self.players), 2):
                 if player.at == place:
-                    player.advance()
-            self.round.seconds[place[0]] += self.clock() - began
+                    self._advance(player, place[0])
         failed = {test: f"{one.side.value} code: {why}" for one in self.players for test, why in one.failures.items()}
         self.round.failures = {**one_sided, **failed}
         self.round.files = {player.side: player.files for player in self.players}
         return self.round
+
+    def _advance(self, player: Player, test: str) -> None:
+        """Let one side go on; what it prepares on its way is the next test's time."""
+        began = self.clock()
+        player.advance()
+        self.round.seconds[player.at[0] if player.at else test] += self.clock() - began
 
     def _meet(self, place: Place) -> None:
         """Time one label on both sides, if it is wanted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from pytest_aiperf import bench
 from pytest_aiperf.measure import settle
 
 
@@ -53,10 +54,10 @@ class PassThrough:
         self,
         scores: Any,
         *,
-        name: str = "accuracy",  # noqa: ARG002
-        better: str = "higher",  # noqa: ARG002
+        name: str = "accuracy",
+        better: str = "higher",
         label: str | None = None,  # noqa: ARG002
     ) -> float:
         """The mean of the scores."""
-        values = [float(score) for score in scores] if isinstance(scores, Iterable) else [float(scores)]
-        return sum(values) / len(values)
+        _, sample = bench.scored(scores, name=name, better=better)
+        return bench.mean(sample)

@@ -40,6 +40,7 @@ class Player:
         """Test -> why it failed on this side."""
         self.files: list[str] = []
         self.current: str | None = None
+        self.reached: set[str] = set()
 
     @property
     def turn_in_order(self) -> int:
@@ -84,6 +85,9 @@ class Player:
             for test in (self.current,) if self.current else self.tests:
                 self.failures.setdefault(test, str(gone))
         self.at = None
+        for test in self.tests:
+            if test not in self.reached:
+                self.failures.setdefault(test, f"it was not run: {self.child.last_words()}")
         return None
 
     def _note(self, message: dict[str, Any]) -> None:
@@ -92,6 +96,7 @@ class Player:
         match message:
             case {"at": [test, label]}:
                 self.at, self.warmed = (test, label), False
+                self.reached.add(test)
             case {"failure": reason, "test": test}:
                 self.failures.setdefault(test, reason)
             case {"witness": files}:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_aiperf import judge, markers
+from pytest_aiperf.rows import without_command
 from pytest_aiperf.terms import Metric, Status
 from pytest_aiperf.vocabulary import Environment, Grounds, Limit, Measurement, Verdict
 
@@ -38,12 +39,14 @@ def verdicts(
 
 def _limits(grounds: Grounds, measurement: Measurement) -> tuple[Limit, ...]:
     measured = {sample.metric for sample in measurement.samples if sample.values}
-    limits = markers.with_defaults(grounds.limits, grounds.default_limits, measured)
-    return tuple(limit for limit in limits if limit.label in (None, measurement.label))
+    own = [limit for limit in grounds.limits if limit.label in (None, measurement.label)]
+    return markers.with_defaults(own, grounds.default_limits, measured)
 
 
 def _recorded(verdict: Verdict) -> Verdict:
-    """While storing, a missing or foreign baseline is no news."""
+    """While storing, a missing or foreign baseline is no news, and a better accuracy is stored however good it is."""
     if verdict.status is Status.NEW or (verdict.status is Status.INCONCLUSIVE and verdict.reason == "other_machine"):
         return replace(verdict, status=Status.PASSED, reason="recorded", message="", fails=False)
+    if verdict.reason == "too_good":
+        return replace(verdict, status=Status.IMPROVED, message=without_command(verdict.message), fails=False)
     return verdict

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from pytest_aiperf.settings import Settings
 from pytest_aiperf.terms import Metric
 from pytest_aiperf.unused import Collected
 from pytest_aiperf.vocabulary import Change, Environment, Result, Run
+
+Stored = Mapping[Path, Sequence[tuple[str, str]]]
+"""Test module -> (node id, label) of every baseline."""
+_MOST_NAMES = 3
 
 
 class RunBook:
@@ -46,6 +51,8 @@ class RunBook:
         self.commit = commit
         self.results: dict[str, Result] = {}
         self.outcomes: dict[str, str] = {}
+        self.skipped: set[str] = set()
+        """Node ids of tests, and of modules that skipped themselves."""
         self.collected: Collected | None = None
         self.mistakes: list[str] = []
         self.errors: list[str] = []
@@ -69,10 +76,17 @@ class RunBook:
         if "aiperf_collected" in output:
             self.collected = Collected(**json.loads(output["aiperf_collected"]))
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note the modules that skip themselves, for want of a runtime: their tests are never seen."""
+        if report.skipped:
+            self.skipped.add(report.nodeid)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the result of the last attempt at each test."""
         if report.when == "setup" or report.failed or report.when == "call":
             self.outcomes[report.nodeid] = report.outcome
+        if report.skipped and report.when != "teardown" and not hasattr(report, "wasxfail"):
+            self.skipped.add(report.nodeid)
         if encoded := getattr(report, "aiperf", None):
             self.results[report.nodeid] = codec.decode_result(encoded.encode())
 
@@ -82,7 +96,8 @@ class RunBook:
         if self.mistakes:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
             return
-        left_over = self._unused()
+        stored: Stored = self._guarded(lambda: self.store.entries(Path(self.config.rootpath))) or {}
+        left_over = self._unused(stored)
         changes = self._guarded(lambda: self._stored(left_over)) or ()
         dropped = {(change.test, change.label) for change in changes if change.new is None}
         run = self.run = Run(
@@ -92,16 +107,17 @@ class RunBook:
             results=tuple(self.results.values()),
             unused=tuple(unused.shown(test, label) for test, label in left_over if (test, label) not in dropped),
             changes=changes,
+            notes=self._skipped_notes(stored),
         )
         if self.results:
-            self._guarded(lambda: last_run.keep(Path(self.config.rootpath), run))
-        for error in self._guarded(lambda: self.write_reports(run)) or ():
-            self.errors.append(error)
-        unused_fails = self.settings.unused == "fail" and bool(run.unused)
-        if (self.errors or unused_fails) and session.exitstatus in (
-            pytest.ExitCode.OK,
-            pytest.ExitCode.NO_TESTS_COLLECTED,
-        ):
+            run = self.run = self._kept(run)
+        self.errors += self._guarded(lambda: self.write_reports(run)) or ()
+        if self.settings.unused == "fail" and run.unused:
+            self.errors.append(
+                f"unused baselines fail this run: {_listed(run.unused)}; drop them with `pytest --aiperf-update`, "
+                "or only report them with --aiperf-unused=warn"
+            )
+        if self.errors and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -123,19 +139,29 @@ class RunBook:
         for error in self.errors:
             terminalreporter.write_line(f"aiperf: {error}", red=True)
 
-    def _unused(self) -> Sequence[tuple[str, str]]:
+    def _unused(self, stored: Stored) -> Sequence[tuple[str, str]]:
         if self.collected is None:
             return ()
         measured = {test: {entry.label for entry in result.measurements} for test, result in self.results.items()}
-        collected, root = self.collected, Path(self.config.rootpath)
-        return (
-            self._guarded(
-                lambda: unused.find(
-                    collected, root=root, stored=self.store.entries(root), outcomes=self.outcomes, measured=measured
-                )
-            )
-            or ()
-        )
+        root = Path(self.config.rootpath)
+        return unused.find(self.collected, root=root, stored=stored, outcomes=self.outcomes, measured=measured)
+
+    def _skipped_notes(self, stored: Stored) -> tuple[str, ...]:
+        """Which baselines nobody was held against, because a fixture, a marker or a whole module skipped."""
+        known = dict.fromkeys(test for entries in stored.values() for test, _ in entries)
+        names = [test for test in known if test in self.skipped or test.partition("::")[0] in self.skipped]
+        if not names:
+            return ()
+        were = "1 test with a baseline was" if len(names) == 1 else f"{len(names)} tests with baselines were"
+        return (f"{were} skipped: {_listed(names)}",)
+
+    def _kept(self, run: Run) -> Run:
+        """The run, kept for `pytest-aiperf`; in a checkout that nobody may write into, with a note that it is not."""
+        try:
+            last_run.keep(Path(self.config.rootpath), run)
+        except OSError as error:
+            return replace(run, notes=(*run.notes, f"the last run is not kept for `pytest-aiperf show`: {error}"))
+        return run
 
     def _stored(self, left_over: Sequence[tuple[str, str]]) -> tuple[Change, ...]:
         if not (self.settings.update or self.settings.update_new_only):
@@ -161,5 +187,11 @@ class RunBook:
         try:
             return action()
         except (AiperfError, OSError) as error:
-            self.errors.append(str(error))
+            if str(error) not in self.errors:
+                self.errors.append(str(error))
             return None
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMES])
+    return f"{shown} and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else shown

@@ -32,7 +32,7 @@ class RunHooks(TrialHooks):
 
     def order_of(self, item: pytest.Item) -> Order:
         """Time everything here; memory here only as a first look."""
-        return self.court.order(item.nodeid, self.marked(item).rules)
+        return replace(self.court.order(item.nodeid, self.marked(item).rules), path=str(item.path))
 
     def default_limits(self) -> tuple[Limit, ...]:
         """From command line, environment or ini."""
@@ -46,17 +46,18 @@ class RunHooks(TrialHooks):
         """The first fresh processes of a test that loads a model."""
         self.court.measure_loads(trial)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Find every mistake in a marker before any test runs."""
-        mistakes = [f"{item.nodeid}: {mistake}" for item in items for mistake in self.marked(item).mistakes]
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
+        """Find every mistake in a marker, those that other plugins have added included, before any test runs."""
         self.court.tests = tuple(item.nodeid for item in items)
+        outcome = yield
+        mistakes = [f"{item.nodeid}: {mistake}" for item in items for mistake in self.marked(item).mistakes]
         if not mistakes:
-            return
+            return outcome
         if hasattr(self.config, "workeroutput"):
             self.config.workeroutput["aiperf_mistakes"] = mistakes
             items.clear()
-            return
+            return outcome
         raise pytest.UsageError(mistakes_text(mistakes))
 
     def pytest_collection_finish(self) -> None:

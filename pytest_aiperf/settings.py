@@ -80,6 +80,13 @@ def _fraction(text: str) -> float:
     return number
 
 
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise ValueError("expected a fraction between 0 and 1 (0.95 is 95 %)")
+    return number
+
+
 def _count(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -143,7 +150,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("max-gpu-mb", _positive, None, "default limit: allocated GPU memory in MiB", metavar="MB"),
     Option("max-ram-mb", _positive, None, "default limit: process memory in MiB", metavar="MB"),
     Option("max-model-mb", _positive, None, "default limit: size of the model in MiB", metavar="MB"),
-    Option("min-accuracy", _fraction, None, "default limit: accuracy as a fraction", metavar="FRACTION"),
+    Option("min-accuracy", _share, None, "default limit: accuracy as a fraction", metavar="FRACTION"),
 )
 
 _IMPLY_ACTIVE = ("update", "update_new_only")

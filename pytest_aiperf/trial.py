@@ -37,6 +37,8 @@ class Order:
     """Spin for this share of each timed call behind it (0: the same wrapper without a spin): a known slowdown."""
     slowed_every: int = 1
     """Slow down one call of so many."""
+    path: str = ""
+    """The test's module, where the node id alone does not say; absolute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ class Orders:
     orders: tuple[Order, ...]
     watched: tuple[str, ...] = ()
     """Folders whose files, where this process reads any, are evidence of whose code it ran."""
+    scratch: str = ""
+    """A folder of this process alone, removed after it."""
 
 
 class Surroundings(Protocol):
@@ -111,12 +115,10 @@ class Trial:
     ) -> None:
         self.order = order
         self.around = around
-        self.limits = tuple(limits)
-        self.margins = margins
         self.source = source
-        limited = {limit.metric for limit in limits}
-        self.wants_ram = wants_ram or "ram" in limited
-        self.wants_gpu = any(name.startswith("gpu_") for name in limited)
+        self.wants_ram = wants_ram
+        self.wants_gpu = False
+        self.hold_to(limits, margins)
         self.entries: dict[str, Entry] = {}
         self.loadings: list[tuple[str, Loading]] = []
         self.started = 0.0
@@ -125,6 +127,14 @@ class Trial:
         """Why fresh processes of this test gave nothing."""
         self.pairings: dict[str, Pairing] = {}
         """Label -> what pairs with the reference revision saw."""
+
+    def hold_to(self, limits: Sequence[Limit], margins: Margins) -> None:
+        """What the test must keep; asked again once its fixtures have run."""
+        self.limits = tuple(limits)
+        self.margins = margins
+        limited = {limit.metric for limit in limits}
+        self.wants_ram = self.wants_ram or "ram" in limited
+        self.wants_gpu = self.wants_gpu or any(name.startswith("gpu_") for name in limited)
 
     def entry(self, label: str | None, kind: str, call: str) -> Entry:
         """The entry of a label, for one more measurement of `kind`. Raises UsageError for a second one."""

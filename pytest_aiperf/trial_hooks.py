@@ -18,7 +18,6 @@ from pytest_aiperf.metrics.gpu_memory import GpuWatch
 from pytest_aiperf.trial import Entry, Order, Trial
 from pytest_aiperf.vocabulary import Limit, Margins, Result
 
-MARKED = pytest.StashKey[Marked]()
 TRIAL = pytest.StashKey[Trial]()
 WATCHES = pytest.StashKey[Sequence[RamWatch | GpuWatch]]()
 RESULT = pytest.StashKey[Result]()
@@ -68,10 +67,8 @@ class TrialHooks:
         return dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def marked(self, item: pytest.Item) -> Marked:
-        """What the markers of a test say."""
-        if MARKED not in item.stash:
-            item.stash[MARKED] = markers.read(item, self.registered)
-        return item.stash[MARKED]
+        """What the markers of a test say by now: hooks and fixtures may add some until its body starts."""
+        return markers.read(item, self.registered)
 
     def bench_of(self, item: pytest.Item) -> Bench:
         """The object behind the fixture."""
@@ -110,7 +107,7 @@ class TrialHooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Let the test run; then decide."""
-        if (trial := item.stash.get(TRIAL, None)) is not None:
+        if (trial := self._with_late_markers(item)) is not None:
             self.before_call(trial)
         outcome = yield
         if (trial := item.stash.get(TRIAL, None)) is not None:
@@ -118,6 +115,19 @@ class TrialHooks:
             trial.settle_loads()
             self.settle_trial(trial, item)
         return outcome
+
+    def _with_late_markers(self, item: pytest.Item) -> Trial | None:
+        """The trial of a test, held to what its fixtures have marked it with, too."""
+        trial, marked = item.stash.get(TRIAL, None), self.marked(item)
+        if trial is None and not marked.limits:
+            return None
+        if marked.mistakes:
+            pytest.fail("\n".join(["pytest-aiperf: mistakes in markers", *marked.mistakes]), pytrace=False)
+        trial = trial or self.begin(item)
+        trial.hold_to(marked.limits, marked.rules.margins(self.default_margins()))
+        if WATCHES not in item.stash and MEMORY_METRICS & {limit.metric for limit in marked.limits}:
+            item.stash[WATCHES] = _whole_test_watches(trial, self.around.tools.accelerators)
+        return trial
 
     def before_call(self, trial: Trial) -> None:
         """The test body starts."""

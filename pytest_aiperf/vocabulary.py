@@ -23,7 +23,7 @@ class Sample:
     parts: Mapping[str, float] = field(default_factory=dict)
     """Named shares of the value, for people: `{"read and build": 0.21, "first inference": 0.05}`."""
     foreign_share: float | None = None
-    """Share of one core that other processes used meanwhile; None where unknown."""
+    """Share of the machine's processors that other processes used meanwhile; None where unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ import pytest
 
 from pytest_aiperf import discovery, environment, noise, process_memory, revision, settings
 from pytest_aiperf.contracts import Accelerator, Framework, Store, Tools
+from pytest_aiperf.errors import AiperfError
 from pytest_aiperf.settings import Settings
 from pytest_aiperf.terms import Metric, Pairs
 from pytest_aiperf.vocabulary import Environment, Run
@@ -160,7 +161,10 @@ def _confirmation(config: pytest.Config, chosen: Settings, around: Any, court: A
     from pytest_aiperf.opponent import Opponent
 
     guardian = Guardian()
-    reference = worktree.resolve(config.rootpath, chosen.against)
+    try:
+        reference = worktree.resolve(config.rootpath, chosen.against)
+    except AiperfError as error:
+        raise pytest.UsageError(str(error)) from None
 
     def tree() -> worktree.Worktree:
         modules = dict.fromkeys(config.rootpath / test.partition("::")[0] for test in court.tests)

@@ -38,16 +38,18 @@ class FreshProcesses:
         failure: str | None = None
         files: tuple[str, ...] = ()
         with Child(self.launch, timing=order.timing, cold=order.load == "cold") as child:
-            child.say(codec.encode(Orders(orders=(order,), watched=self.watched)))
+            child.say(codec.encode(Orders(orders=(order,), watched=self.watched, scratch=child.scratch)))
             try:
                 while not child.finished:
                     match child.hear():
                         case {"measurements": encoded}:
                             measurements = codec.decode(encoded.encode(), tuple[Measurement, ...])
-                        case {"failure": failure}:
-                            pass
+                        case {"failure": reason}:
+                            failure = failure or reason
                         case {"witness": seen}:
                             files = tuple(seen)
             except ChildGoneError as gone:
                 failure = str(gone)
+            if failure is None and not measurements:
+                failure = f"ended without having run the test: {child.last_words()}"
         return Report(measurements=measurements, failure=failure, files=files)

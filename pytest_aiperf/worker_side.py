@@ -46,6 +46,8 @@ NEUTRAL: dict[str, Any] = {
     "htmlpath": None,
     "report_log": None,
     "verbose": 0,
+    "log_file": os.devnull,
+    "debug": None,
     "cacheclear": False,
 }
 
@@ -88,12 +90,15 @@ def neutralise(config: pytest.Config, orders: Orders) -> None:
     for name, value in NEUTRAL.items():
         if hasattr(config.option, name):
             setattr(config.option, name, value)
-    config.args[:] = [_argument(config.rootpath, order.test) for order in orders.orders]
+    config.option.basetemp = orders.scratch and os.path.join(orders.scratch, "basetemp")  # noqa: PTH118 - as pytest has it
+    arguments = [_argument(config.rootpath, order) for order in orders.orders]
+    if not any("[" in argument.partition("::")[0] for argument in arguments):  # pytest takes a bracket for parameters
+        config.args[:] = arguments
 
 
-def _argument(root: Path, test: str) -> str:
-    path, _, rest = test.partition("::")
-    return f"{root / path}::{rest}" if rest else str(root / path)
+def _argument(root: Path, order: Order) -> str:
+    path, _, rest = order.test.partition("::")
+    return "::".join([order.path or str(root / path), *filter(None, [rest])])
 
 
 class WorkerHooks(TrialHooks):
@@ -104,7 +109,6 @@ class WorkerHooks(TrialHooks):
         self.channel = channel
         self.orders = {order.test: order for order in orders.orders}
         self.witness = Witness(orders.watched) if orders.watched else None
-        self.collect_errors: dict[str, str] = {}
 
     def order_of(self, item: pytest.Item) -> Order:
         """What the parent ordered."""
@@ -112,18 +116,22 @@ class WorkerHooks(TrialHooks):
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A module that cannot be imported here is the reason why its tests are not found."""
-        if report.failed:
-            self.collect_errors[report.nodeid.partition("::")[0]] = _last_line(report.longrepr)
+        if not report.failed:
+            return
+        error = _last_line(report.longrepr)
+        for test in self.orders:
+            if test.partition("::")[0] == report.nodeid.partition("::")[0]:
+                self.channel.send(failure=f"its module failed to import: {error}", test=test)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the ordered tests only, in their order, also where the ini file names more to collect."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
+        """Keep the ordered tests, in their order: neither more that the ini file names, nor fewer for any plugin."""
         found = {item.nodeid: item for item in items}
+        outcome = yield
         items[:] = [found[test] for test in self.orders if test in found]
         for test in self.orders.keys() - found.keys():
-            error = self.collect_errors.get(test.partition("::")[0])
-            reason = f"its module failed to import: {error}" if error else "was not found by a fresh pytest process"
-            self.channel.send(failure=f"{test} {reason}" if not error else reason, test=test)
+            self.channel.send(failure=f"{test} was not found by a fresh pytest process", test=test)
+        return outcome
 
     def pytest_collection_finish(self) -> None:
         """Note the memory of a process that has imported everything and run nothing."""

@@ -132,7 +132,7 @@ class Worktree:
             current.add(config)
         for path in tests:  # a package's own `__init__` is code to measure: taken only where the old tree has none
             package = path.parent / "__init__.py"
-            if _test_folder(path) is None and not (self.root / package).exists():
+            if not (self.root / package).exists():
                 current.add(package)
         for path in {old for folder in folders for old in _files_below(self.root, folder)} | conftests:
             if not os.path.lexists(toplevel / path) and not _is_blocked(self.root, path):

@@ -27,6 +27,8 @@ class FakePlayer:
 
 
 class FakeMachine:
+    processors = 2
+
     def __init__(self):
         self.waits = 0
 

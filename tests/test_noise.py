@@ -14,10 +14,12 @@ from pytest_aiperf import noise
 from pytest_aiperf.noise import TICK, OtherProcesses, machine_seconds, own_seconds, reference_log_seconds
 
 
-def section(*, seconds: float, machine: float | None, own: float) -> OtherProcesses:
+def section(*, seconds: float, machine: float | None, own: float, processors: int = 1) -> OtherProcesses:
     """A section of that length in which the machine and this process used so many processor seconds."""
     clock, total, mine = iter([5.0, 5.0 + seconds]), iter([100.0, machine and 100.0 + machine]), iter([7.0, 7.0 + own])
-    load = OtherProcesses(clock=lambda: next(clock), machine=lambda: next(total), own=lambda: next(mine))
+    load = OtherProcesses(
+        clock=lambda: next(clock), machine=lambda: next(total), own=lambda: next(mine), processors=lambda: processors
+    )
     load.start()
     return load
 
@@ -37,6 +39,10 @@ def test_it_takes_the_process_off_the_machine_and_one_tick_of_doubt(
     seconds: float, machine: float, own: float, share: float
 ):
     assert section(seconds=seconds, machine=machine, own=own).share() == pytest.approx(share)
+
+
+def test_its_share_is_one_of_all_processors():
+    assert section(seconds=10.0, machine=20.0 + TICK, own=10.0, processors=64).share() == pytest.approx(1 / 64)
 
 
 @pytest.mark.parametrize(("seconds", "machine"), [(10.0, None), (0.0, 1.0)])

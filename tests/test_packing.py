@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from pytest_aiperf.packing import MOST_BITS, MOST_GRADED, pack, unpack
+from pytest_aiperf.packing import MOST_BITS, MOST_GRADED, as_kept, pack, unpack
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 540])
@@ -21,6 +21,14 @@ def test_it_keeps_right_or_wrong_bit_by_bit(count: int, pattern: tuple[float, ..
 def test_it_keeps_graded_values_as_float32() -> None:
     assert pack((0.5, -1.25, 3e30)).startswith("f32:3:")
     assert unpack(pack((0.5, -1.25, 3e30))) == pytest.approx((0.5, -1.25, 3e30), rel=1e-7)
+
+
+@pytest.mark.parametrize("values", [(1.0, 0.0), (0.1, 0.7), (1e39, 0.1)])
+def test_it_knows_what_will_come_back(values: tuple[float, ...]) -> None:
+    kept = as_kept(values)
+    assert kept == pytest.approx(values, rel=1e-7)
+    assert as_kept(kept) == kept
+    assert pack(kept) == pack(values)
 
 
 def test_it_keeps_540_examples_in_one_readable_line() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_aiperf import settings
+from pytest_aiperf import markers, settings
 
 EXAMPLES = {
     "inconclusive": ("fail", "fail"),
@@ -74,6 +74,9 @@ def test_it_lets_new_and_unused_baselines_fail_under_ci(pytester, environ, expec
         ("--aiperf-inconclusive=ignore", "expected one of warn, fail"),
         ("--aiperf-require=tpu", "unknown need tpu"),
         ("--aiperf-max-slowdown=0.001", "below tolerance"),
+        ("--aiperf-min-accuracy=95", "--aiperf-min-accuracy: expected a fraction between 0 and 1 .*, got '95'"),
+        ("--aiperf-min-accuracy=-0.1", "between 0 and 1"),
+        ("--aiperf-min-accuracy=nan", "between 0 and 1"),
     ],
 )
 def test_it_says_where_a_bad_value_came_from(pytester, argument, says):
@@ -97,6 +100,16 @@ def test_it_measures_only_when_told_to(pytester, arguments, environ, active):
     config = pytester.parseconfig(*arguments)
     assert settings.is_active(config, environ) is active
     assert settings.resolve(config, environ).active is active
+
+
+@pytest.mark.parametrize("option", [option for option in settings.OPTIONS if option.attribute in markers.LIMITS])
+@pytest.mark.parametrize("text", ["0", "1e-9", "0.5", "1", "95", "1e9"])
+def test_it_lets_no_default_limit_through_that_a_marker_refuses(option, text):
+    try:
+        value = option.parse(text)
+    except ValueError:
+        return
+    assert markers.default_limits({option.attribute: value})
 
 
 def test_it_takes_several_reports(pytester):

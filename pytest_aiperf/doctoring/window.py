@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pytest_aiperf import cgroup
 from pytest_aiperf.doctoring.machine import Machine, Process, ProcessKey
-from pytest_aiperf.noise import OtherProcesses
+from pytest_aiperf.noise import TICK, OtherProcesses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,8 @@ def watch(machine: Machine, seconds: float) -> Window:
     before = _counters(machine)
     others.start()
     instruments.sleep(seconds)
-    foreign = others.share()
+    elapsed, spent = others.spent()
+    foreign = None if spent is None or elapsed <= 0 else max(0.0, (spent - TICK) / elapsed)
     return Window(before=before, after=_counters(machine), foreign=foreign)
 
 

@@ -26,8 +26,8 @@ from pytest_aiperf.vocabulary import (
 FAILURES = frozenset({Status.REGRESSED, Status.OVER_LIMIT, Status.ANOMALOUS})
 PASSES = frozenset({Status.PASSED, Status.IMPROVED})
 MOST_SESSIONS = 20
-DISTURBED_SHARE = 0.05
-"""More of one core than this in foreign hands, and a sample proves nothing against the code."""
+DISTURBED_SHARE = 0.025
+"""More of the processors than this in foreign hands (5 % of one core of two), and a sample proves nothing."""
 MEDIAN = 50.0
 MACHINE_NEEDS = frozenset({"gpu", "ram"})
 """What `--aiperf-require` may ask of a machine."""

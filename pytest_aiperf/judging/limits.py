@@ -130,4 +130,5 @@ def _disturbances(case: Case) -> tuple[str, ...]:
     shares = [sample.foreign_share for sample in case.samples if sample.foreign_share is not None]
     if case.measurement.disturbances:
         return case.measurement.disturbances
-    return (f"other processes used {units.percent(max(shares)).lstrip('+')} of a core meanwhile",) if shares else ()
+    share = units.percent(max(shares, default=0.0)).lstrip("+")
+    return (f"other processes used {share} of the processors meanwhile",) if shares else ()

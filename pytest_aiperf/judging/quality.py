@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
+import numpy as np
+from scipy import special
+
 from pytest_aiperf import units
+from pytest_aiperf.baseline_file import rounded
 from pytest_aiperf.judging.case import Case
+from pytest_aiperf.packing import as_kept
 from pytest_aiperf.statistics import mid_p, needed_examples, paired_t, tango
 from pytest_aiperf.terms import Better, Status, Unit
 from pytest_aiperf.vocabulary import Interval, Limit, Verdict
 
 FAIL_RISK = 0.005
-TOO_GOOD = 0.05
-"""A gain of more than 5 points is more often a leak or a bug than a better model."""
+LARGE = 0.05
+"""Five points: a larger loss on few examples needs less proof, a larger gain is more often a leak than a better model."""
+LEAK_RISK = 0.0002
+"""Chance that so large a gain is luck. With the losses' risks, 0.5 % of unchanged models fail at most."""
+LUCK_RISK = 0.002
+LUCKY_FLIPS = 0.10
+"""Share of the examples that may change its answer with nothing changed; more is no fixed test set."""
+HINT = 0.05
+"""McNemar's p that a large loss on few examples needs beside that: four of four newly wrong have it, three have not."""
+REAL = "a gain this large is more often a leak than a better model; if it is real, store it"
 _ROUNDING = 1e-9
 """0.938 - 0.928 is a little above 0.01."""
 
@@ -23,7 +38,7 @@ def against_baseline(case: Case) -> Verdict:
     if stored is None:
         raise ValueError("a case without a stored value is not comparable")
     examples = case.baseline.portable[case.metric.name].examples if case.baseline and case.metric.portable else None
-    values = case.values()
+    values = as_kept(case.values())
     if examples is None or len(examples) == len(values) == 1:
         note = (
             "one number each: only a tolerance could be applied"
@@ -45,10 +60,9 @@ def against_baseline(case: Case) -> Verdict:
     losses = [sign * (old - new) for old, new in zip(examples, values, strict=True)]
     base = fmean(examples)
     if not any(losses):
-        return case.row(Status.PASSED, "identical", now=case.now(), baseline=base, limit=_margin(case, base))
-    if {*examples, *values} <= {0.0, 1.0}:
-        return _by_flips(case, base, losses)
-    return _by_differences(case, base, losses)
+        return case.row(Status.PASSED, "identical", now=base, baseline=base, limit=_margin(case, base))
+    loss = _of_flips(losses) if {*examples, *values} <= {0.0, 1.0} else _of_differences(losses)
+    return _tested(case, base, fmean(values), loss)
 
 
 def against_limit(case: Case, limit: Limit) -> Verdict:
@@ -65,62 +79,119 @@ def against_limit(case: Case, limit: Limit) -> Verdict:
     )
 
 
-def _by_flips(case: Case, base: float, losses: list[float]) -> Verdict:
-    """McNemar's mid-p test on right and wrong examples."""
-    wrong, right = sum(loss > 0 for loss in losses), sum(loss < 0 for loss in losses)
-    count = len(losses)
+def most_luck(wrong: int, right: int, count: int) -> float:
+    """P(as many more turn wrong than right, or even more) where `LUCKY_FLIPS` of `count` examples change by luck.
+
+    For more newly wrong ones than newly right ones.
+    """
+    net = wrong - right
+    changed = np.arange(net, count + 1)
+    chance = special.bdtr(changed, count, LUCKY_FLIPS) - special.bdtr(changed - 1, count, LUCKY_FLIPS)
+    return float((chance * special.bdtrc((changed + net + 1) // 2 - 1, changed, 0.5)).sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loss:
+    """What the examples lost, and how sure that is. A gain is a loss below zero."""
+
+    worse_by: Interval
+    seen: str
+    p: float
+    p_gain: float
+    changed: float
+    """Share of the examples that are not as they were."""
+    squares: float
+    """Mean square of the losses: of right and wrong examples the same share."""
+    beyond_luck: str = ""
+    gain_beyond_luck: str = ""
+
+    @property
+    def is_certain(self) -> bool:
+        return self.p < FAIL_RISK or bool(self.beyond_luck)
+
+    @property
+    def is_certain_gain(self) -> bool:
+        return self.p_gain < FAIL_RISK or bool(self.gain_beyond_luck)
+
+
+def _of_flips(losses: Sequence[float]) -> _Loss:
+    """McNemar's mid-p test on right and wrong examples; of few examples also what luck could do at most."""
+    wrong, right, count = sum(loss > 0 for loss in losses), sum(loss < 0 for loss in losses), len(losses)
     low, high = tango(wrong, right, count)
-    worse_by = Interval(low=low, mid=(wrong - right) / count, high=high, confidence=0.95)
-    seen = f"{wrong} newly wrong, {right} newly right"
-    return _tested(case, base, worse_by, p=mid_p(wrong, right), p_gain=mid_p(right, wrong), seen=seen, losses=losses)
+    p, p_gain = mid_p(wrong, right), mid_p(right, wrong)
+    return _Loss(
+        worse_by=Interval(low=low, mid=(wrong - right) / count, high=high, confidence=0.95),
+        seen=f"{wrong} newly wrong, {right} newly right",
+        p=p,
+        p_gain=p_gain,
+        changed=(wrong + right) / count,
+        squares=(wrong + right) / count,
+        beyond_luck=_beyond_luck(wrong, right, count, p),
+        gain_beyond_luck=_beyond_luck(right, wrong, count, p_gain),
+    )
 
 
-def _by_differences(case: Case, base: float, losses: list[float]) -> Verdict:
+def _beyond_luck(wrong: int, right: int, count: int, p: float) -> str:
+    """Why a loss is none of luck although McNemar's test, which knows nothing of `count`, cannot say so; or nothing."""
+    if (wrong - right) / count <= LARGE + _ROUNDING or not FAIL_RISK <= p < HINT:
+        return ""
+    if most_luck(wrong, right, count) >= LUCK_RISK:
+        return ""
+    return f"of {count} examples, more than luck even if {LUCKY_FLIPS * 100:g} % change by themselves"
+
+
+def _of_differences(losses: Sequence[float]) -> _Loss:
     """Student's t on graded scores."""
     result = paired_t(losses)
-    worse_by = Interval(low=result.low, mid=result.mean, high=result.high, confidence=0.95)
-    seen = f"{sum(loss > 0 for loss in losses)} of {len(losses)} examples worse"
-    return _tested(case, base, worse_by, p=result.p, p_gain=1 - result.p, seen=seen, losses=losses)
+    return _Loss(
+        worse_by=Interval(low=result.low, mid=result.mean, high=result.high, confidence=0.95),
+        seen=f"{sum(loss > 0 for loss in losses)} of {len(losses)} examples worse",
+        p=result.p,
+        p_gain=1 - result.p,
+        changed=fmean(loss != 0 for loss in losses),
+        squares=fmean(loss**2 for loss in losses),
+    )
 
 
-def _tested(
-    case: Case, base: float, worse_by: Interval, *, p: float, p_gain: float, seen: str, losses: list[float]
-) -> Verdict:
-    margin = _margin(case, base)
+def _tested(case: Case, base: float, now: float, loss: _Loss) -> Verdict:
+    margin, mid = _margin(case, base), loss.worse_by.mid
 
-    def row(status: Status, reason: str, message: str = "") -> Verdict:
-        return case.row(status, reason, message=message, now=case.now(), baseline=base, worse_by=worse_by, limit=margin)
+    def row(status: Status, reason: str, *more: str) -> Verdict:
+        message = "; ".join(filter(None, more))
+        return case.row(status, reason, message=message, now=now, baseline=base, worse_by=loss.worse_by, limit=margin)
 
-    if _too_good(case, worse_by.mid):
-        return row(Status.ANOMALOUS, "too_good", f"{seen}: a gain this large is more often a leak than a better model")
-    if worse_by.mid > margin + _ROUNDING:
-        if p < FAIL_RISK:
-            return row(Status.REGRESSED, "worse", f"{seen}, {_p(p)}")
-        changed = sum(loss != 0 for loss in losses) / len(losses)
-        flips = fmean(loss**2 for loss in losses)
-        message = f"{seen}, {_p(p)}: {len(losses)} examples of which {units.percent(changed).lstrip('+')} changed"
-        message += f" cannot tell, about {needed_examples(flips, margin)} could" if margin > 0 else " cannot tell"
-        return row(Status.INCONCLUSIVE, "few_examples", message)
-    if -worse_by.mid > margin + _ROUNDING and p_gain < FAIL_RISK:
-        return row(Status.IMPROVED, "better", f"{seen}, {_p(p_gain)}")
+    if _is_large_gain(case, mid) and loss.p_gain < LEAK_RISK:
+        return row(Status.ANOMALOUS, "too_good", loss.seen, f"{REAL}: {case.update_command()}")
+    if mid > margin + _ROUNDING:
+        if loss.is_certain:
+            return row(Status.REGRESSED, "worse", f"{loss.seen}, {_p(loss.p)}", loss.beyond_luck)
+        return row(Status.INCONCLUSIVE, "few_examples", _what_it_would_take(case, loss, margin))
+    if -mid > margin + _ROUNDING and loss.is_certain_gain:
+        return row(Status.IMPROVED, "better", f"{loss.seen}, {_p(loss.p_gain)}", loss.gain_beyond_luck)
     return row(Status.PASSED, "within_margin")
 
 
+def _what_it_would_take(case: Case, loss: _Loss, margin: float) -> str:
+    share = units.percent(loss.changed).lstrip("+")
+    cannot = f"{loss.seen}, {_p(loss.p)}: {len(case.values())} examples of which {share} changed cannot tell"
+    return f"{cannot}, about {needed_examples(loss.squares, margin)} could" if margin > 0 else cannot
+
+
 def _by_tolerance(case: Case, base: float, note: str) -> Verdict:
-    loss = base - case.now() if case.metric.better is Better.HIGHER else case.now() - base
+    now = rounded(case.now())
+    loss = base - now if case.metric.better is Better.HIGHER else now - base
     margin = _margin(case, base)
     status, reason, message = Status.PASSED, "within_margin", ""
-    if _too_good(case, loss):
-        status, reason, message = Status.ANOMALOUS, "too_good", "more often a leak than a better model"
-    elif loss > margin + _ROUNDING:
+    if loss > margin + _ROUNDING:
         status, reason = Status.REGRESSED, "worse"
     elif -loss > margin + _ROUNDING:
         status, reason = Status.IMPROVED, "better"
+        message = f"{REAL}: {case.update_command()}" if _is_large_gain(case, loss) else ""
     return case.row(
         status,
         reason,
         message=message,
-        now=case.now(),
+        now=now,
         baseline=base,
         worse_by=Interval(low=loss, mid=loss, high=loss, confidence=0.0),
         limit=margin,
@@ -134,8 +205,8 @@ def _margin(case: Case, base: float) -> float:
     return max(margin if case.metric.unit is Unit.FRACTION else margin * abs(base), case.metric.negligible)
 
 
-def _too_good(case: Case, loss: float) -> bool:
-    return case.metric.unit is Unit.FRACTION and -loss > TOO_GOOD + _ROUNDING
+def _is_large_gain(case: Case, loss: float) -> bool:
+    return case.metric.unit is Unit.FRACTION and -loss > LARGE + _ROUNDING
 
 
 def _p(p: float) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from pytest_aiperf.errors import UsageError
@@ -11,6 +12,8 @@ from pytest_aiperf.terms import Better, Metric, Rule, Unit
 from pytest_aiperf.vocabulary import Sample
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_ROUNDING = 1e-6
+"""The mean of ones in float32 may be a little above 1."""
 
 METRIC = Metric(
     name="accuracy",
@@ -23,8 +26,8 @@ METRIC = Metric(
 METRICS = (METRIC,)
 
 
-def metric_of(name: str, better: str) -> Metric:
-    """The metric of a score. Raises UsageError for a name that could not be stored."""
+def metric_of(name: str, better: str, *, reserved: Collection[str] = ()) -> Metric:
+    """The metric of a score. Raises UsageError for a name that could not be stored, or that another metric has."""
     if not _NAME.fullmatch(name):
         raise UsageError(f"aiperf.score(name={name!r}): a name is lower-case letters, digits and underscores")
     if better not in ("higher", "lower"):
@@ -33,13 +36,16 @@ def metric_of(name: str, better: str) -> Metric:
         if better == "lower":
             raise UsageError("aiperf.score(better='lower'): accuracy is better when higher; give the figure a name=")
         return METRIC
+    if name in reserved:
+        others = ", ".join(sorted({*reserved} - {METRIC.name}))
+        raise UsageError(f"aiperf.score(name={name!r}): another metric has this name; reserved are {others}")
     return Metric(name=name, title=name, unit=Unit.NUMBER, better=Better(better), rule=Rule.QUALITY, portable=True)
 
 
 def sample(scores: Any, *, name: str) -> Sample:
     """Scores of any shape that iterates (list, array, tensor), or one number, as a sample.
 
-    Raises UsageError for an empty or non-numeric collection.
+    Raises UsageError for an empty or non-numeric collection, and for an accuracy that is no fraction.
     """
     if hasattr(scores, "tolist"):  # numpy arrays and tensors of every framework, on every device
         scores = scores.tolist()
@@ -52,4 +58,16 @@ def sample(scores: Any, *, name: str) -> Sample:
         ) from None
     if not values:
         raise UsageError("aiperf.score: no scores given; an accuracy of nothing is not a pass")
+    if name == METRIC.name:
+        _check_fractions(values)
     return Sample(metric=name, values=values)
+
+
+def _check_fractions(values: tuple[float, ...]) -> None:
+    """A value that is not finite passes: it is an answer (anomalous), not a mistake in the call."""
+    for value in values:
+        if math.isfinite(value) and not -_ROUNDING <= value <= 1 + _ROUNDING:
+            raise UsageError(
+                f"aiperf.score: an accuracy of {value:g} is no fraction between 0 and 1; divide percent by 100, "
+                "or give another figure a name="
+            )

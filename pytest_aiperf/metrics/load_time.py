@@ -47,8 +47,8 @@ class Loading:
     complete: bool = False
 
     def sample(self, *, imports: Mapping[str, float]) -> Sample:
-        """The load as a sample; `imports` are shown beside it and not part of it."""
-        shown = {f"import {name} (not counted)": seconds for name, seconds in imports.items()}
+        """The load as a sample; `imports` are shown beside it: only one inside the loader is part of `read and build`."""
+        shown = {f"import {name} (counted only if the loader does it)": seconds for name, seconds in imports.items()}
         return Sample(
             metric=COLD.name if self.cache == "cold" else WARM.name,
             values=(sum(seconds for name, seconds in self.parts.items() if not name.startswith("of which ")),),

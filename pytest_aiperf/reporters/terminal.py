@@ -44,10 +44,11 @@ def create() -> Reporter:
 def summary(
     run: Run, *, verbosity: int = 0, width: int = rows.WIDTH, details: bool = False, color: bool = False
 ) -> str:
-    """At verbosity -1 the counts only, at 0 what is not a plain pass, above or with `details` every row."""
+    """At verbosity -1 notes and counts, at 0 what is not a plain pass, above or with `details` every row."""
     width = max(_NARROWEST, min(width, rows.WIDTH))
+    notes = [rows.wrapped(f"note: {note}", width=width) for note in run.notes]
     if verbosity < 0:
-        return "\n".join(_counts(run, width=width))
+        return "\n".join(line for part in (*notes, _counts(run, width=width)) for line in part)
     everything = verbosity > 0 or details
     shown = run if details else replace(run, results=tuple(_briefly(result) for result in run.results))
     grouped = {} if everything else _alike(shown)
@@ -56,7 +57,7 @@ def summary(
         *_groups(grouped, width=width),
         *_changes(run.changes, width=width, everything=everything),
         *_hints(run, width=width),
-        *(rows.wrapped(f"note: {note}", width=width) for note in run.notes),
+        *notes,
         _counts(run, width=width),
     ]
     return "\n".join(line for part in parts for line in part)
@@ -67,8 +68,11 @@ Row = tuple[str, Verdict]
 
 
 def _briefly(result: Result) -> Result:
-    """Without the commands that messages end with: each names one test, and the summary shows one for all."""
-    verdicts = (replace(verdict, message=rows.without_command(verdict.message)) for verdict in result.verdicts)
+    """Without the commands that open answers end with: each names one test, and the summary shows one for all."""
+    verdicts = (
+        replace(verdict, message=rows.without_command(verdict.message)) if verdict.status in _OPEN else verdict
+        for verdict in result.verdicts
+    )
     return replace(result, verdicts=tuple(verdicts))
 
 
@@ -173,7 +177,8 @@ def _change_counts(changes: Sequence[Change]) -> str:
 
 def _hints(run: Run, *, width: int) -> Iterable[list[str]]:
     verdicts = [(result.test, verdict) for result in run.results for verdict in result.verdicts]
-    stale = {test: None for test, verdict in verdicts if verdict.status is not Status.NEW and RENEW in verdict.message}
+    renewable = _OPEN - {Status.NEW}
+    stale = {test: None for test, verdict in verdicts if verdict.status in renewable and RENEW in verdict.message}
     if not run.changes and any(verdict.status is Status.NEW for _, verdict in verdicts):
         yield rows.wrapped(f"to record what is new: {RECORD_NEW}", width=width)
     if not run.changes and stale:
@@ -232,7 +237,7 @@ def _seen(measurement: Measurement, of_metric: Mapping[str, Unit]) -> Iterable[s
         parts = [f"{name} {units.text(value, unit)}" for name, value in sample.parts.items()]
         told = [*parts, *sample.notes]
         if sample.foreign_share is not None:
-            told.append(f"other processes used {sample.foreign_share * 100:.0f} % of a core")
+            told.append(f"other processes used {sample.foreign_share * 100:.0f} % of the processors")
         if told:
             yield f"{prefix}{sample.metric}: {', '.join(told)}"
     facts = [f"{name} {value}" for name, value in measurement.facts.items()]

@@ -18,18 +18,34 @@ BASE = {name: baseline(portable={name: 100 * MIB}) for name in ("model_size", "g
         (100, 102.1, "regressed: larger (fails)"),
         (100, 98.0, "passed: within_margin"),
         (100, 97.9, "improved: smaller"),
+        (0.272, 0.277, "passed: within_margin"),
+        (0.272, 0.278, "regressed: larger (fails)"),
+        (0.01, 0.01 + 1024 / MIB, "passed: within_margin"),
+        (0.01, 0.01 + 1025 / MIB, "regressed: larger (fails)"),
+        (0, 1024 / MIB, "passed: within_margin"),
+        (0, 1025 / MIB, "regressed: larger (fails)"),
+    ],
+)
+def test_it_decides_on_a_size(base, now, expected):
+    """More than 2 % and more than 1 KiB."""
+    row = only(measured(seen("model_size", now * MIB)), baseline(portable={"model_size": base * MIB}))
+    assert word(row) == expected
+    assert row.limit == 0.02
+    assert row.want is None
+
+
+@pytest.mark.parametrize(
+    ("base", "now", "expected"),
+    [
         (10, 11.0, "passed: within_margin"),
         (10, 11.1, "regressed: larger (fails)"),
         (0, 1.0, "passed: within_margin"),
         (0, 1.1, "regressed: larger (fails)"),
     ],
 )
-def test_it_decides_on_a_size(base, now, expected):
-    """More than 2 % and more than 1 MiB."""
-    row = only(measured(seen("model_size", now * MIB)), baseline(portable={"model_size": base * MIB}))
-    assert word(row) == expected
-    assert row.limit == 0.02
-    assert row.want is None
+def test_it_lets_an_allocator_vary_by_a_mebibyte(base, now, expected):
+    samples = seen("gpu_allocated", now * MIB), seen("gpu_allocated", now * MIB, fresh=True)
+    assert word(only(measured(*samples), baseline(portable={"gpu_allocated": base * MIB}))) == expected
 
 
 @pytest.mark.parametrize(

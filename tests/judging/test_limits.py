@@ -77,7 +77,7 @@ def test_it_judges_a_disturbed_measurement_and_notes_the_disturbance():
     assert judged(measurement).notes == ()
     row = judged(measured(steady("latency", 0.04, foreign_share=0.4)))
     assert word(row) == "over_limit: over_limit (fails)"
-    assert "40 % of a core" in row.notes[0]
+    assert "40 % of the processors" in row.notes[0]
 
 
 def test_it_prefers_what_no_neighbour_disturbed():

@@ -137,13 +137,13 @@ def test_it_needs_a_clock_that_is_fine_enough(clock, expected):
 @pytest.mark.parametrize(
     ("here", "fresh", "final", "expected"),
     [
-        (0.06, (), True, "inconclusive: disturbed"),
-        (0.06, (), False, "inconclusive: unconfirmed"),
-        (0.06, (0.0,), True, "inconclusive: unconfirmed"),
-        (0.06, (0.0, 0.0), True, "regressed: slower (fails)"),
-        (0.06, (0.5,), True, "inconclusive: disturbed"),
-        (0.04, (0.5,), True, "inconclusive: unconfirmed"),
-        (0.04, (0.5, 0.0), True, "regressed: slower (fails)"),
+        (0.03, (), True, "inconclusive: disturbed"),
+        (0.03, (), False, "inconclusive: unconfirmed"),
+        (0.03, (0.0,), True, "inconclusive: unconfirmed"),
+        (0.03, (0.0, 0.0), True, "regressed: slower (fails)"),
+        (0.03, (0.5,), True, "inconclusive: disturbed"),
+        (0.02, (0.5,), True, "inconclusive: unconfirmed"),
+        (0.02, (0.5, 0.0), True, "regressed: slower (fails)"),
     ],
 )
 def test_it_blames_no_code_for_what_a_neighbour_did(here, fresh, final, expected):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.plugin.repository import Repository
+
 FAST = ("--aiperf-seconds=0.02", "--aiperf-processes=3")
 
 
@@ -67,3 +69,9 @@ def edit(project: Project) -> Callable[[str, str, str], None]:
         project.write(name, text.replace(old, new))
 
     return replace
+
+
+@pytest.fixture
+def repository(project: Project) -> Callable[..., Repository]:
+    """Make the project a git repository in a layout."""
+    return lambda layout="flat": Repository(project, layout)

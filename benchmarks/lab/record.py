@@ -1,0 +1,308 @@
+"""Record once: pairs of the same code, with and without a known slowdown, and sessions of other tools.
+
+python benchmarks/lab/record.py pairs --state idle --purpose evaluation --sessions 20
+python benchmarks/lab/record.py pairs --state noise --purpose evaluation --sessions 8 --inject exact:0.05
+python benchmarks/lab/record.py sessions --tool pytest-benchmark --sessions 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean, median
+
+from pytest_aiperf import codec
+from pytest_aiperf.child import Launch
+from pytest_aiperf.disturbance import MachineWatch
+from pytest_aiperf.guardian import Guardian
+from pytest_aiperf.judging.paired import ESTIMATOR, differences
+from pytest_aiperf.pairing import Block, Side
+from pytest_aiperf.pairs import PairedProcesses, PairOrder
+from pytest_aiperf.sequential import LOOKS, Answer, decide
+from pytest_aiperf.trial import Order
+
+HERE = Path(__file__).parent
+PROJECT = HERE / "project"
+MARGINS = {"default": {"tolerance": 0.01, "most": 0.05}, "sensitive": {"tolerance": 0.01, "most": 0.03}}
+TRIES = 3
+MOST_ROUNDS = 300
+
+
+class Log:
+    """One JSON object per line, compressed; appended, so that a cut session keeps what it has."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(self, **row: object) -> None:
+        with gzip.open(self.path, "at", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+
+
+def tests() -> list[str]:
+    """Node ids of the timed workloads."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "test_workloads.py"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [line for line in listed.stdout.splitlines() if "[" in line]
+
+
+def workload_of(test: str) -> str:
+    """Of `test_workload[cnn_b1]`: `cnn_b1`."""
+    return test.rpartition("[")[2].rstrip("]")
+
+
+@contextmanager
+def machine_state(name: str) -> Iterator[None]:
+    """`idle`, or `noise`: beside the noise generator."""
+    if name == "idle":
+        yield
+        return
+    with subprocess.Popen([sys.executable, str(HERE / "noise_generator.py")]) as noise:
+        try:
+            yield
+        finally:
+            noise.terminate()
+
+
+class Recorder:
+    """Sessions of pairs: every workload until it is decided, as a run of the plugin would."""
+
+    def __init__(self, options: argparse.Namespace, log: Log) -> None:
+        self.options = options
+        self.log = log
+        self.guardian = Guardian()
+        kind, _, size = options.inject.partition(":")
+        self.slowdown = float(size) if kind in ("exact", "tail") else 0.0
+        self.every = 20 if kind == "tail" else 1
+        environ = {**os.environ, **_state(options.process)}
+        injected = {**environ, "LAB_INJECT": options.inject} if kind == "structural" else environ
+        launches = {
+            side: Launch(
+                arguments=("test_workloads.py", "-p", "no:cacheprovider"),
+                directory=PROJECT,
+                timeout=120.0,
+                quiet_malloc=options.process != "loud-malloc",
+                environ=injected if side is Side.NEW else environ,
+                watchman=self.guardian,
+            )
+            for side in Side
+        }
+        self.processes = PairedProcesses(launches=launches, watched=(), machine=MachineWatch())
+
+    def session(self, number: int, workloads: Sequence[str]) -> None:
+        seed = random.SystemRandom().randrange(2**31)
+        open_tests: dict[str, _Open] = {test: _Open() for test in workloads}
+        for round_number in range(self.options.most):
+            asked = [self._order(test) for test, one in open_tests.items() if not one.closed(self.options)]
+            if not asked:
+                break
+            seen = self.processes.block(seed + round_number, asked)
+            for test, why in seen.failures.items():
+                sys.stderr.write(f"{test}: {why}\n")
+            for asked_one in asked:
+                test = asked_one.test
+                open_tests[test].take(seen.blocks.get((test, "")), seen.seconds.get(test, 0.0))
+                if (block := seen.blocks.get((test, ""))) is not None:
+                    self._write("block", number, test, seconds=seen.seconds[test], block=_plain(block))
+        for test, one in open_tests.items():
+            for name, margins in MARGINS.items():
+                self._live(number, test, one, name, margins)
+
+    def _live(self, number: int, test: str, one: _Open, name: str, margins: Mapping[str, float]) -> None:
+        said, look = decide(one.differences(), **margins)
+        if look is None:
+            return
+        status = "inconclusive" if said is Answer.OPEN else said.value
+        self._write(
+            "live",
+            number,
+            test,
+            setting=name,
+            status=status,
+            pairs=look.pairs,
+            seconds=one.seconds_until(look.pairs),
+            estimate=look.estimate,
+            low=look.low,
+            high=look.high,
+        )
+
+    def _order(self, test: str) -> PairOrder:
+        same = Order(test=test, paired=True, memory=False, slowdown=0.0)
+        slowed = Order(test=test, paired=True, memory=False, slowdown=self.slowdown, slowed_every=self.every)
+        return PairOrder(
+            orders={Side.OLD: same, Side.NEW: slowed}, wanted={"": frozenset({"latency"})}, tails=self.every > 1
+        )
+
+    def _write(self, kind: str, number: int, test: str, **more: object) -> None:
+        options = self.options
+        self.log.write(
+            kind=kind,
+            state=options.state,
+            purpose=options.purpose,
+            process=options.process,
+            session=number,
+            workload=workload_of(test),
+            inject=options.inject,
+            **more,
+        )
+
+
+class _Open:
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.seconds: list[float] = []
+        self.calm: list[bool] = []
+        self.disturbed = 0
+
+    def take(self, block: Block | None, seconds: float) -> None:
+        calm = block is not None and not block.disturbances
+        self.seconds.append(seconds)
+        self.calm.append(calm)
+        if calm:
+            self.blocks.append(block)
+            self.disturbed = 0
+        else:
+            self.disturbed += 1
+
+    def differences(self) -> list[float]:
+        return differences(self.blocks, "latency", share=ESTIMATOR)
+
+    def seconds_until(self, pairs: int) -> float:
+        """All that was spent until so many undisturbed pairs, disturbed ones included."""
+        last = [place for place, calm in enumerate(self.calm) if calm][pairs - 1]
+        return sum(self.seconds[: last + 1])
+
+    def closed(self, options: argparse.Namespace) -> bool:
+        if options.fixed:
+            return len(self.blocks) >= options.fixed
+        if self.disturbed >= TRIES or len(self.blocks) >= LOOKS[-1]:
+            return True
+        return decide(self.differences(), **MARGINS[options.setting])[0] is not Answer.OPEN
+
+
+def _thinned(values: Sequence[float]) -> tuple[float, ...]:
+    """At most 300 of the rounds, drawn at random: tests on ranks would take them for more than they are worth."""
+    kept = values if len(values) <= MOST_ROUNDS else random.Random(0).sample(list(values), MOST_ROUNDS)  # noqa: S311
+    return _rounded(kept)
+
+
+def _state(process: str) -> dict[str, str]:
+    """Variants of the process that tuning compares."""
+    return {
+        "passive": {"OMP_WAIT_POLICY": "PASSIVE"},
+        "one-thread": {"OMP_NUM_THREADS": "1"},
+    }.get(process, {})
+
+
+def _plain(block: Block) -> object:
+    legs = tuple(replace(leg, values=_rounded(leg.values)) for leg in block.legs)
+    return json.loads(codec.encode(replace(block, legs=legs)))
+
+
+def _rounded(values: Sequence[float]) -> tuple[float, ...]:
+    """Four digits: what the clock and the machine are worth, in half the space."""
+    return tuple(float(f"{value:.4g}") for value in values)
+
+
+def record_sessions(options: argparse.Namespace, log: Log) -> None:
+    """Sessions of another tool, one fresh process each, with its defaults."""
+    for number in range(options.first, options.first + options.sessions):
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.monotonic()
+            rounds = {"pytest-benchmark": _pytest_benchmark, "pytest-codspeed": _pytest_codspeed}[options.tool](
+                Path(folder)
+            )
+            seconds = (time.monotonic() - began) / max(1, len(rounds))
+        for workload, values in rounds.items():
+            log.write(
+                kind="session",
+                tool=options.tool,
+                state=options.state,
+                purpose=options.purpose,
+                session=number,
+                workload=workload,
+                inject="none",
+                seconds=seconds,
+                values=_thinned(values),
+                minimum=min(values),
+                mean=fmean(values),
+                median=median(values),
+                calls=len(values),
+            )
+
+
+def _pytest_benchmark(folder: Path) -> dict[str, list[float]]:
+    file = folder / "out.json"
+    _run("--benchmark-json", str(file), "-p", "no:codspeed")
+    benchmarks = json.loads(file.read_text())["benchmarks"]
+    return {workload_of(entry["name"]): entry["stats"]["data"] for entry in benchmarks}
+
+
+def _pytest_codspeed(folder: Path) -> dict[str, list[float]]:
+    """Codspeed keeps no single rounds: its mean, minimum, quartiles and maximum stand for them."""
+    environ = {**os.environ, "CODSPEED_PROFILE_FOLDER": str(folder)}
+    _run("--codspeed", "--codspeed-mode=walltime", "-p", "no:benchmark", environ=environ)
+    (file,) = folder.glob("results/*.json")
+    benchmarks = json.loads(file.read_text())["benchmarks"]
+    return {
+        workload_of(entry["name"]): [
+            entry["stats"][name] * 1e-9 for name in ("min_ns", "q1_ns", "median_ns", "q3_ns", "mean_ns")
+        ]
+        for entry in benchmarks
+    }
+
+
+def _run(*arguments: str, environ: Mapping[str, str] | None = None) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "bench_workloads.py", *arguments]
+    subprocess.run(command, cwd=PROJECT, env=environ, check=True, stdout=subprocess.DEVNULL)
+
+
+def main() -> None:
+    """Record what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["pairs", "sessions"])
+    parser.add_argument("--tool", default="pytest-benchmark", choices=["pytest-benchmark", "pytest-codspeed"])
+    parser.add_argument("--state", default="idle", choices=["idle", "noise"])
+    parser.add_argument("--purpose", default="evaluation", choices=["tuning", "evaluation"])
+    parser.add_argument("--process", default="default", help="default, passive, one-thread, loud-malloc")
+    parser.add_argument("--inject", default="none", help="none, exact:0.05, structural:0.05, tail:0.5")
+    parser.add_argument("--setting", default="default", choices=[*MARGINS])
+    parser.add_argument("--sessions", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="number of the first session")
+    parser.add_argument("--fixed", type=int, default=0, help="so many undisturbed pairs, decided or not")
+    parser.add_argument("--most", type=int, default=TRIES * LOOKS[-1], help="most blocks of a session")
+    parser.add_argument("--only", default="", help="part of a workload's name")
+    parser.add_argument("--out", type=Path, required=True, help="file.jsonl.gz, appended to")
+    options = parser.parse_args()
+    log = Log(options.out)
+    with machine_state(options.state):
+        if options.what == "sessions":
+            record_sessions(options, log)
+            return
+        recorder = Recorder(options, log)
+        chosen = [test for test in tests() if options.only in test]
+        for number in range(options.first, options.first + options.sessions):
+            began = time.monotonic()
+            recorder.session(number, chosen)
+            sys.stderr.write(f"session {number}: {time.monotonic() - began:.0f} s\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""New code against a git revision: what turns a build red, what leaves it green, and what stays open."""
+
+from __future__ import annotations
+
+import sys
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.plugin.repository import FLAT, SRC
+
+pytestmark = pytest.mark.slow
+
+TEST = "tests/test_net.py::test_forward"
+AGAINST = ("--aiperf", "--aiperf-against=HEAD~1", "--aiperf-calls=5")
+OPEN = "inconclusive"
+
+
+def latency(project, test=TEST):
+    return project.rows(test)["latency p50"]
+
+
+def settled(project, test=TEST):
+    """The answer on latency; a machine that other processes disturb for minutes proves nothing either way."""
+    status, reason = latency(project, test)
+    if reason == "disturbed":
+        pytest.skip("other processes disturbed this machine all the time: pairs could not be compared")
+    return status
+
+
+@pytest.mark.parametrize("layout", [FLAT, SRC])
+def test_a_slower_commit_is_red_its_revert_and_a_documentation_commit_are_green(project, repository, layout):
+    made = repository(layout)
+    made.slow_down(0.10)
+    made.commit("slower by 10 %")
+    result = project.pytest(*AGAINST)
+    assert settled(project) == "regressed"
+    assert result.ret == 1, result.stdout.str()
+    result.stdout.fnmatch_lines(["*aiperf: latency p50 regressed*", "*pairs against HEAD~1@*"])
+    (measurement,) = project.last()[TEST]["measurements"]
+    assert {leg["side"] for block in measurement["pairing"]["blocks"] for leg in block["legs"]} == {"old", "new"}
+
+    made.git("revert", "--no-edit", "HEAD")
+    result = project.pytest(*AGAINST)
+    assert settled(project) in ("improved", "passed")
+    assert result.ret == 0, result.stdout.str()
+
+    project.write("README.md", "What it does.\n")
+    made.commit("documentation")
+    result = project.pytest(*AGAINST)
+    assert settled(project) in ("passed", OPEN)
+    assert result.ret == 0, result.stdout.str()
+    assert made.trees() == [f"worktree {project.root}"]
+    assert made.left_over() == []
+
+
+def test_a_dirty_working_tree_is_what_is_compared(project, repository):
+    made = repository()
+    made.slow_down(0.5)
+    result = project.pytest("--aiperf", "--aiperf-against=HEAD", "--aiperf-calls=5")
+    assert settled(project) == "regressed"
+    assert result.ret == 1
+
+
+BROKEN = {
+    "its module does not import": (
+        {
+            "tests/test_net.py": "from net import forward, brand_new\n\n"
+            "def test_forward(aiperf):\n    aiperf.call(forward, 1)\n"
+        },
+        "brand_new = 1\n",
+        "old code: its module failed to import: ImportError: cannot import name 'brand_new'",
+    ),
+    "it has another signature": (
+        {"tests/test_net.py": "import net\n\ndef test_forward(aiperf):\n    aiperf.call(net.forward, 1, speed=2)\n"},
+        "def forward(x, speed=1):\n    return sum(range(3000))\n",
+        "old code: the test failed in call: TypeError: forward() got an unexpected keyword argument 'speed'",
+    ),
+    "its fixture fails there": (
+        {
+            "tests/test_net.py": "import net, pytest\n\n@pytest.fixture\ndef model():\n    return net.brand_new\n\n"
+            "def test_forward(aiperf, model):\n    aiperf.call(net.forward, 1)\n"
+        },
+        "brand_new = 1\n",
+        "old code: the test failed in setup: AttributeError: module 'net' has no attribute 'brand_new'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_old_code_that_cannot_run_is_open_with_its_own_message(project, repository, case):
+    files, code, says = BROKEN[case]
+    made = repository()
+    for name, text in files.items():
+        project.write(name, text)
+    (made.net / "__init__.py").write_text((made.net / "__init__.py").read_text() + "\n" + code)
+    made.commit("new interface")
+    result = project.pytest(*AGAINST, "--aiperf-details")
+    assert latency(project) == (OPEN, "not_compared"), result.stdout.str()
+    assert result.ret == 0
+    assert says in " ".join(result.stdout.str().split())
+    assert project.pytest(*AGAINST, "--aiperf-inconclusive=fail").ret == 1
+
+
+def test_both_sides_in_the_same_code_are_an_error(project, repository):
+    made = repository()
+    project.write("tests/conftest.py", f"import sys\nsys.path.insert(0, {str(made.root)!r})\n")
+    made.slow_down(0.5)
+    made.commit("slower, and found by an absolute path")
+    result = project.pytest(*AGAINST)
+    assert latency(project) == ("anomalous", "same_code"), result.stdout.str()
+    assert result.ret == 1
+    assert "net/__init__.py of the working tree" in " ".join(result.stdout.str().split())
+
+
+def test_a_package_that_is_installed_as_a_copy_proves_nothing(project, repository):
+    made = repository(SRC)
+    copy = project.root.parent / f"{project.root.name}-site"
+    copy.mkdir()
+    (made.net).rename(copy / "net")
+    project.write("pyproject.toml", '[tool.pytest.ini_options]\ntestpaths = ["tests"]\n')
+    made.commit("installed elsewhere")
+    made.git("commit", "-q", "--allow-empty", "-m", "nothing")
+    result = project.pytest(*AGAINST, PYTHONPATH=str(copy))
+    assert latency(project) == (OPEN, "not_compared"), result.stdout.str()
+    assert "both sides ran the same code" in " ".join(result.stdout.str().split())
+
+
+FINDER = """
+import importlib.util, sys
+
+class Finder:
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name == "net":
+            return importlib.util.spec_from_file_location(name, {file!r}, submodule_search_locations=[{folder!r}])
+
+sys.meta_path.append(Finder)
+"""
+
+
+@pytest.mark.parametrize("kind", ["path file", "import hook"])
+def test_editable_installations_find_each_sides_own_code(project, repository, kind):
+    made = repository(SRC)
+    project.write("pyproject.toml", '[tool.pytest.ini_options]\ntestpaths = ["tests"]\n')
+    made.slow_down(0.5)
+    made.commit("slower")
+    site = project.root.parent / f"{project.root.name}-site"
+    site.mkdir()
+    file = made.net / "__init__.py"
+    hook = FINDER.format(file=str(file), folder=str(made.net))
+    path = f"import sys\nsys.path.append({str(made.root / 'src')!r})\n"
+    (site / "sitecustomize.py").write_text(path if kind == "path file" else hook)
+    result = project.pytest(*AGAINST, PYTHONPATH=str(site))
+    assert settled(project) == "regressed", result.stdout.str()
+
+
+def test_ignored_weights_are_shared(project, repository):
+    made = repository()
+    project.write("big.weights", "12")
+    made.change_net("def forward(x):", 'W = int(open("big.weights").read())\n\ndef forward(x):')
+    made.commit("weights")
+    made.git("commit", "-q", "--allow-empty", "-m", "nothing")
+    result = project.pytest(*AGAINST)
+    assert latency(project) == (OPEN, "not_compared")
+    assert "big.weights" in result.stdout.str()
+    result = project.pytest(*AGAINST, "--aiperf-share=*.weights")
+    assert settled(project) in ("passed", OPEN)
+    assert latency(project)[1] != "not_compared", result.stdout.str()
+    assert (project.root / "big.weights").read_text() == "12"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "plugin"),
+    [(("-n", "2"), "xdist"), (("--reruns", "1"), "pytest_rerunfailures"), ((), None)],
+    ids=["xdist", "reruns", "alone"],
+)
+def test_every_way_of_running_tests_hears_of_the_regression(project, repository, arguments, plugin):
+    if plugin:
+        pytest.importorskip(plugin)
+    made = repository()
+    project.write("tests/test_other.py", "def test_other():\n    pass\n")
+    made.slow_down(0.5)
+    made.commit("slower")
+    result = project.pytest(*AGAINST, *arguments, "--junitxml=junit.xml")
+    assert settled(project) == "regressed", result.stdout.str()
+    outcomes = result.parseoutcomes()
+    assert outcomes == {"failed": 1, "passed": 1, **({"rerun": 1} if "--reruns" in arguments else {})}
+    assert result.ret == 1
+    cases = {case.get("name"): case for case in ET.parse(project.root / "junit.xml").iter("testcase")}
+    assert cases["test_forward"].find("failure") is not None
+    assert "aiperf: latency p50 regressed" in cases["test_forward"].find("failure").get("message")
+    assert cases["test_other"].find("failure") is None
+    again = project.pytest("--lf", "--collect-only", "-q")
+    assert "test_forward" in again.stdout.str()
+    assert "test_other" not in again.stdout.str()
+
+
+def test_an_expected_failure_stays_one(project, repository, edit):
+    made = repository()
+    edit("tests/test_net.py", "def test_forward", '@pytest.mark.xfail(reason="known")\ndef test_forward')
+    made.slow_down(0.5)
+    made.commit("slower, and known")
+    result = project.pytest(*AGAINST)
+    assert settled(project) == "regressed"
+    result.assert_outcomes(xfailed=1)
+    assert result.ret == 0
+
+
+def test_all_tests_go_to_pairs_where_told_to(project, repository):
+    made = repository()
+    for _ in range(2):
+        project.pytest("--aiperf-update")
+    made.commit("baselines")
+    project.pytest(*AGAINST, "--aiperf-pairs=always")
+    assert project.last()[TEST]["measurements"][0]["pairing"] is not None
+
+
+def test_a_replay_gives_the_same_verdicts(project, repository):
+    made = repository()
+    made.slow_down(0.5)
+    made.commit("slower")
+    project.pytest(*AGAINST, "--aiperf-report=json:result.json")
+    replay = (sys.executable, "-m", "pytest_aiperf.cli", "replay")
+    replayed = project.pytester.run(*replay, "result.json")
+    assert replayed.ret == 0
+    replayed.stdout.fnmatch_lines(["*latency p50*REGRESSED*", "the same verdicts"])
+    text = (project.root / "result.json").read_text().replace('"side":"old"', '"side":"OLD"')
+    text = text.replace('"side":"new"', '"side":"old"').replace('"side":"OLD"', '"side":"new"')
+    (project.root / "swapped.json").write_text(text)
+    swapped = project.pytester.run(*replay, "swapped.json")
+    assert swapped.ret == 1
+    swapped.stdout.fnmatch_lines(["differs: *latency p50 was regressed (slower), is improved (faster)"])
+
+
+@pytest.mark.parametrize(
+    ("ref", "says"), [("no-such-branch", "no such commit"), ("-f", "no revision")], ids=["unknown", "an option"]
+)
+def test_a_reference_that_is_none_stops_the_run_before_any_test(project, repository, ref, says):
+    repository()
+    result = project.pytest("--aiperf", f"--aiperf-against={ref}")
+    assert result.ret == 4
+    assert says in result.stderr.str()

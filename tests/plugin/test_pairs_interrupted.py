@@ -1,0 +1,91 @@
+"""Whatever ends a run while its pairs are at work: no process, no tree, no stopped child is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="fresh processes need POSIX for now")]
+
+PATIENCE = 60.0
+NAP = 0.05
+
+
+def until(condition, what):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(NAP)
+
+
+def children_of(process):
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def paired(process):
+    """Both sides are running, one of them stopped."""
+    return any(child.status() == psutil.STATUS_STOPPED for child in alive(children_of(process)))
+
+
+def alive(processes):
+    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=["Ctrl-C", "kill", "kill -9"])
+def test_nothing_survives_the_end_of_the_parent(project, repository, ending):
+    made = repository()
+    made.slow_down(0.02)
+    made.commit("a little slower")
+    command = [sys.executable, "-m", "pytest", "--aiperf", "--aiperf-against=HEAD~1", "--aiperf-pairs=always"]
+    with subprocess.Popen(
+        [*command, "--aiperf-seconds=0.02"], cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as run:
+        until(lambda: paired(run) or run.poll() is not None, "no pair was ever at work")
+        assert run.poll() is None, run.stdout.read().decode()
+        assert len(made.trees()) == 2
+        family = children_of(run)
+        run.send_signal(ending)
+        output = run.stdout.read().decode()
+    assert run.returncode != 0
+    until(lambda: not alive(family), f"left running: {alive(family)}")
+    until(lambda: made.trees() == [f"worktree {project.root}"], f"left behind: {made.trees()}")
+    until(lambda: made.left_over() == [], f"left behind: {made.left_over()}")
+    if ending is signal.SIGINT:
+        assert "interrupted before its pairs had decided" in " ".join(output.split())
+
+
+def test_a_side_that_hangs_is_a_reason_and_is_ended(project, repository):
+    made = repository()
+    made.change_net("    total = x\n", "    total = x\n    hang()\n")
+    made.change_net(
+        "def forward",
+        "import os, time\n\ndef hang():\n    if 'aiperf-' in __file__:\n        time.sleep(600)\n\ndef forward",
+    )
+    made.commit("hangs as old code")
+    made.git("commit", "-q", "--allow-empty", "-m", "nothing")
+    project.pytest("--aiperf", "--aiperf-against=HEAD~1", "--aiperf-timeout=5")
+    rows = project.last()["tests/test_net.py::test_forward"]["verdicts"]
+    assert {row["reason"] for row in rows} == {"not_compared"}
+    assert all("old code: hung: no end after 5 s" in row["message"] for row in rows)
+    assert made.left_over() == []
+    assert not [one for one in alive(psutil.Process().children(recursive=True)) if "pytest" in " ".join(one.cmdline())]
+
+
+def test_a_failing_test_with_x_leaves_the_others_undecided(project, repository):
+    made = repository()
+    project.write("tests/test_zz.py", "def test_red():\n    assert False\n")
+    made.commit("red")
+    result = project.pytest("--aiperf", "--aiperf-against=HEAD~1", "-x")
+    result.assert_outcomes(failed=1, passed=1)
+    (row, *_) = project.last()["tests/test_net.py::test_forward"]["verdicts"]
+    assert (row["status"], row["message"]) == ("inconclusive", "the run was stopped before its pairs")
+    assert made.trees() == [f"worktree {project.root}"]

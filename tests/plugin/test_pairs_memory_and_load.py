@@ -1,0 +1,50 @@
+"""Load times and peaks against a git revision: one value per fresh process of each side."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+TEST = "tests/test_net.py::test_load"
+AGAINST = ("--aiperf", "--aiperf-against=HEAD~1", "--aiperf-processes=5")
+
+LOADER = """
+import time
+
+def load():
+    time.sleep({seconds})
+    weights = bytearray(b"x" * ({megabytes} * 1024 * 1024))
+    return lambda x: len(weights) + x
+"""
+
+LOADS = """
+import net
+
+def test_load(aiperf):
+    model = aiperf.load(net.load)
+    aiperf.infer(model, 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("new", "title", "says"),
+    [
+        ((0.15, 20), "load time, warm", "regressed"),
+        ((0.05, 60), "peak memory", "regressed"),
+        ((0.05, 20), "peak memory", "passed"),
+    ],
+    ids=["a slower load", "a larger peak", "nothing"],
+)
+def test_what_a_load_costs_is_compared_too(project, repository, new, title, says):
+    made = repository()
+    file = made.net / "__init__.py"
+    project.write("tests/test_net.py", LOADS)
+    file.write_text(LOADER.format(seconds=0.05, megabytes=20))
+    made.commit("a loader")
+    file.write_text(LOADER.format(seconds=new[0], megabytes=new[1]))
+    made.git("commit", "-q", "--allow-empty", "-a", "-m", "another loader")
+    result = project.pytest(*AGAINST, "--aiperf-new=warn")
+    assert project.rows(TEST)[title][0] == says, result.stdout.str()
+    assert result.ret == (1 if says == "regressed" else 0), result.stdout.str()
+    assert made.trees() == [f"worktree {project.root}"]

@@ -1,0 +1,129 @@
+"""The object behind the fixture, measuring or not."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+
+import numpy as np
+import pytest
+
+from pytest_aiperf.bench import Bench
+from pytest_aiperf.errors import UsageError
+from pytest_aiperf.frameworks import plain
+from pytest_aiperf.passthrough import PassThrough
+from pytest_aiperf.surroundings import ChildSurroundings
+from pytest_aiperf.trial import Order, Trial
+from pytest_aiperf.vocabulary import Margins
+from tests import fakes
+
+
+def bench():
+    """One that runs everything once."""
+    around = ChildSurroundings(tools=fakes.tools(), frameworks=[plain.create()], imports={}, turn_line=None)
+    order = Order(test="test_x.py::test_it", timing=False, memory=False)
+    trial = Trial(order=order, around=around, limits=(), margins=Margins(), source=None, wants_ram=False)
+    return Bench(trial, load_in_fresh_processes=lambda: None)
+
+
+def numbers():
+    yield from (1, 2)
+
+
+async def numbers_in_time():
+    yield 1
+
+
+class Batches:
+    """As a data loader's iterator: Python's protocol, none of its classes."""
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        raise StopIteration
+
+
+async def promise_of_numbers():
+    return numbers()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        numbers,
+        numbers_in_time,
+        Batches,
+        promise_of_numbers,
+        lambda: map(abs, [1]),
+        lambda: filter(None, [1]),
+        lambda: zip([1], [2]),
+        lambda: iter([1]),
+        lambda: io.StringIO("a file"),
+    ],
+)
+def test_it_refuses_a_result_that_has_not_been_worked_out(function):
+    with pytest.raises(UsageError, match=r"only while it is read: read it inside the function.*list\(f\(\)\)"):
+        bench().call(function)
+    with pytest.raises(UsageError, match="only while it is read"):
+        bench().infer(function)
+
+
+@pytest.mark.parametrize("result", [[1], range(3), "text", {"a": 1}, np.ones(3), None, Batches])
+def test_it_gives_back_what_can_be_read_again_and_again(result):
+    assert bench().call(lambda: result) is result
+
+
+def test_it_refuses_an_awaitable_that_nobody_awaits():
+    future = asyncio.Future(loop=asyncio.new_event_loop())
+    with pytest.raises(UsageError, match="never awaited"):
+        bench().call(lambda: future)
+    future.get_loop().close()
+
+
+@pytest.fixture(params=[bench, PassThrough], ids=["measuring", "not measuring"])
+def fixture(request):
+    return request.param()
+
+
+@pytest.mark.parametrize(
+    ("scores", "mean"),
+    [
+        (0.5, 0.5),
+        ([1, 0], 0.5),
+        (np.float32(0.5), 0.5),
+        (np.array(0.5), 0.5),
+        (np.array([True, False]), 0.5),
+        ([np.float32(1), np.bool_(False)], 0.5),
+    ],
+)
+def test_it_takes_every_kind_of_score_whether_it_measures_or_not(fixture, scores, mean):
+    assert fixture.score(scores) == mean
+
+
+@pytest.mark.parametrize("shape", ["mean", "each", "list"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "bool", "int64"])
+def test_it_takes_tensors_whether_it_measures_or_not(fixture, shape, dtype):
+    torch = pytest.importorskip("torch")
+    right = torch.tensor([1, 0, 1, 1]).to(getattr(torch, dtype))
+    scores = {"mean": right.float().mean(), "each": right, "list": list(right)}[shape]
+    assert fixture.score(scores) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("scores", "name", "says"),
+    [
+        ([], "accuracy", "no scores given"),
+        (["good"], "accuracy", "expected one number per example"),
+        (95, "accuracy", "divide percent by 100"),
+        (0.5, "latency", "another metric has this name; reserved are .*latency, load_cold, load_warm, model_size, ram"),
+        (0.5, "F1", "lower-case letters"),
+    ],
+)
+def test_it_refuses_the_same_scores_whether_it_measures_or_not(fixture, scores, name, says):
+    with pytest.raises(UsageError, match=says):
+        fixture.score(scores, name=name)
+
+
+def test_it_scores_under_another_name(fixture):
+    assert fixture.score([95.0, 97.0], name="bleu") == 96.0
