@@ -10,6 +10,7 @@ from statistics import fmean, median
 from pytest_aiperf import cgroup, units
 from pytest_aiperf.noise import TICK, machine_seconds, processor_count
 from pytest_aiperf.nvml import Condition, Nvml
+from pytest_aiperf.terms import Unit
 
 MOST_STEAL = 0.02
 """Share of the machine that other virtual machines may take."""
@@ -71,7 +72,7 @@ class MachineWatch:
         if now is None or self._throttled is None or now[0] <= self._throttled[0]:
             return ()
         seconds = now[1] - self._throttled[1]
-        return (f"the container's processor quota throttled it for {units.duration(seconds)}",)
+        return (f"the container's processor quota throttled it for {units.text(seconds, Unit.SECONDS)}",)
 
     def _steal(self) -> tuple[str, ...]:
         now, elapsed = self.stolen(), self.clock() - self._began

@@ -1,0 +1,173 @@
+"""The laboratory's report: false alarms and power of every rule, from recorded data.
+
+python -m benchmarks.lab.evaluate benchmarks/lab/data/*.jsonl.gz --out benchmarks/results/lab-MACHINE-DATE.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from benchmarks.lab import picture, report
+from benchmarks.lab.recorded import Recorded, read
+from benchmarks.lab.rules import Rule, Session, defaults
+from pytest_aiperf.sequential import LOOKS, Answer, decide
+
+SLOWDOWNS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.10, 0.20)
+REPLAYS = 600
+"""Per workload and slowdown."""
+COMPARISONS = 400
+"""Pairs of sessions per workload and slowdown."""
+SETTINGS = {
+    "pairs (1 % / 5 %)": {"tolerance": 0.01, "most": 0.05},
+    "pairs, sensitive (1 % / 3 %)": {"tolerance": 0.01, "most": 0.03},
+}
+TARGET = 0.001
+BUILD = 50
+
+
+@dataclass(slots=True, kw_only=True)
+class Score:
+    """How one rule did in one state."""
+
+    rule: str
+    state: str
+    alarms: dict[float, list[bool]] = field(default_factory=dict)
+    """Slowdown -> whether each verdict was an alarm."""
+    undecided: list[bool] = field(default_factory=list)
+    """At slowdown 0."""
+    seconds: list[float] = field(default_factory=list)
+    """Per verdict, at slowdown 0."""
+    by_workload: dict[str, float] = field(default_factory=dict)
+    """Share of false alarms."""
+    at_target: dict[float, float] = field(default_factory=dict)
+    """Power at each slowdown where the threshold is raised until false alarms are at most 0.1 %."""
+
+    def share(self, slowdown: float) -> float:
+        """Of alarms."""
+        return float(np.mean(self.alarms[slowdown]))
+
+    def bounds(self, slowdown: float = 0.0) -> tuple[float, float]:
+        """Clopper-Pearson, 95 %; replays share recordings, so they are worth fewer independent verdicts."""
+        seen = self.alarms[slowdown]
+        low, high = stats.binomtest(sum(seen), len(seen)).proportion_ci(0.95)
+        return float(low), float(high)
+
+    def build_fails(self) -> float:
+        """Share of clean builds of 50 tests, drawn from the workloads, with at least one false alarm."""
+        kept = [1 - share for share in self.by_workload.values()]
+        return 1 - float(np.mean(kept)) ** BUILD
+
+
+def score_pairs(data: Recorded, state: str, name: str, margins: Mapping[str, float], seed: int) -> Score:
+    """Replayed verdicts of the plugin's own rule."""
+    random = np.random.default_rng(seed)
+    score = Score(rule=name, state=state)
+    for workload in workloads(data, state):
+        pool = np.asarray(data.pairs[state, workload, "none"])
+        seconds = float(np.mean(data.pair_seconds[state, workload]))
+        alarms: dict[float, list[bool]] = {}
+        for slowdown in SLOWDOWNS:
+            alarms[slowdown] = []
+            for _ in range(REPLAYS):
+                drawn = random.choice(pool, LOOKS[-1], replace=len(pool) < LOOKS[-1])
+                said, look = decide(list(drawn + math.log1p(slowdown)), **margins)
+                alarms[slowdown].append(said is Answer.REGRESSED)
+                if slowdown == 0.0:
+                    score.undecided.append(said is Answer.OPEN)
+                    score.seconds.append(seconds * (look.pairs if look else LOOKS[-1]))
+        _add(score, workload, alarms)
+    score.at_target = {slowdown: score.share(slowdown) for slowdown in SLOWDOWNS}
+    return score
+
+
+def score_rule(data: Recorded, tool: str, state: str, rule: Rule, seed: int, *, sessions: int = 0) -> Score:
+    """A rule on pairs of recorded sessions; `sessions` per side where measuring time is made equal."""
+    random = np.random.default_rng(seed)
+    count = max(rule.sessions, sessions)
+    score = Score(rule=rule.name, state=state)
+    statistics: dict[float, list[float]] = {slowdown: [] for slowdown in SLOWDOWNS}
+    for (of_tool, of_state, workload), seen in sorted(data.sessions.items()):
+        if (of_tool, of_state) != (tool, state) or len(seen) < 2 * count:
+            continue
+        alarms: dict[float, list[bool]] = {slowdown: [] for slowdown in SLOWDOWNS}
+        for _ in range(COMPARISONS):
+            drawn = random.choice(len(seen), 2 * count, replace=False)
+            old, new = ([seen[index] for index in part] for part in (drawn[:count], drawn[count:]))
+            score.seconds.append(sum(one.seconds for one in new))
+            for slowdown in SLOWDOWNS:
+                value = rule.statistic(old, _slowed(new, slowdown))
+                statistics[slowdown].append(value)
+                alarms[slowdown].append(value > rule.threshold)
+        _add(score, workload, alarms)
+        score.undecided += [False] * COMPARISONS
+    raised = float(np.quantile(statistics[0.0], 1 - TARGET)) if statistics[0.0] else math.inf
+    score.at_target = {
+        slowdown: float(np.mean(np.asarray(values) > max(raised, rule.threshold)))
+        for slowdown, values in statistics.items()
+        if values
+    }
+    return score
+
+
+def workloads(data: Recorded, state: str) -> list[str]:
+    """With enough undisturbed pairs of unchanged code to be replayed."""
+    return sorted(
+        workload
+        for (of_state, workload, inject), logs in data.pairs.items()
+        if of_state == state and inject == "none" and len(logs) >= LOOKS[0]
+    )
+
+
+def scores(data: Recorded, state: str, seed: int = 1) -> list[Score]:
+    """Every rule in one state: the plugin's, each tool's defaults, and the ratio rules at equal measuring time."""
+    ours = [score_pairs(data, state, name, margins, seed) for name, margins in SETTINGS.items()]
+    theirs = [score_rule(data, "pytest-benchmark", state, rule, seed) for rule in defaults()]
+    codspeed = Rule(name="codspeed walltime, 5 %", statistic=defaults()[1].statistic, threshold=0.05)
+    theirs.append(score_rule(data, "pytest-codspeed", state, codspeed, seed))
+    spent = float(np.mean(ours[0].seconds)) / 2 if ours[0].seconds else 0.0
+    one = [entry.seconds for (tool, of_state, _), seen in data.sessions.items() for entry in seen if of_state == state]
+    equal = max(2, round(spent / float(np.mean(one)))) if one else 2
+    longer = [
+        score_rule(data, "pytest-benchmark", state, _renamed(rule, equal), seed, sessions=equal)
+        for rule in defaults()[:4]
+    ]
+    return [score for score in (*ours, *theirs, *longer) if score.alarms]
+
+
+def _renamed(rule: Rule, sessions: int) -> Rule:
+    name = f"{rule.name}, {sessions} sessions a side"
+    return Rule(name=name, statistic=rule.statistic, threshold=rule.threshold, sessions=rule.sessions)
+
+
+def _slowed(sessions: Sequence[Session], share: float) -> list[Session]:
+    return [one.slowed(share) for one in sessions]
+
+
+def _add(score: Score, workload: str, alarms: Mapping[float, list[bool]]) -> None:
+    score.by_workload[workload] = float(np.mean(alarms[0.0]))
+    for slowdown, said in alarms.items():
+        score.alarms.setdefault(slowdown, []).extend(said)
+
+
+def main() -> None:
+    """Write the report and the picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    tuning, evaluation = (read(options.files, purpose=purpose) for purpose in ("tuning", "evaluation"))
+    by_state = {state: scores(evaluation, state) for state in ("idle", "noise") if workloads(evaluation, state)}
+    drawn = options.out.with_suffix(".svg")
+    options.out.write_text(report.text(tuning, evaluation, by_state, picture=drawn.name), encoding="utf-8")
+    picture.draw(by_state, drawn)
+
+
+if __name__ == "__main__":
+    main()
