@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_aiperf.errors import BaselineError
@@ -207,12 +208,22 @@ def _session(place: Place) -> Session:
     if "at" not in fields:
         raise ShapeError(f"{place.where}: 'at' is missing")
     return Session(
-        at=fields["at"].text(),
+        at=_time(fields["at"]),
         commit=_optional_text(fields, "commit"),
         covariate=fields["covariate"].number() if "covariate" in fields else None,
         disturbed=fields["disturbed"].truth() if "disturbed" in fields else False,
         values={name: value.number() for name, value in fields.items() if name not in SESSION_WORDS},
     )
+
+
+def _time(place: Place) -> str:
+    """UTC, ISO 8601, to the second: the verdicts count how long sessions are apart."""
+    text = place.text()
+    try:
+        datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007 - the Z is part of the text
+    except ValueError:
+        raise ShapeError(f"{place.where}: a time such as 2026-11-20T12:00:00Z was expected, not {text!r}") from None
+    return text
 
 
 def _branch(fields: Mapping[str, Place], key: str) -> dict[str, Place]:

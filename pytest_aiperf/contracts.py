@@ -178,11 +178,16 @@ class Store(Protocol):
     ) -> tuple[Change, ...]:
         """Append sessions and renew portable values, atomically per file. Raises BaselineError.
 
-        `drop` names entries to remove: (node id, label), or (node id, None) for a whole test.
+        `drop` names entries to remove: (node id, label), or (node id, None) for a whole test. An entry with sessions
+        of other machine classes loses only those of this one.
         """
 
-    def entries(self, root: Path) -> Mapping[Path, Sequence[tuple[str, str]]]:
-        """Test module -> (node id, label) of everything stored below `root`."""
+    def entries(self, root: Path, environment: Environment | None = None) -> Mapping[Path, Sequence[tuple[str, str]]]:
+        """Test module -> (node id, label) of everything stored below `root`.
+
+        With an environment, only what its machine class has sessions of, or no class at all: a test may exist on some
+        machines only.
+        """
 
 
 class Reporter(Protocol):

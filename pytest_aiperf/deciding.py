@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_aiperf import codec, judge, markers, rows, ruling
 from pytest_aiperf.contracts import Store
+from pytest_aiperf.errors import BaselineError
 from pytest_aiperf.markers import Rules
 from pytest_aiperf.reporters import junit
 from pytest_aiperf.settings import Settings
@@ -151,7 +153,7 @@ class Court:
             }
         return Grounds(
             margins=trial.margins,
-            policy=self.policy,
+            policy=replace(self.policy, pairs=Pairs.ALWAYS) if trial.must_pair else self.policy,
             limits=trial.limits,
             default_limits=self.default_limits,
             baselines=baselines,
@@ -164,10 +166,10 @@ class Court:
         if self._suite_variance is Court:
             variances = []
             for test in self.tests:
-                for baseline in self.store.read(test, self.environment).values():
-                    variance = judge.session_variance(baseline, self.metrics[SUITE_METRIC])
-                    if variance is not None:
-                        variances.append(variance)
+                with contextlib.suppress(BaselineError):  # a broken file fails its own tests
+                    known = self.store.read(test, self.environment).values()
+                    seen = [judge.session_variance(baseline, self.metrics[SUITE_METRIC]) for baseline in known]
+                    variances += [variance for variance in seen if variance is not None]
             self._suite_variance = statistics.median(variances) if len(variances) >= FEWEST_HISTORIES else None
         return self._suite_variance  # type: ignore[return-value]
 

@@ -112,7 +112,6 @@ class Duel:
             self._busy_to_the_end = True
         self.legs += legs
 
-
     def _is_busy(self, leg: Leg) -> bool:
         available = leg.elapsed * self.machine.processors
         return leg.foreign is not None and available > 0 and (leg.foreign - TICK) / available > BUSY_SHARE
@@ -137,5 +136,3 @@ def _leg(player: Player, planned: Plan, *, queued: bool) -> Leg | None:
         elapsed=said["elapsed"],
         foreign=said["foreign"],
     )
-
-

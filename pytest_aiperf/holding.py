@@ -26,14 +26,14 @@ class Held:
 class Decides(Protocol):
     """Who knows which verdicts are open, and can close them."""
 
-    def is_open(self, item: pytest.Item) -> bool:
-        """Whether pairs have to decide on a test that has run."""
+    def waits(self, item: pytest.Item) -> bool:
+        """Whether pairs have, or may have, to decide on a test that has run."""
 
     def settle(self, items: Sequence[pytest.Item]) -> None:
-        """Decide on all of them."""
+        """Decide on those that are open."""
 
     def give_up(self, items: Sequence[pytest.Item], reason: str) -> None:
-        """Leave them undecided, for that reason."""
+        """Leave those that are open undecided, for that reason."""
 
     def failure_of(self, item: pytest.Item) -> str:
         """Why the test fails; empty where it does not."""
@@ -58,10 +58,8 @@ class Holding:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         item.stash[HOLDS] = False
-        if self.judge.is_open(item):
-            self.held.append(Held(item=item, reports=reports))
-        else:
-            _log(item, reports)
+        self.held.append(Held(item=item, reports=reports))
+        self._log([one for one in self.held if not self.judge.waits(one.item)])
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
@@ -80,21 +78,23 @@ class Holding:
         except BaseException:
             self._release("the run was interrupted before its pairs had decided")
             raise
-        self._log_all()
+        self._log(self.held)
         return result
 
     def _release(self, reason: str) -> None:
-        self.judge.give_up([one.item for one in self.held if self.judge.is_open(one.item)], reason)
-        self._log_all()
+        self.judge.give_up([one.item for one in self.held], reason)
+        self._log(self.held)
 
-    def _log_all(self) -> None:
-        while self.held:
-            one = self.held.pop(0)
-            _log(one.item, [self._final(one.item, report) for report in one.reports])
+    def _log(self, ready: Sequence[Held]) -> None:
+        """Let pytest hear of tests that need not wait any longer."""
+        for one in tuple(ready):
+            self.held.remove(one)
+            for report in one.reports:
+                one.item.ihook.pytest_runtest_logreport(report=self._final(one.item, report))
 
     def _final(self, item: pytest.Item, report: pytest.TestReport) -> pytest.TestReport:
         """The report with the verdict in it."""
-        if report.when == "call":
+        if report.when == "call" and report.outcome != "failed":
             if failure := self.judge.failure_of(item):
                 _fail(item, report, failure)
             self.judge.attach(item, report)
@@ -132,8 +132,3 @@ def _fail(item: pytest.Item, report: pytest.TestReport, failure: str) -> None:
     else:
         report.outcome = "failed"
         report.__dict__.pop("wasxfail", None)
-
-
-def _log(item: pytest.Item, reports: Sequence[pytest.TestReport]) -> None:
-    for report in reports:
-        item.ihook.pytest_runtest_logreport(report=report)

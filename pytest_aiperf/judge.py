@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pytest_aiperf import statistics
 from pytest_aiperf.judging import absent, exact, load_time, paired, process_memory, quality, shown, time, usable
-from pytest_aiperf.judging.case import MEDIAN, PASSES, Case, history_of, undisturbed_sessions
+from pytest_aiperf.judging.case import MEDIAN, PASSES, Case, history_of, last_level, undisturbed_sessions
 from pytest_aiperf.terms import Metric, Rule, Status, Unit
 from pytest_aiperf.vocabulary import Baseline, Environment, Limit, Margins, Measurement, Policy, Verdict
 
@@ -80,7 +80,8 @@ def unmatched_limits(
 
 def session_variance(baseline: Baseline, metric: Metric) -> float | None:
     """Variance of log values between a test's sessions; None where there are fewer than three."""
-    history = history_of(undisturbed_sessions(baseline, metric), metric, with_covariate=True)
+    sessions = last_level(undisturbed_sessions(baseline, metric), metric, Margins())
+    history = history_of([(session,) for session in sessions], metric, with_covariate=True)
     return history.variance if history is not None and history.count >= FEWEST_SESSIONS else None
 
 
@@ -89,8 +90,8 @@ def _rows(case: Case) -> list[Verdict]:
     median_limits = [limit for limit in case.limits if limit.percentile in (None, MEDIAN)]
     of_median = [_against_limit(case, limit) for limit in median_limits]
     if case.metric.rule is not Rule.SHOWN:
-        stored = usable.not_comparable(case) or _against_baseline(case)
-        of_median.insert(0, _noting_files(case, paired.row(case, stored)))
+        stored = usable.not_comparable(case) or _noting_changes(case, _against_baseline(case))
+        of_median.insert(0, paired.row(case, stored))
     others = [_against_limit(case, limit) for limit in case.limits if limit not in median_limits]
     return [*_merged(of_median), *others, *_paired_tails(case)]
 
@@ -163,9 +164,6 @@ def _with_bound(row: Verdict, bound: Verdict | None) -> Verdict:
     )
 
 
-def _noting_files(case: Case, row: Verdict) -> Verdict:
-    """Portable figures of another model file are still compared; the row says so."""
-    if case.baseline is None or not case.metric.portable:
-        return row
-    changed = usable.changed_files(case.baseline, case.measurement)
-    return replace(row, notes=(*row.notes, usable.changed_text(changed))) if changed else row
+def _noting_changes(case: Case, row: Verdict) -> Verdict:
+    """A replaced model file is what a test judges; the row says so, and which sessions no longer count."""
+    return replace(row, notes=(*row.notes, *usable.file_notes(case), *case.level_notes()))

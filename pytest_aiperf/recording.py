@@ -37,7 +37,8 @@ class Terms:
 def record(measurement: Measurement, entry: Entry | None, terms: Terms) -> tuple[Entry | None, tuple[Change, ...]]:
     """Return the entry of the measurement's label as it is afterwards, and what changed.
 
-    An entry of another workload (the test's source, a model file) loses its sessions of all machine classes.
+    An entry of another test source loses its sessions of all machine classes. One of another model file keeps them:
+    the model is what is under test, and the verdicts find a new level by themselves.
     """
     old = entry or Entry()
     metrics = {**terms.metrics, **{metric.name: metric for metric in measurement.scores}}
@@ -58,9 +59,14 @@ def record(measurement: Measurement, entry: Entry | None, terms: Terms) -> tuple
     return new, (*changes, *recording.renewed(wanted), *recording.lost(wanted, new))
 
 
-def removed(test: str, label: str, entry: Entry, terms: Terms) -> tuple[Change, ...]:
-    """Return what is lost with an entry that is dropped."""
-    return tuple(
+def dropped(test: str, label: str, entry: Entry, terms: Terms) -> tuple[Entry | None, tuple[Change, ...]]:
+    """Return what remains of an entry that no test uses on this machine class, and what is lost.
+
+    While another class has sessions, those stay, and the portable values with them: the test may exist there only.
+    """
+    others = {key: run for key, run in entry.sessions.items() if run and key != terms.machine}
+    here = {name for session in entry.sessions.get(terms.machine, ()) for name in session.values}
+    return replace(entry, sessions=others) if others else None, tuple(
         Change(
             test=test,
             label=label,
@@ -70,7 +76,7 @@ def removed(test: str, label: str, entry: Entry, terms: Terms) -> tuple[Change, 
             new=None,
             note="dropped",
         )
-        for name in sorted(_names(entry))
+        for name in sorted(here if others else _names(entry))
     )
 
 
@@ -107,7 +113,7 @@ class _Recording:
         if one.metric.rule is Rule.QUALITY and not self.terms.accept_worse and _is_worse(one, stored):
             return KEPT_ACCURACY
         unmoved = (one.value, one.examples) == (stored.value, stored.examples)
-        return _SILENT if unmoved and not self.other_workload else None
+        return _SILENT if unmoved and not self.other_workload and self._files() == self.old.files else None
 
     def written(self, wanted: Sequence[Storable]) -> Entry:
         """Return the entry with the wanted numbers in it."""
@@ -130,7 +136,7 @@ class _Recording:
         sessions = _appended(ground.sessions.get(machine, ()), session)
         return Entry(
             source=measurement.source or ground.source,
-            files=dict(measurement.files),
+            files=self._files(),
             portable={**ground.portable, **portable},
             sessions={**ground.sessions, machine: sessions} if values else ground.sessions,
         )
@@ -140,7 +146,7 @@ class _Recording:
         return self._change(name, stored, stored, note)
 
     def renewed(self, wanted: Sequence[Storable]) -> list[Change]:
-        replaced = f"replaced: {self.other_workload}" if self.other_workload else ""
+        replaced = f"replaced: {self.other_workload}" if self.other_workload else self._model_change()
         disturbances = ", ".join(self.measurement.disturbances)
         changes = []
         for one in wanted:
@@ -159,6 +165,14 @@ class _Recording:
             )
             for name in sorted(names)
         ]
+
+    def _model_change(self) -> str:
+        return "the model file changed" if self.old.files and self._files() != self.old.files else ""
+
+    def _files(self) -> dict[str, str]:
+        """Return the hashes to keep; where only missing values are written, the others stay those of the old files."""
+        stored = {} if self.other_workload else dict(self.old.files)
+        return stored if self.terms.new_only and stored else dict(self.measurement.files) or stored
 
     def _ground(self) -> Entry:
         """Return what outlives a change of workload: the accuracy that a new one is held against."""
@@ -184,10 +198,8 @@ class _Recording:
 
 
 def _other_workload(old: Entry, measurement: Measurement) -> str:
-    if old.source and measurement.source and old.source != measurement.source:
-        return "the test's source changed"
-    known = old.portable or old.sessions
-    return "model file changed" if known and dict(old.files) != dict(measurement.files) else ""
+    changed = old.source and measurement.source and old.source != measurement.source
+    return "the test's source changed" if changed else ""
 
 
 def _is_worse(one: Storable, stored: StoredValue) -> bool:

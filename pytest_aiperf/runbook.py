@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_aiperf import codec, last_run, unused
+from pytest_aiperf import codec, last_run, lessons, unused
 from pytest_aiperf.contracts import Store
 from pytest_aiperf.errors import AiperfError
 from pytest_aiperf.running import mistakes_text
@@ -96,8 +96,7 @@ class RunBook:
         if self.mistakes:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
             return
-        stored: Stored = self._guarded(lambda: self.store.entries(Path(self.config.rootpath))) or {}
-        left_over = self._unused(stored)
+        left_over = self._unused(self._entries(self.environment))
         changes = self._guarded(lambda: self._stored(left_over)) or ()
         dropped = {(change.test, change.label) for change in changes if change.new is None}
         run = self.run = Run(
@@ -107,7 +106,7 @@ class RunBook:
             results=tuple(self.results.values()),
             unused=tuple(unused.shown(test, label) for test, label in left_over if (test, label) not in dropped),
             changes=changes,
-            notes=self._skipped_notes(stored),
+            notes=(*self._skipped_notes(self._entries(None)), *lessons.notes(tuple(self.results.values()))),
         )
         if self.results:
             run = self.run = self._kept(run)
@@ -138,6 +137,9 @@ class RunBook:
             terminalreporter.write(text if text.endswith("\n") else text + "\n")
         for error in self.errors:
             terminalreporter.write_line(f"aiperf: {error}", red=True)
+
+    def _entries(self, environment: Environment | None) -> Stored:
+        return self._guarded(lambda: self.store.entries(Path(self.config.rootpath), environment)) or {}
 
     def _unused(self, stored: Stored) -> Sequence[tuple[str, str]]:
         if self.collected is None:

@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 
+from pytest_aiperf import lessons
 from pytest_aiperf.confirming import Confirmation, Suspect
 from pytest_aiperf.deciding import Court, wants_pairs
+from pytest_aiperf.errors import BaselineError
 from pytest_aiperf.holding import HOLDS
 from pytest_aiperf.trial import Order, Trial
 from pytest_aiperf.trial_hooks import RESULT, TRIAL, TrialHooks
 from pytest_aiperf.vocabulary import Limit, Margins, Result
+
+MOST_DEAREST = 3
+"""Tests that go to pairs where all of them became slower together."""
 
 
 class RunHooks(TrialHooks):
@@ -23,6 +28,9 @@ class RunHooks(TrialHooks):
         super().__init__(config, around, court.clock)
         self.court = court
         self.confirmation = confirmation
+        self.results: dict[str, Result] = {}
+        """Of the tests that stored sessions have decided."""
+        self.dearest: list[pytest.Item] = []
 
     def pytest_unconfigure(self) -> None:
         """Leave no tree of old code behind."""
@@ -72,11 +80,14 @@ class RunHooks(TrialHooks):
 
     def settle_trial(self, trial: Trial, item: pytest.Item) -> None:
         """Judge; keep the result for the report; fail the test where a verdict says so."""
-        self._take(item, self.court.decide(trial, taken_at=self.now()))
+        try:
+            self._take(item, self.court.decide(trial, taken_at=self.now()))
+        except BaselineError as broken:  # `from None`: the message says it all, and only once
+            raise pytest.fail.Exception(f"aiperf: {broken}", pytrace=False) from None
         if self.is_open(item):
             if item.stash.get(HOLDS, False):
                 return
-            self.settle([item])
+            self._confirm([item])
         if text := self.failure_of(item):
             pytest.fail(text, pytrace=False)
 
@@ -84,17 +95,34 @@ class RunHooks(TrialHooks):
         """Whether pairs have to decide on a test."""
         return RESULT in item.stash and bool(wants_pairs(item.stash[RESULT]))
 
+    def waits(self, item: pytest.Item) -> bool:
+        """Whether a test is open, or one of the dearest: those go to pairs where all became slower together."""
+        if RESULT not in item.stash or self.is_open(item):
+            return self.is_open(item)
+        if item.nodeid not in self.results:
+            self.results[item.nodeid] = item.stash[RESULT]
+            self.dearest = sorted([*self.dearest, item], key=_seconds_per_call)[-MOST_DEAREST:]
+        return item in self.dearest and not self.failure_of(item)
+
     def settle(self, items: Sequence[pytest.Item]) -> None:
         """Let pairs decide on tests that have run, all of them together."""
-        if self.confirmation is not None:
-            self.confirmation.confirm([self._suspect(item) for item in items])
-        self._close(items)
+        if lessons.common_slowdown(self.results.values()) is not None:
+            for item in items:
+                item.stash[TRIAL].must_pair = True
+                self._take(item, self.court.judge(item.stash[TRIAL], taken_at=self.now(), final=False))
+        self._confirm([item for item in items if self.is_open(item)])
 
     def give_up(self, items: Sequence[pytest.Item], reason: str) -> None:
-        """Leave tests undecided."""
+        """Leave open tests undecided."""
+        still = [item for item in items if self.is_open(item)]
         if self.confirmation is not None:
-            for item in items:
+            for item in still:
                 self.confirmation.give_up(self._suspect(item), reason)
+        self._close(still)
+
+    def _confirm(self, items: Sequence[pytest.Item]) -> None:
+        if self.confirmation is not None:
+            self.confirmation.confirm([self._suspect(item) for item in items])
         self._close(items)
 
     def failure_of(self, item: pytest.Item) -> str:
@@ -133,6 +161,10 @@ class RunHooks(TrialHooks):
         if (trial := item.stash.get(TRIAL, None)) is not None:
             result = item.stash.get(RESULT, None) or self.court.unjudged(trial, taken_at=self.now())
             report.aiperf = self.court.encode(result, outcome=report.outcome)  # type: ignore[attr-defined]
+
+
+def _seconds_per_call(item: pytest.Item) -> float:
+    return lessons.seconds_per_call(item.stash[RESULT])
 
 
 def mistakes_text(mistakes: Sequence[str]) -> str:

@@ -125,6 +125,8 @@ class Trial:
         """When the test, then its body, started; on the run's clock."""
         self.failures: list[str] = []
         """Why fresh processes of this test gave nothing."""
+        self.must_pair = False
+        """Whether pairs decide on it even where its sessions pass it."""
         self.pairings: dict[str, Pairing] = {}
         """Label -> what pairs with the reference revision saw."""
 

@@ -31,8 +31,9 @@ def find(
 ) -> tuple[tuple[str, str], ...]:
     """(node id, label) of every stored entry that is provably unused; empty after a subset run.
 
-    `stored` maps test modules below `root` to their entries, `outcomes` node ids to pytest's outcome,
-    `measured` node ids to the labels that they measured.
+    `stored` maps test modules below `root` to their entries, as far as this machine class has sessions of them or no
+    class has (a test may exist on some machines only). `outcomes` maps node ids to pytest's outcome, `measured` node
+    ids to the labels that they measured.
     """
     if collected.subset or any(test not in outcomes for test in collected.tests):
         return ()

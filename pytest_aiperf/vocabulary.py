@@ -186,6 +186,8 @@ class Verdict:
     """Whether this verdict fails its test, under the policy of the run."""
     want: Want | None = None
     """What would decide it; None once nothing more can be measured."""
+    sees: float | None = None
+    """For a row against stored sessions: the smallest slowdown that they could have shown, as a fraction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

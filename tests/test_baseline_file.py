@@ -133,6 +133,8 @@ TEST_PLACE = r'\$\["tests"\]\["test_int8\[b-1\]"\]\[""\]'
         ('{"at": "2026-01-02T12:00:00Z", ', "{", r'\["ci-cpu"\]\[1\]: \'at\' is missing'),
         ('"ram": 123400000', '"latency": 123400000', r'\["ci-cpu"\]\[0\]: the key \'latency\' stands there twice'),
         ('"os": "Linux"', '"os": "Linux",', "line [67], column"),
+        ('{"at": "2026-01-02T12:00:00Z", ', '{"at": "yesterday", ', r'\["ci-cpu"\]\[1\]\["at"\]: a time such as'),
+        ('{"at": "2026-01-02T12:00:00Z", ', '{"at": "2026-01-02T12:00:00", ', r'\[1\]\["at"\]: a time such as'),
         ('"disturbed": true, "latency": 0.0025}', "", "line 2[0-9], column"),
     ],
 )

@@ -57,7 +57,7 @@ async def promise_of_numbers():
         promise_of_numbers,
         lambda: map(abs, [1]),
         lambda: filter(None, [1]),
-        lambda: zip([1], [2]),
+        lambda: zip([1], [2], strict=True),
         lambda: iter([1]),
         lambda: io.StringIO("a file"),
     ],

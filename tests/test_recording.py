@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_aiperf.recording import KEPT_ACCURACY, MOST_SESSIONS, Terms, record, removed, stored_value
+from pytest_aiperf.recording import KEPT_ACCURACY, MOST_SESSIONS, Terms, dropped, record, stored_value
 from pytest_aiperf.terms import Rule, Unit
 from pytest_aiperf.vocabulary import Change, Measurement
 from tests.recorded import METRICS, disturbed, measured, metric, sample
@@ -131,12 +131,40 @@ def test_it_drops_the_sessions_of_every_machine_class_with_another_source() -> N
     assert brief(changes) == [("latency", 0.002, 0.009, "replaced: the test's source changed")]
 
 
-@pytest.mark.parametrize("files", [{"m.onnx": "h2"}, {"n.onnx": "h1"}, {}])
-def test_it_drops_them_with_another_model_file(files: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("files", "kept", "note"),
+    [
+        ({"m.onnx": "h2"}, {"m.onnx": "h2"}, "the model file changed"),
+        ({"n.onnx": "h1"}, {"n.onnx": "h1"}, "the model file changed"),
+        ({"m.onnx": "h1"}, {"m.onnx": "h1"}, ""),
+        ({}, {"m.onnx": "h1"}, ""),
+    ],
+)
+def test_it_keeps_them_with_another_model_file(files: dict[str, str], kept: dict[str, str], note: str) -> None:
     first = recorded(replace(timed(0.001), files={"m.onnx": "h1"}))
     entry, changes = record(replace(timed(0.009, day=2), files=files), first, terms())
-    assert (dict(entry.files), latencies(entry)) == (files, [0.009])
-    assert brief(changes) == [("latency", 0.001, 0.009, "replaced: model file changed")]
+    assert (dict(entry.files), latencies(entry)) == (kept, [0.001, 0.009])
+    assert brief(changes) == [("latency", 0.001, 0.009, note)]
+
+
+def test_it_records_another_model_file_where_no_value_moved() -> None:
+    first = recorded(replace(scored(1.0, 0.0), files={"m.onnx": "h1"}))
+    entry, changes = record(replace(scored(1.0, 0.0, day=2), files={"m.onnx": "h2"}), first, terms())
+    assert dict(entry.files) == {"m.onnx": "h2"}
+    assert brief(changes) == [("accuracy", 0.5, 0.5, "the model file changed")]
+
+
+def test_it_does_not_take_old_values_for_those_of_a_new_model_file_when_told_new_only() -> None:
+    first = recorded(replace(timed(0.001), files={"m.onnx": "h1"}))
+    both = replace(measured(sample("latency", 0.009), sample("accuracy", 0.9), day=2), files={"m.onnx": "h2"})
+    entry, changes = record(both, first, terms(new_only=True))
+    assert (dict(entry.files), latencies(entry)) == ({"m.onnx": "h1"}, [0.001])
+    assert ("accuracy", None, 0.9, "") in brief(changes)
+
+
+def test_it_forgets_the_model_file_of_another_source() -> None:
+    first = recorded(replace(timed(0.001), files={"m.onnx": "h1"}))
+    assert recorded(timed(0.002, day=2, source="s2"), entry=first).files == {}
 
 
 @pytest.mark.parametrize(("before", "after"), [("s1", None), (None, "s1"), (None, None)])
@@ -194,10 +222,27 @@ def test_it_takes_a_session_as_new_where_only_a_disturbed_one_is_stored() -> Non
 
 
 def test_it_lists_what_a_dropped_entry_held() -> None:
-    entry = recorded(timed(0.002), machine="other", entry=recorded(measured(sample("accuracy", 0.9))))
-    gone = removed("t::a", "small", entry, terms())
-    assert brief(gone) == [("accuracy", 0.9, None, "dropped"), ("latency", None, None, "dropped")]
+    entry = recorded(measured(sample("latency", 0.002), sample("accuracy", 0.9)))
+    left, gone = dropped("t::a", "small", entry, terms())
+    assert left is None
+    assert brief(gone) == [("accuracy", 0.9, None, "dropped"), ("latency", 0.002, None, "dropped")]
     assert {(one.test, one.label) for one in gone} == {("t::a", "small")}
+
+
+def test_it_drops_an_entry_without_sessions_on_any_machine_class() -> None:
+    left, gone = dropped("t::a", "", recorded(scored(0.9)), terms("another"))
+    assert left is None
+    assert brief(gone) == [("accuracy", 0.9, None, "dropped")]
+
+
+def test_it_drops_only_the_sessions_of_this_machine_class_while_another_has_some() -> None:
+    """A test that exists on machines with a GPU only is gone on all others."""
+    both = recorded(timed(0.003, day=2), machine="cpu", entry=recorded(timed(0.002), scored(0.9), machine="gpu"))
+    left, gone = dropped("t::a", "", both, terms("cpu"))
+    assert {key: latencies(left, key) for key in left.sessions} == {"gpu": [0.002]}
+    assert left.portable["accuracy"].value == 0.9
+    assert brief(gone) == [("latency", 0.003, None, "dropped")]
+    assert dropped("t::a", "", left, terms("cpu")) == (left, ())
 
 
 def test_it_stores_a_score_that_the_test_named_itself() -> None:

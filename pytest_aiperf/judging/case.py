@@ -6,6 +6,7 @@ import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from statistics import fmean, median
 
 from pytest_aiperf import statistics, units
@@ -26,6 +27,15 @@ from pytest_aiperf.vocabulary import (
 FAILURES = frozenset({Status.REGRESSED, Status.OVER_LIMIT, Status.ANOMALOUS})
 PASSES = frozenset({Status.PASSED, Status.IMPROVED})
 MOST_SESSIONS = 20
+LEVEL_CHANGE = 0.10
+"""Sessions that lie wholly beyond all earlier ones, by this share of the median, are a new level that was accepted."""
+MEMORY_LEVEL_CHANGE = 3.0
+"""The same for process memory, in largest allowed growths between the nearest sessions of both levels.
+
+One low peak would otherwise fail the next usual one: medians 5 % apart raised three times as many false alarms.
+"""
+OCCASION = timedelta(hours=6)
+"""Sessions that follow each other within this time saw the machine on one day, in one mood."""
 DISTURBED_SHARE = 0.025
 """More of the processors than this in foreign hands (5 % of one core of two), and a sample proves nothing."""
 MEDIAN = 50.0
@@ -92,12 +102,34 @@ class Case:
         return value < bound if self.metric.better is Better.HIGHER else value > bound
 
     def sessions(self) -> tuple[Session, ...]:
-        """The last undisturbed sessions of this machine class that have the metric."""
-        return undisturbed_sessions(self.baseline, self.metric) if self.baseline is not None else ()
+        """The sessions that count: undisturbed, of this machine class, since the level last changed."""
+        if self.baseline is None:
+            return ()
+        return last_level(undisturbed_sessions(self.baseline, self.metric), self.metric, self.margins)
+
+    def level_notes(self) -> tuple[str, ...]:
+        """Says how many sessions of an earlier level do not count any more."""
+        kept = self.sessions()
+        if self.baseline is None or not kept:
+            return ()
+        count = len(undisturbed_sessions(self.baseline, self.metric)) - len(kept)
+        if not count:
+            return ()
+        return (f"{count} earlier session{'' if count == 1 else 's'} left out: the level changed on {kept[0].at[:10]}",)
 
     def history(self) -> statistics.History | None:
         """The sessions summed up; the covariate counts where every one of them and this run have it."""
-        return history_of(self.sessions(), self.metric, with_covariate=self.measurement.covariate is not None)
+        return history_of(
+            [(session,) for session in self.sessions()],
+            self.metric,
+            with_covariate=self.measurement.covariate is not None,
+        )
+
+    def history_of_occasions(self) -> statistics.History | None:
+        """The same with one value per occasion, however many sessions it had."""
+        return history_of(
+            occasions(self.sessions()), self.metric, with_covariate=self.measurement.covariate is not None
+        )
 
     def stored(self) -> float | None:
         """The baseline's one number: the portable value, or the median session."""
@@ -173,16 +205,39 @@ def undisturbed_sessions(baseline: Baseline, metric: Metric) -> tuple[Session, .
     return tuple(usable[-MOST_SESSIONS:])
 
 
-def history_of(sessions: Sequence[Session], metric: Metric, *, with_covariate: bool) -> statistics.History | None:
-    """Sessions with a value above 0, summed up; None where there is none."""
-    kept = [session for session in sessions if session.values[metric.name] > 0]
+def last_level(sessions: Sequence[Session], metric: Metric, margins: Margins) -> tuple[Session, ...]:
+    """The sessions since the last change of level: whoever recorded on after one has accepted it."""
+    kept = tuple(sessions)
+    while start := _latest_change([session.values[metric.name] for session in kept], metric, margins):
+        kept = kept[start:]
+    return kept
+
+
+def occasions(sessions: Sequence[Session]) -> list[tuple[Session, ...]]:
+    """Sessions, oldest first, in groups in which each follows the one before within six hours."""
+    groups: list[tuple[Session, ...]] = []
+    for session in sessions:
+        if groups and _moment(session) - _moment(groups[-1][-1]) <= OCCASION:
+            groups[-1] = (*groups[-1], session)
+        else:
+            groups.append((session,))
+    return groups
+
+
+def history_of(
+    groups: Sequence[Sequence[Session]], metric: Metric, *, with_covariate: bool
+) -> statistics.History | None:
+    """The mean of each group of sessions, summed up; None where no session has a value above 0."""
+    positive = [[session for session in group if session.values[metric.name] > 0] for group in groups]
+    kept = [group for group in positive if group]
     if not kept:
         return None
     sign = -1 if metric.better is Better.HIGHER else 1
-    covariates = [session.covariate for session in kept if session.covariate is not None]
+    covariates = [[session.covariate for session in group if session.covariate is not None] for group in kept]
+    known = with_covariate and [len(group) for group in covariates] == [len(group) for group in kept]
     return statistics.summarise(
-        [sign * math.log(session.values[metric.name]) for session in kept],
-        covariates if with_covariate and len(covariates) == len(kept) else None,
+        [fmean(sign * math.log(session.values[metric.name]) for session in group) for group in kept],
+        [fmean(group) for group in covariates] if known else None,
     )
 
 
@@ -213,3 +268,25 @@ def words(interval: Interval, unit: Unit = Unit.SECONDS) -> str:
         return f"{units.points(interval.mid)} {ends}"
     ends = f"[{units.percent_number(interval.low)}, {units.percent_number(interval.high)}]"
     return f"{units.percent(interval.mid)} {ends}"
+
+
+def _latest_change(values: Sequence[float], metric: Metric, margins: Margins) -> int:
+    """Where the shortest last part begins that lies wholly and clearly above or below all before it; 0: nowhere."""
+    for start in range(len(values) - 1, 0, -1):
+        before, after = values[:start], values[start:]
+        lower, upper = (before, after) if max(before) < min(after) else (after, before)
+        if max(lower) < min(upper) and _is_another_level(lower, upper, metric, margins):
+            return start
+    return 0
+
+
+def _is_another_level(lower: Sequence[float], upper: Sequence[float], metric: Metric, margins: Margins) -> bool:
+    if metric.rule is Rule.PROCESS_MEMORY:
+        low, high, share = max(lower), min(upper), MEMORY_LEVEL_CHANGE * margins.max_memory_growth
+    else:
+        low, high, share = median(lower), median(upper), LEVEL_CHANGE
+    return high - low > max(share * low, metric.negligible)
+
+
+def _moment(session: Session) -> datetime:
+    return datetime.fromisoformat(session.at.removesuffix("Z"))

@@ -19,9 +19,11 @@ from pytest_aiperf.vocabulary import Interval, Limit, Verdict
 
 FAIL_RISK = 0.005
 LARGE = 0.05
-"""Five points: a larger loss on few examples needs less proof, a larger gain is more often a leak than a better model."""
+"""Five points: a larger loss of few examples needs less proof, a larger gain is more often a leak than real."""
 LEAK_RISK = 0.0002
 """Chance that so large a gain is luck. With the losses' risks, 0.5 % of unchanged models fail at most."""
+FEW = 50
+"""With more examples, McNemar's test sees every large loss, however many answers flip."""
 LUCK_RISK = 0.002
 LUCKY_FLIPS = 0.10
 """Share of the examples that may change its answer with nothing changed; more is no fixed test set."""
@@ -133,7 +135,7 @@ def _of_flips(losses: Sequence[float]) -> _Loss:
 
 def _beyond_luck(wrong: int, right: int, count: int, p: float) -> str:
     """Why a loss is none of luck although McNemar's test, which knows nothing of `count`, cannot say so; or nothing."""
-    if (wrong - right) / count <= LARGE + _ROUNDING or not FAIL_RISK <= p < HINT:
+    if count > FEW or (wrong - right) / count <= LARGE + _ROUNDING or not FAIL_RISK <= p < HINT:
         return ""
     if most_luck(wrong, right, count) >= LUCK_RISK:
         return ""

@@ -16,9 +16,9 @@ SCREENED = 0.98
 GROSS = 0.999
 """One-sided probability with which it must be above it to be a regression."""
 FEWEST_TELLING = 10
-"""Sessions below which their spread may be luck."""
+"""Occasions below which their spread may be luck."""
 ROUGH_VARIANCE = 0.10**2
-"""Between-session variance of a rough machine, assumed until enough sessions are there.
+"""Between-session variance of a rough machine, assumed until it was seen on enough occasions.
 
 In seeded worlds with a true spread of 10 %, the usual prior of (2 %)^2 called 3.7 % of unchanged tests regressed with
 one session; with this one, 1 of 10,000 over 1 to 20 sessions, and 15 of 10,000 with a spread of 20 %.
@@ -35,8 +35,9 @@ class Screen:
     """The value that the sessions, and the machine's speed of today, let expect."""
     prediction: Prediction
     cautious: Prediction
-    """The same with the spread of a rough machine, where too few sessions tell this one's."""
+    """The same from one value per occasion, with the spread of a rough machine where too few tell this one's."""
     sessions: int
+    occasions: int
     negligible: float
     tolerance: float
     most: float
@@ -77,8 +78,11 @@ class Screen:
 
     def text(self) -> str:
         """What was seen, and what could have been seen."""
+        sessions = f"{self.sessions} session{'' if self.sessions == 1 else 's'}"
+        if self.occasions < self.sessions:
+            sessions += f" of {self.occasions} occasion{'' if self.occasions == 1 else 's'}"
         return (
-            f"slower by {words(self.interval)} than in {self.sessions} session{'' if self.sessions == 1 else 's'}; "
+            f"slower by {words(self.interval)} than in {sessions}; "
             f"a slowdown would have shown from {units.percent(self.visible)} on"
         )
 
@@ -86,13 +90,15 @@ class Screen:
 def screen(case: Case, history: History, log_value: float, *, tolerance: float, most: float) -> Screen:
     """Hold one session's log value against the others."""
     prediction = predict(history, log_value, case.measurement.covariate, prior=case.prior)
-    rough = max(case.prior, ROUGH_VARIANCE) if history.count < FEWEST_TELLING else case.prior
+    occasions = case.history_of_occasions() or history
+    rough = max(case.prior, ROUGH_VARIANCE) if occasions.count < FEWEST_TELLING else case.prior
     return Screen(
         value=case.from_worse_log(log_value),
         expected=case.from_worse_log(log_value - prediction.shift),
         prediction=prediction,
-        cautious=predict(history, log_value, case.measurement.covariate, prior=rough),
+        cautious=predict(occasions, log_value, case.measurement.covariate, prior=rough),
         sessions=history.count,
+        occasions=occasions.count,
         negligible=case.metric.negligible,
         tolerance=tolerance,
         most=most,

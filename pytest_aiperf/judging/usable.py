@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pytest_aiperf.judging.case import Case
 from pytest_aiperf.terms import Rule, Status
-from pytest_aiperf.vocabulary import Baseline, Measurement, Sample, Verdict
+from pytest_aiperf.vocabulary import Baseline, Sample, Verdict
 
 CHILD = "child:"
 """How the note of a sample begins when its fresh process died, hung or raised."""
@@ -61,27 +61,17 @@ def not_comparable(case: Case) -> Verdict | None:
             now=now,
             message=f"the baseline has no {case.metric.title}; record it: {case.update_command()}",
         )
-    stale_fails = case.policy.new_fails or case.policy.inconclusive_fails
     if _both_differ(baseline.source, case.measurement.source):
         return case.row(
             Status.INCONCLUSIVE,
             "stale_source",
-            fails=stale_fails,
+            fails=case.policy.new_fails or case.policy.inconclusive_fails,
             now=now,
             baseline=case.stored(),
             message=f"the test's source changed since the baseline; renew: {case.update_command()}",
         )
     if case.metric.portable:
         return None
-    if changed := changed_files(baseline, case.measurement):
-        return case.row(
-            Status.INCONCLUSIVE,
-            "stale_model",
-            fails=stale_fails,
-            now=now,
-            baseline=case.stored(),
-            message=f"{changed_text(changed)}; renew: {case.update_command()}",
-        )
     if not baseline.sessions:
         return case.row(
             Status.INCONCLUSIVE,
@@ -104,17 +94,15 @@ def not_comparable(case: Case) -> Verdict | None:
     return None
 
 
-def changed_files(baseline: Baseline, measurement: Measurement) -> tuple[str, ...]:
-    """Names of model files that are not those of the baseline; none where either side knows none."""
-    if not baseline.files or not measurement.files:
+def file_notes(case: Case) -> tuple[str, ...]:
+    """Says which model files are not those of the baseline; nothing where either side knows none."""
+    stored, now = (case.baseline.files if case.baseline else {}), case.measurement.files
+    if not stored or not now:
         return ()
-    names = sorted({*baseline.files, *measurement.files})
-    return tuple(name for name in names if baseline.files.get(name) != measurement.files.get(name))
-
-
-def changed_text(names: Sequence[str]) -> str:
-    """Which model files changed, in words."""
-    return f"model file{'s' if len(names) > 1 else ''} {', '.join(names)} changed since the baseline"
+    names = [name for name in sorted({*stored, *now}) if stored.get(name) != now.get(name)]
+    if not names:
+        return ()
+    return (f"model file{'s' if len(names) > 1 else ''} {', '.join(names)} changed since the baseline",)
 
 
 def _never_stored(case: Case, baseline: Baseline) -> bool:

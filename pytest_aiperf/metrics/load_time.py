@@ -47,7 +47,7 @@ class Loading:
     complete: bool = False
 
     def sample(self, *, imports: Mapping[str, float]) -> Sample:
-        """The load as a sample; `imports` are shown beside it: only one inside the loader is part of `read and build`."""
+        """The load as a sample; `imports` are shown beside it: only the loader's own are part of `read and build`."""
         shown = {f"import {name} (counted only if the loader does it)": seconds for name, seconds in imports.items()}
         return Sample(
             metric=COLD.name if self.cache == "cold" else WARM.name,

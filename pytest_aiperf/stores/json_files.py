@@ -12,7 +12,7 @@ from pytest_aiperf.atomic import only_writer, remove, replace_text
 from pytest_aiperf.baseline_file import BaselineFile, Entry, parse, render
 from pytest_aiperf.errors import BaselineError
 from pytest_aiperf.packing import unpack
-from pytest_aiperf.recording import Terms, record, removed
+from pytest_aiperf.recording import Terms, dropped, record
 from pytest_aiperf.terms import Metric
 from pytest_aiperf.vocabulary import Baseline, Change, Environment, Measurement, PortableValue
 
@@ -65,8 +65,8 @@ class JsonFiles:
             change for path in sorted(work) for change in self._update_file(path, work[path], environment, terms)
         )
 
-    def entries(self, root: Path) -> Mapping[Path, Sequence[tuple[str, str]]]:
-        return {module: self._labels(module, path) for module, path in sorted(_files_below(root))}
+    def entries(self, root: Path, environment: Environment | None = None) -> Mapping[Path, Sequence[tuple[str, str]]]:
+        return {module: self._labels(module, path, environment) for module, path in sorted(_files_below(root))}
 
     def _update_file(self, path: Path, work: _Work, environment: Environment, terms: Terms) -> list[Change]:
         """Read, change and write as the only writer, so that whatever others wrote before stays."""
@@ -96,7 +96,9 @@ class JsonFiles:
             entries = tests.get(self._place(test)[1], {})
             for gone in [label] if label is not None else sorted(entries):
                 if gone in entries:
-                    changes += removed(test, gone, entries.pop(gone), terms)
+                    left, lost = dropped(test, gone, entries.pop(gone), terms)
+                    changes += lost
+                    entries.update({} if left is None else {gone: left})
         for (test, label), measurement in work.measurements.items():
             entries = tests.setdefault(self._place(test)[1], {})
             entry, moved = record(measurement, entries.get(label), terms)
@@ -116,10 +118,13 @@ class JsonFiles:
         path = self.root / module
         return path.parent / FOLDER / f"{path.stem}.json", name
 
-    def _labels(self, module: Path, path: Path) -> Sequence[tuple[str, str]]:
+    def _labels(self, module: Path, path: Path, environment: Environment | None) -> Sequence[tuple[str, str]]:
         node = Path(os.path.relpath(module, self.root)).as_posix()
         return [
-            (f"{node}::{name}", label) for name, entries in self._parsed_once(path).tests.items() for label in entries
+            (f"{node}::{name}", label)
+            for name, entries in self._parsed_once(path).tests.items()
+            for label, entry in entries.items()
+            if environment is None or _is_known_to(environment.key, entry)
         ]
 
     def _parsed_once(self, path: Path) -> BaselineFile:
@@ -170,6 +175,12 @@ def _files_below(root: Path) -> Iterator[tuple[Path, Path]]:
         children[:] = [
             name for name in children if not name.startswith(".") and not (here / name / "pyvenv.cfg").exists()
         ]
+
+
+def _is_known_to(machine: str, entry: Entry) -> bool:
+    """Whether a machine class has sessions of an entry, or no class has any."""
+    recorded = [key for key, run in entry.sessions.items() if run]
+    return machine in recorded or not recorded
 
 
 def _baseline(test: str, label: str, entry: Entry, machine: str) -> Baseline:

@@ -27,6 +27,7 @@ FAST = steady("latency", 2e-3)
 BASE = baseline(sessions=sessions_of("latency", [2e-3] * 20), source="s1", files={"net.onnx": "f1"})
 NEW_FAILS = Policy(new_fails=True)
 INCONCLUSIVE_FAILS = Policy(inconclusive_fails=True)
+CI = Policy(new_fails=True, inconclusive_fails=True)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -85,11 +86,22 @@ def test_it_compares_nothing_with_the_baseline_of_another_test_source(policy, fa
     assert accuracy.reason == "stale_source"
 
 
-@pytest.mark.parametrize(("policy", "fails"), STALE_POLICIES)
-def test_it_compares_no_times_of_another_model_file(policy, fails):
-    row = only(measured(steady("latency", 9e-3), files={"net.onnx": "f2"}), BASE, policy=policy)
-    assert (row.status, row.reason, row.fails) == (Status.INCONCLUSIVE, "stale_model", fails)
-    assert "net.onnx" in row.message
+@pytest.mark.parametrize(
+    ("metric", "same", "worse"), [("latency", 2e-3, 9e-3), ("load_warm", 1.0, 3.0), ("ram", 100 * MIB, 300 * MIB)]
+)
+def test_it_judges_times_and_memory_of_a_replaced_model_file_and_notes_the_change(metric, same, worse):
+    """The model is what is under test: a re-export that is as good as the old one passes, under CI too."""
+    base = baseline(sessions=sessions_of(metric, [same] * 20), files={"net.onnx": "f1"})
+    for value, status in ((same, Status.PASSED), (worse, Status.REGRESSED)):
+        samples = [steady(metric, value), *[seen(metric, value, value, value, value, value, fresh=True)]]
+        row = only(measured(*samples, files={"net.onnx": "f2"}), base, policy=CI)
+        assert (row.status, row.fails) == (status, status is Status.REGRESSED)
+        assert "model file net.onnx changed since the baseline" in row.notes
+
+
+def test_it_notes_no_change_where_nothing_was_compared():
+    row = only(measured(FAST, source="s2", files={"net.onnx": "f2"}), BASE)
+    assert (row.reason, row.notes) == ("stale_source", ())
 
 
 def test_it_compares_accuracy_across_model_files_and_notes_the_change():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import numpy as np
 
 from pytest_aiperf.judge import judge
@@ -60,8 +62,10 @@ def measured(*samples, **more):
     return Measurement(test=TEST, label="", samples=samples, taken_at="2026-11-20T12:00:00Z", **more)
 
 
-def session(values, *, covariate=None, disturbed=False):
-    return Session(at="2026-11-01T12:00:00Z", commit=None, covariate=covariate, disturbed=disturbed, values=values)
+def session(values, *, covariate=None, disturbed=False, hours=0):
+    """One session, so many hours after the first of November."""
+    at = f"{datetime(2026, 11, 1, 12) + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"  # noqa: DTZ001 - written as UTC
+    return Session(at=at, commit=None, covariate=covariate, disturbed=disturbed, values=values)
 
 
 def baseline(*, sessions=(), portable=None, source=None, files=None, other_classes=0):
@@ -82,11 +86,12 @@ def baseline(*, sessions=(), portable=None, source=None, files=None, other_class
     )
 
 
-def sessions_of(metric, values, covariates=None):
+def sessions_of(metric, values, covariates=None, *, apart=24):
+    """One session per value, so many hours apart."""
     covariates = covariates if covariates is not None else [None] * len(values)
     return [
-        session({metric: float(value)}, covariate=covariate)
-        for value, covariate in zip(values, covariates, strict=True)
+        session({metric: float(value)}, covariate=covariate, hours=apart * number)
+        for number, (value, covariate) in enumerate(zip(values, covariates, strict=True))
     ]
 
 

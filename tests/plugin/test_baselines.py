@@ -150,6 +150,49 @@ def test_it_reports_a_deleted_test_as_unused_and_drops_it_at_the_next_update(rec
     assert "test_accuracy" not in recorded.baseline().read_text()
 
 
+DEVICES = """
+import os
+import pytest
+
+@pytest.mark.parametrize("device", os.environ["DEVICES"].split())
+def test_net(aiperf, device):
+    aiperf.call(sum, range(1000))
+    aiperf.score([1, 1, 0])
+"""
+
+
+def test_it_keeps_the_baselines_of_tests_that_exist_on_other_machines_only(project):
+    project.write("test_model.py", DEVICES)
+    project.pytest("--aiperf-update", "--aiperf-machine=gpu", DEVICES="cpu cuda")
+    project.pytest("--aiperf-update", "--aiperf-machine=cpu", DEVICES="cpu")
+    stored = json.loads(project.baseline().read_text())["tests"]
+    assert {test: sorted(entries[""]["sessions"]) for test, entries in stored.items()} == {
+        "test_net[cpu]": ["cpu", "gpu"],
+        "test_net[cuda]": ["gpu"],
+    }
+    assert project.pytest("--aiperf", "--aiperf-machine=cpu", DEVICES="cpu", CI="1").ret == 0
+    assert project.pytest("--aiperf", "--aiperf-machine=gpu", DEVICES="cpu", CI="1").ret == 1
+    project.pytest("--aiperf-update", "--aiperf-machine=gpu", DEVICES="cpu")
+    assert list(json.loads(project.baseline().read_text())["tests"]) == ["test_net[cpu]"]
+
+
+def test_it_judges_an_exported_model_that_was_replaced_and_stores_its_hash_with_the_next_session(project):
+    model = "from pathlib import Path\n\ndef test_load(aiperf):\n    aiperf.load(lambda: Path('m.bin').read_bytes()"
+    project.write("test_model.py", f"{model}, files=['m.bin'])\n    aiperf.score([1, 1, 0])\n")
+    project.write("m.bin", "first")
+    assert project.pytest("--aiperf-update").ret == 0
+    before = json.loads(project.baseline().read_text())["tests"]["test_load"][""]
+    project.write("m.bin", "other")
+    result = project.pytest("--aiperf", "--aiperf-details", CI="1")
+    assert result.ret == 0, result.stdout.str()
+    result.stdout.fnmatch_lines(["*model file m.bin changed since the baseline*"])
+    project.pytest("--aiperf-update")
+    after = json.loads(project.baseline().read_text())["tests"]["test_load"][""]
+    assert after["files"].keys() == before["files"].keys()
+    assert after["files"] != before["files"]
+    assert [len(run) for run in after["sessions"].values()] == [2]
+
+
 def test_it_reports_the_baselines_of_a_deleted_module(recorded):
     (recorded.root / "test_model.py").unlink()
     recorded.write("test_other.py", "def test_it(): pass\n")

@@ -118,6 +118,34 @@ def test_it_drops_an_entry_or_a_whole_test(store: Store, tmp_path: Path) -> None
     assert store.entries(tmp_path) == {}
 
 
+def test_it_leaves_another_machine_class_its_sessions_of_what_it_drops(store: Store, tmp_path: Path) -> None:
+    update(store, measured(sample("latency", 0.001), sample("accuracy", 0.9)), environment=machine("gpu"))
+    before = store.read(TEST, machine("gpu"))
+    update(store, measured(sample("latency", 0.002), day=2), environment=machine("cpu"))
+    (change,) = update(store, environment=machine("cpu"), drop=[(TEST, None)])
+    assert (change.metric, change.old, change.new) == ("latency", 0.002, None)
+    assert store.read(TEST, machine("gpu")) == before
+    assert update(store, environment=machine("cpu"), drop=[(TEST, "")]) == ()
+    assert store.read(TEST, machine("gpu")) == before
+    update(store, environment=machine("gpu"), drop=[(TEST, "")])
+    assert store.entries(tmp_path) == {}
+
+
+def test_it_lists_for_a_machine_class_what_it_has_sessions_of_or_nobody_has(store: Store, tmp_path: Path) -> None:
+    timed, scored = TEST.replace("int8", "timed"), TEST.replace("int8", "scored")
+    update(store, measured(sample("latency", 0.001), sample("accuracy", 0.9)), environment=machine("gpu"))
+    update(store, measured(sample("latency", 0.002), test=timed), environment=machine("cpu"))
+    update(store, measured(sample("accuracy", 0.9), test=scored), environment=machine("gpu"))
+    listed = {key: store.entries(tmp_path, machine(key)) for key in ("cpu", "gpu", "tpu")}
+    module = tmp_path / "tests/test_resnet.py"
+    assert {key: sorted(entries[module]) for key, entries in listed.items()} == {
+        "cpu": [(scored, ""), (timed, "")],
+        "gpu": [(TEST, ""), (scored, "")],
+        "tpu": [(scored, "")],
+    }
+    assert len(store.entries(tmp_path)[module]) == 3
+
+
 def test_it_stores_new_ones_only_when_told_so(store: Store) -> None:
     update(store, measured(sample("latency", 0.001), sample("accuracy", 0.9)))
     changes = update(
