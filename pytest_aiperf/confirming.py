@@ -8,14 +8,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_aiperf.disturbance import MachineWatch
 from pytest_aiperf.pairing import Block, Leg, Pairing, Side
-from pytest_aiperf.pairs import PairedProcesses, PairOrder, Round
+from pytest_aiperf.pairs import PairOrder, Round
 from pytest_aiperf.sequential import LOOKS
 from pytest_aiperf.terms import Origin
 from pytest_aiperf.trial import Trial
 from pytest_aiperf.vocabulary import Measurement
-from pytest_aiperf.worker import FreshProcesses
 
 if TYPE_CHECKING:
     from pytest_aiperf.guardian import Guardian
@@ -50,7 +48,6 @@ class Confirmation:
         self,
         *,
         opponent: Opponent,
-        machine: MachineWatch,
         exclusive: Callable[[str], AbstractContextManager[None]],
         budget: float,
         clock: Callable[[], float],
@@ -58,7 +55,6 @@ class Confirmation:
         guardian: Guardian,
     ) -> None:
         self.opponent = opponent
-        self.machine = machine
         self.guardian = guardian
         self.exclusive = exclusive
         self.budget = budget
@@ -90,26 +86,13 @@ class Confirmation:
         while standing:
             count += 1
             with self.exclusive(f"pair {count} of {len(standing)} tests"):
-                seen = self._processes().block(next(self.seeds), [self._pair_order(one) for one in standing])
+                seen = self.opponent.block(next(self.seeds), [_pair_order(one) for one in standing])
             mixed = self.opponent.mixed_up(seen.files)
             for one in standing:
                 self._take(one, seen)
                 if mixed is not None:
                     self._fail(one.suspect, mixed.reason, anomaly=mixed.anomaly)
             standing = [one for one in standing if self._goes_on(one, _timed)]
-
-    def _processes(self) -> PairedProcesses:
-        opponent = self.opponent
-        return PairedProcesses(launches=opponent.launches, watched=opponent.watched, machine=self.machine)
-
-    def _pair_order(self, one: _Open) -> PairOrder:
-        trial = one.suspect.trial
-        order = replace(trial.order, paired=True)
-        return PairOrder(
-            orders={side: self.opponent.order(side, order) for side in Side},
-            wanted=_timed(one.suspect.wanted()),
-            tails=any(limit.percentile not in (None, MEDIAN) for limit in trial.limits),
-        )
 
     def _take(self, one: _Open, seen: Round) -> None:
         test = one.suspect.test
@@ -150,8 +133,7 @@ class Confirmation:
 
     def _one_side(self, suspect: Suspect, side: Side, load: str) -> list[tuple[str, Leg]]:
         order = replace(suspect.trial.order, timing=False, load=load, origin=Origin.FRESH)
-        launch, watched = self.opponent.launches[side], self.opponent.watched
-        report = FreshProcesses(launch, watched=watched).run(self.opponent.order(side, order))
+        report = self.opponent.run(side, order)
         if report.failure is not None:
             self._fail(suspect, f"{side.value} code: {report.failure}")
         elif mixed := self.opponent.mixed_up({side: list(report.files)}):
@@ -205,6 +187,15 @@ def _untimed(wanted: Wanted) -> Wanted:
 def _loads(metrics: set[str]) -> list[str]:
     """Which caches the fresh loads of a block need; a peak is read in a warm one."""
     return [cache for cache in ("cold", "warm") if f"load_{cache}" in metrics or (cache == "warm" and "ram" in metrics)]
+
+
+def _pair_order(one: _Open) -> PairOrder:
+    trial = one.suspect.trial
+    return PairOrder(
+        orders=dict.fromkeys(Side, replace(trial.order, paired=True)),
+        wanted=_timed(one.suspect.wanted()),
+        tails=any(limit.percentile not in (None, MEDIAN) for limit in trial.limits),
+    )
 
 
 def _legs(measurement: Measurement, side: Side) -> list[tuple[str, Leg]]:

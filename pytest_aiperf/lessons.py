@@ -25,9 +25,9 @@ def common_slowdown(results: Iterable[Result]) -> float | None:
     shifts, allowed = [], []
     for result in results:
         verdict = _against_sessions(result)
-        if verdict is not None and verdict.worse_by is not None and verdict.limit:
+        if verdict is not None and verdict.worse_by is not None and result.grounds is not None:
             shifts.append(verdict.worse_by.mid)
-            allowed.append(verdict.limit)
+            allowed.append(result.grounds.margins.max_slowdown)
     if len(shifts) < FEWEST_TOGETHER:
         return None
     together = median(shifts)
@@ -53,7 +53,8 @@ def _blind(results: Sequence[Result]) -> str:
         result.test: verdict.sees
         for result in results
         if (verdict := _against_sessions(result)) is not None and verdict.sees is not None
-        if verdict.limit is not None and verdict.sees > verdict.limit and not _paired(result)
+        if result.grounds is not None and verdict.sees > result.grounds.margins.max_slowdown
+        if result.grounds.policy.pairs is Pairs.NEVER
     }
     if not seen:
         return ""
@@ -79,11 +80,6 @@ def _against_sessions(result: Result) -> Verdict | None:
         if verdict.metric == "latency" and verdict.sees is not None and math.isfinite(verdict.sees)
     ]
     return max(rows, key=lambda row: row.now or 0.0, default=None)
-
-
-def _paired(result: Result) -> bool:
-
-    return result.grounds is not None and result.grounds.policy.pairs is not Pairs.NEVER
 
 
 def seconds_per_call(result: Result) -> float:

@@ -10,10 +10,13 @@ from pathlib import Path
 
 from pytest_aiperf import witness
 from pytest_aiperf.child import Launch
+from pytest_aiperf.disturbance import MachineWatch
 from pytest_aiperf.errors import AiperfError
 from pytest_aiperf.pairing import Side
+from pytest_aiperf.pairs import PairedProcesses, PairOrder, Round
 from pytest_aiperf.trial import Order
 from pytest_aiperf.witness import Trees
+from pytest_aiperf.worker import FreshProcesses, Report
 from pytest_aiperf.worktree import Reference, Worktree, import_roots, project_files
 
 
@@ -35,6 +38,7 @@ class Opponent:
         *,
         launch: Launch,
         make_tree: Callable[[], Worktree],
+        machine: MachineWatch,
         search_path: Sequence[str] | None = None,
         modules: Callable[[], Mapping[str, str | None]] | None = None,
     ) -> None:
@@ -42,6 +46,7 @@ class Opponent:
         self.against = reference.name
         self.launch = launch
         self.make_tree = make_tree
+        self.machine = machine
         self.search_path = sys.path if search_path is None else search_path
         self.modules = modules or loaded_modules
         self.launches: dict[Side, Launch] = {}
@@ -49,6 +54,17 @@ class Opponent:
         self._trees: Trees | None = None
         self._files: dict[Side, list[str]] = {}
         self._failure: str | None = None
+
+    def block(self, seed: int, asked: Sequence[PairOrder]) -> Round:
+        """One block of tests; only after `prepare`."""
+        here = [
+            replace(one, orders={side: self._order(side, order) for side, order in one.orders.items()}) for one in asked
+        ]
+        return PairedProcesses(launches=self.launches, watched=self.watched, machine=self.machine).block(seed, here)
+
+    def run(self, side: Side, order: Order) -> Report:
+        """One test in a fresh process of one side; only after `prepare`."""
+        return FreshProcesses(self.launches[side], watched=self.watched).run(self._order(side, order))
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -82,7 +98,7 @@ class Opponent:
             )
         return None
 
-    def order(self, side: Side, order: Order) -> Order:
+    def _order(self, side: Side, order: Order) -> Order:
         """The order as this side's process has to hear it."""
         if side is Side.NEW or self._tree is None or not order.path:
             return order

@@ -177,8 +177,12 @@ def _confirmation(config: pytest.Config, chosen: Settings, around: Any, court: A
         )
 
     return Confirmation(
-        opponent=Opponent(reference, launch=replace(launch, watchman=guardian), make_tree=tree),
-        machine=MachineWatch(nvml=Nvml()),
+        opponent=Opponent(
+            reference,
+            launch=replace(launch, watchman=guardian),
+            make_tree=tree,
+            machine=MachineWatch(nvml=Nvml()),
+        ),
         exclusive=around.exclusive,
         budget=chosen.pairs_budget,
         clock=time.monotonic,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_aiperf import units
 from pytest_aiperf.judging.case import Case, slowdown, words
@@ -109,7 +109,7 @@ def screened_row(
     case: Case, seen: Screen, status: Status, reason: str, *, message: str = "", notes: tuple[str, ...] = ()
 ) -> Verdict:
     """The row of a decision that rests on `seen`."""
-    return case.row(
+    row = case.row(
         status,
         reason,
         message=message,
@@ -119,6 +119,7 @@ def screened_row(
         limit=seen.most,
         notes=notes,
     )
+    return replace(row, sees=seen.visible)
 
 
 def pass_row(case: Case, seen: Screen, *, notes: tuple[str, ...] = ()) -> Verdict:

@@ -1,0 +1,219 @@
+"""Pairs until every suspect is decided: who goes on, who leaves, and that nothing is measured for ever."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import pytest
+
+from pytest_aiperf.confirming import TRIES, Confirmation, Suspect
+from pytest_aiperf.opponent import MixedUp
+from pytest_aiperf.pairing import Block, Leg, Side
+from pytest_aiperf.pairs import Round
+from pytest_aiperf.sequential import LOOKS
+from pytest_aiperf.terms import Origin
+from pytest_aiperf.trial import Order
+from pytest_aiperf.vocabulary import Measurement, Sample
+from pytest_aiperf.worker import Report
+
+TIMES = frozenset({"latency"})
+
+
+class FakeTrial:
+    """What a confirmation touches of a trial."""
+
+    def __init__(self, test):
+        self.order = Order(test=test)
+        self.limits = ()
+        self.pairings = {}
+
+    def blocks(self, label=""):
+        return self.pairings[label].blocks if label in self.pairings else ()
+
+
+class FakeOpponent:
+    """Blocks and processes that go as a test says."""
+
+    against = "main@1a2b3c4"
+
+    def __init__(self, *, failure=None, mixed=None, disturbed=(), failing=None, seconds=1.0, dead=None):
+        self.failure = failure
+        self.mixed = mixed
+        self.disturbed = set(disturbed)
+        self.failing = failing or {}
+        self.seconds = seconds
+        self.dead = dead
+        self.asked = []
+        self.ran = []
+        self.closed = False
+
+    def prepare(self):
+        return self.failure
+
+    def block(self, seed, asked):
+        number = len(self.asked)
+        self.asked.append((seed, [one.test for one in asked]))
+        seen = Round(
+            failures={one.test: self.failing[one.test] for one in asked if one.test in self.failing},
+            seconds={one.test: self.seconds for one in asked},
+        )
+        for one in asked:
+            if one.test not in seen.failures:
+                noise = ("busy",) if number in self.disturbed else ()
+                seen.blocks[one.test, ""] = Block(seed=seed, legs=(), disturbances=noise)
+        return seen
+
+    def run(self, side, order):
+        self.ran.append((side, order.load))
+        assert order.origin is Origin.FRESH
+        if side is self.dead:
+            return Report(failure="killed by SIGKILL")
+        samples = (Sample(metric=f"load_{order.load}", values=(0.5,)), Sample(metric="ram", values=(1e8,)))
+        return Report(measurements=(Measurement(test=order.test, label="", samples=samples, taken_at=""),))
+
+    def mixed_up(self, files):
+        return self.mixed
+
+    def close(self):
+        self.closed = True
+
+
+class FakeGuardian:
+    def close(self):
+        pass
+
+
+def confirm(opponent, *suspects, budget=1000.0):
+    confirmation = Confirmation(
+        opponent=opponent,
+        exclusive=lambda what: nullcontext(),
+        budget=budget,
+        clock=lambda: 0.0,
+        seed=100,
+        guardian=FakeGuardian(),
+    )
+    confirmation.confirm(suspects)
+    return confirmation
+
+
+def suspect(test, *, until=LOOKS[0], metrics=TIMES):
+    """Open until so many undisturbed blocks are there."""
+    trial = FakeTrial(test)
+
+    def wanted():
+        pairing = trial.pairings.get("")
+        if pairing is not None and pairing.failure:
+            return {"": metrics}
+        return {"": metrics} if sum(not block.disturbances for block in trial.blocks()) < until else {}
+
+    return Suspect(trial=trial, wanted=wanted)
+
+
+def test_all_suspects_share_the_blocks_and_leave_when_decided():
+    opponent = FakeOpponent()
+    quick, slow = suspect("quick", until=6), suspect("slow", until=10)
+    confirm(opponent, quick, slow)
+    assert [tests for _, tests in opponent.asked] == [["quick", "slow"]] * 6 + [["slow"]] * 4
+    assert len(quick.trial.blocks()) == 6
+    assert quick.trial.pairings[""].against == "main@1a2b3c4"
+    assert quick.trial.pairings[""].seconds == 6.0
+
+
+def test_every_block_has_a_seed_of_its_own():
+    opponent = FakeOpponent()
+    confirm(opponent, suspect("a"))
+    assert [seed for seed, _ in opponent.asked] == [100, 101, 102, 103, 104, 105]
+
+
+def test_a_disturbed_block_is_measured_again():
+    opponent, one = FakeOpponent(disturbed={1, 2}), suspect("a")
+    confirm(opponent, one)
+    assert len(opponent.asked) == 8
+
+
+def test_a_machine_that_is_never_quiet_is_given_up():
+    opponent = FakeOpponent(disturbed=range(1000))
+    confirm(opponent, suspect("a"))
+    assert len(opponent.asked) == TRIES
+
+
+def test_a_machine_that_is_quiet_now_and_then_is_given_up_in_the_end():
+    opponent = FakeOpponent(disturbed=[number for number in range(1000) if number % 3])
+    confirm(opponent, suspect("a", until=1000), budget=1e9)
+    assert len(opponent.asked) == TRIES * LOOKS[-1]
+
+
+def test_no_block_is_started_that_the_budget_does_not_cover():
+    opponent, one = FakeOpponent(seconds=30.0), suspect("a", until=1000)
+    confirm(opponent, one, budget=120.0)
+    assert len(opponent.asked) == 4
+    assert one.trial.pairings[""].budget == 120.0
+
+
+def test_a_test_that_fails_on_one_side_leaves_with_its_reason():
+    opponent = FakeOpponent(failing={"broken": "old code: no such module"})
+    broken, fine = suspect("broken"), suspect("fine")
+    confirm(opponent, broken, fine)
+    assert broken.trial.pairings[""].failure == "old code: no such module"
+    assert [tests for _, tests in opponent.asked] == [["broken", "fine"]] + [["fine"]] * 5
+    assert fine.trial.pairings[""].failure is None
+
+
+def test_a_tree_that_cannot_be_made_is_everybodys_reason():
+    one = suspect("a")
+    opponent = FakeOpponent(failure="no tree of main@1a2b3c4: disk full")
+    confirm(opponent, one)
+    assert one.trial.pairings[""].failure == "no tree of main@1a2b3c4: disk full"
+    assert opponent.asked == []
+
+
+@pytest.mark.parametrize(("anomaly", "blocks"), [(True, 0), (False, 1)])
+def test_sides_that_ran_the_same_code_end_it_at_once(anomaly, blocks):
+    one = suspect("a")
+    opponent = FakeOpponent(mixed=MixedUp(reason="the old side read net.py", anomaly=anomaly))
+    confirm(opponent, one)
+    pairing = one.trial.pairings[""]
+    assert (pairing.failure, pairing.anomaly, len(pairing.blocks)) == ("the old side read net.py", anomaly, blocks)
+    assert len(opponent.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("metrics", "loads"),
+    [
+        ({"load_warm"}, ["warm"]),
+        ({"load_cold"}, ["cold"]),
+        ({"ram"}, ["warm"]),
+        ({"load_cold", "ram"}, ["cold", "warm"]),
+    ],
+)
+def test_loads_and_peaks_take_a_process_per_side(metrics, loads):
+    opponent, one = FakeOpponent(), suspect("a", until=5, metrics=frozenset(metrics))
+    confirm(opponent, one)
+    assert opponent.asked == []
+    assert opponent.ran[0] == (Side.OLD, "warm")
+    for start in range(1, len(opponent.ran), 2 * len(loads)):
+        ran = opponent.ran[start : start + 2 * len(loads)]
+        assert sorted((side.value, load) for side, load in ran) == sorted(
+            (side.value, load) for side in Side for load in loads
+        )
+    assert len(one.trial.blocks()) == 5
+    legs = one.trial.blocks()[0].legs
+    assert {leg.metric for leg in legs} == metrics
+    assert {leg.side for leg in legs} == set(Side)
+    assert all(isinstance(leg, Leg) for leg in legs)
+
+
+def test_a_load_that_dies_on_one_side_ends_with_its_reason():
+    opponent, one = FakeOpponent(dead=Side.NEW), suspect("a", metrics=frozenset({"load_warm"}))
+    confirm(opponent, one)
+    assert one.trial.pairings[""].failure == "new code: killed by SIGKILL"
+    assert len(opponent.ran) == 3
+
+
+def test_giving_up_leaves_a_reason_and_closing_removes_the_tree():
+    opponent, one = FakeOpponent(), suspect("a")
+    confirmation = confirm(opponent)
+    confirmation.give_up(one, "the run was stopped before its pairs")
+    assert one.trial.pairings[""].failure == "the run was stopped before its pairs"
+    confirmation.close()
+    assert opponent.closed
