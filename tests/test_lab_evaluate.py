@@ -1,0 +1,108 @@
+"""The laboratory's evaluation, on recordings of a synthetic machine."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks.lab import evaluate, report
+from benchmarks.lab.recorded import read
+from pytest_aiperf import codec
+from pytest_aiperf.pairing import Block, Leg, Side
+
+
+def block(random, *, spread, slowdown=0.0, disturbed=False):
+    legs = []
+    for side in (Side.OLD, Side.NEW, Side.NEW, Side.OLD):
+        centre = 2e-3 * (1 + (slowdown if side is Side.NEW else 0.0)) * np.exp(random.normal(0, spread))
+        legs.append(
+            Leg(side=side, metric="latency", values=tuple((centre * np.exp(random.normal(0, 0.001, 9))).tolist()))
+        )
+    return Block(seed=1, legs=tuple(legs), disturbances=("busy",) if disturbed else ())
+
+
+@pytest.fixture(autouse=True)
+def _few_replays(monkeypatch):
+    monkeypatch.setattr(evaluate, "REPLAYS", 60)
+    monkeypatch.setattr(evaluate, "COMPARISONS", 60)
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """Two workloads, one state: 30 pairs, two of them disturbed, 8 sessions of a tool, live verdicts."""
+    random = np.random.default_rng(5)
+    file = tmp_path / "data.jsonl.gz"
+    with gzip.open(file, "wt", encoding="utf-8") as stream:
+        for workload in ("calm", "rough"):
+            same = {"state": "idle", "workload": workload, "inject": "none", "seconds": 2.0}
+            for number in range(30):
+                made = block(random, spread=0.005, disturbed=number < 2)
+                plain = json.loads(codec.encode(made))
+                row = {**same, "kind": "block", "purpose": "evaluation", "session": number, "block": plain}
+                stream.write(json.dumps(row) + "\n")
+                if number < 9:
+                    stream.write(json.dumps({**row, "purpose": "tuning", "process": "default"}) + "\n")
+            for number in range(8):
+                values = (
+                    2e-3
+                    * np.exp(random.normal(0, 0.01 if workload == "calm" else 0.2))
+                    * np.exp(random.normal(0, 1e-3, 50))
+                ).tolist()
+                row = {"kind": "session", "tool": "pytest-benchmark", "purpose": "evaluation", "session": number}
+                numbers = {"values": values, "minimum": min(values), "mean": values[0], "median": values[0]}
+                stream.write(json.dumps({**same, **row, **numbers}) + "\n")
+            live = {"kind": "live", "purpose": "evaluation", "session": 0, "setting": "default", "status": "passed"}
+            stream.write(json.dumps({**same, **live, "pairs": 6, "estimate": 0.0, "low": 0.0, "high": 0.0}) + "\n")
+    return file
+
+
+def test_it_reads_evaluation_and_tuning_apart(recording):
+    evaluation, tuning = (read([recording], purpose=purpose) for purpose in ("evaluation", "tuning"))
+    assert len(evaluation.pairs["idle", "calm", "none"]) == 28
+    assert sum(evaluation.disturbed["idle"]) == 4
+    assert len(tuning.pairs["idle", "calm", "none"]) == 7
+    assert len(evaluation.sessions["pytest-benchmark", "idle", "rough"]) == 8
+    assert len(evaluation.live) == 2
+
+
+def test_pairs_tell_a_slowdown_and_raise_no_alarm(recording):
+    data = read([recording], purpose="evaluation")
+    score = evaluate.score_pairs(data, "idle", "pairs", {"tolerance": 0.01, "most": 0.05}, seed=1)
+    assert score.share(0.0) == 0.0
+    assert score.share(0.20) == 1.0
+    assert score.seconds[0] >= 12.0
+    assert score.build_fails() == 0.0
+    assert score.bounds()[1] < 0.05
+
+
+def test_a_ratio_raises_alarms_where_sessions_differ(recording):
+    data = read([recording], purpose="evaluation")
+    median = next(rule for rule in evaluate.defaults() if "median" in rule.name)
+    score = evaluate.score_rule(data, "pytest-benchmark", "idle", median, seed=1)
+    assert score.by_workload["rough"] > 0.2
+    assert score.by_workload["calm"] < 0.05
+    assert score.build_fails() > 0.9
+    assert score.at_target[0.0] <= evaluate.TARGET
+
+
+def test_it_writes_a_report_and_a_picture(recording, tmp_path, monkeypatch):
+    pytest.importorskip("asv", reason="asv is not installed: the report is not checked (extra: lab)")
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: the picture is not checked (extra: lab)")
+    out = tmp_path / "lab.md"
+    monkeypatch.setattr(sys, "argv", ["evaluate", str(recording), "--out", str(out)])
+    evaluate.main()
+    text = out.read_text(encoding="utf-8")
+    assert "## State: idle" in text
+    assert "| pairs (1 % / 5 %) | 0.00%" in text
+    assert "pytest-benchmark median:5%" in text
+    assert "## Live verdicts" in text
+    assert (tmp_path / "lab.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_the_mean_of_a_block_counts_every_call(recording):
+    data = read([recording], purpose="evaluation")
+    assert len(report._means(data.blocks["idle", "calm", "none", "default"])) == 28
