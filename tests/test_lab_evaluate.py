@@ -89,6 +89,7 @@ def test_a_ratio_raises_alarms_where_sessions_differ(recording):
     assert score.at_target[0.0] <= evaluate.TARGET
 
 
+@pytest.mark.slow
 def test_it_writes_a_report_and_a_picture(recording, tmp_path, monkeypatch):
     pytest.importorskip("asv", reason="asv is not installed: the report is not checked (extra: lab)")
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: the picture is not checked (extra: lab)")

@@ -107,7 +107,7 @@ def score_rule(data: Recorded, tool: str, state: str, rule: Rule, seed: int, *, 
                 alarms[slowdown].append(value > rule.threshold)
         _add(score, workload, alarms)
         score.undecided += [False] * COMPARISONS
-    raised = float(np.quantile(statistics[0.0], 1 - TARGET)) if statistics[0.0] else math.inf
+    raised = float(np.quantile(statistics[0.0], 1 - TARGET, method="higher")) if statistics[0.0] else math.inf
     score.at_target = {
         slowdown: float(np.mean(np.asarray(values) > max(raised, rule.threshold)))
         for slowdown, values in statistics.items()
