@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 TRIES = 3
 """How often a block is measured until nothing disturbed it."""
 MEDIAN = 50.0
+OUT_OF_MEMORY = ("out of memory", "memoryerror", "bad_alloc", "cannot allocate memory")
+"""How processes and runtimes say that the memory was not enough; a killed child is guessed to have had too little."""
 TIMED = frozenset({"latency", "throughput"})
 Wanted = Mapping[str, frozenset[str]]
 """Label -> names of metrics."""
@@ -59,6 +61,8 @@ class Confirmation:
         self.exclusive = exclusive
         self.budget = budget
         self.clock = clock
+        self.together = True
+        """Whether both sides of a block are alive at once."""
         self.seeds: Iterator[int] = iter(range(seed, seed + 10**9))
 
     def confirm(self, suspects: Sequence[Suspect]) -> None:
@@ -86,7 +90,11 @@ class Confirmation:
         while standing:
             count += 1
             with self.exclusive(f"pair {count} of {len(standing)} tests"):
-                seen = self.opponent.block(next(self.seeds), [_pair_order(one) for one in standing])
+                asked = [_pair_order(one) for one in standing]
+                seen = self.opponent.block(next(self.seeds), asked, together=self.together)
+            if self.together and any(_lacked_memory(reason) for reason in seen.failures.values()):
+                self.together = False  # perhaps both sides do not fit at once: from now on one after the other
+                continue
             mixed = self.opponent.mixed_up(seen.files)
             for one in standing:
                 self._take(one, seen)
@@ -174,6 +182,10 @@ class _Open:
     disturbed: int = 0
     """Disturbed blocks in a row."""
     last_seconds: float = 0.0
+
+
+def _lacked_memory(failure: str) -> bool:
+    return any(sign in failure.lower() for sign in OUT_OF_MEMORY)
 
 
 def _timed(wanted: Wanted) -> Wanted:

@@ -58,10 +58,10 @@ def plan(seconds_per_call: float, *, tails: bool, start_seconds: float, tests: i
 
 
 class Duel:
-    """Two warmed-up players at the same place; `legs` are what they did, in order."""
+    """Two warmed-up players at the same place (or one alone); `legs` are what they did, in order."""
 
-    def __init__(self, a: Player, b: Player, machine: MachineWatch) -> None:
-        self.couples = ((a, b), (b, a))
+    def __init__(self, players: Sequence[Player], machine: MachineWatch) -> None:
+        self.couples = (tuple(players), tuple(reversed(players)))
         self.machine = machine
         self.legs: list[Leg] = []
         self.thrown_away = 0
@@ -97,7 +97,7 @@ class Duel:
                 if self.complete:
                     self._couple(couple, planned, queued=queued)
 
-    def _couple(self, couple: tuple[Player, Player], planned: Plan, *, queued: bool) -> None:
+    def _couple(self, couple: Sequence[Player], planned: Plan, *, queued: bool) -> None:
         for attempt in range(ATTEMPTS):
             legs = [leg for player in couple if (leg := _leg(player, planned, queued=queued)) is not None]
             if len(legs) < len(couple):

@@ -55,12 +55,13 @@ class Opponent:
         self._files: dict[Side, list[str]] = {}
         self._failure: str | None = None
 
-    def block(self, seed: int, asked: Sequence[PairOrder]) -> Round:
+    def block(self, seed: int, asked: Sequence[PairOrder], *, together: bool) -> Round:
         """One block of tests; only after `prepare`."""
         here = [
             replace(one, orders={side: self._order(side, order) for side, order in one.orders.items()}) for one in asked
         ]
-        return PairedProcesses(launches=self.launches, watched=self.watched, machine=self.machine).block(seed, here)
+        processes = PairedProcesses(launches=self.launches, watched=self.watched, machine=self.machine)
+        return processes.block(seed, here, together=together)
 
     def run(self, side: Side, order: Order) -> Report:
         """One test in a fresh process of one side; only after `prepare`."""

@@ -67,17 +67,26 @@ class PairedProcesses:
         self.clock = clock
         self.open_child = open_child
 
-    def block(self, seed: int, asked: Sequence[PairOrder]) -> Round:
+    def block(self, seed: int, asked: Sequence[PairOrder], *, together: bool = True) -> Round:
         """One fresh process per side, both through the same tests; one that fails is a reason in the round.
 
-        `seed` draws who starts, who has the first turn of each label, and the hash seed of both processes.
+        `seed` draws who starts, who has the first turn of each label, and the hash seed of both processes. Not
+        `together`: one side after the other, where both do not fit into the memory.
         """
         draw = random.Random(seed)  # noqa: S311 - an order of turns, not a secret
-        extra = {"PYTHONHASHSEED": str(draw.randrange(_HASH_SEEDS))}
-        began = self.clock()
+        hash_seed = str(draw.randrange(_HASH_SEEDS))
+        sides = draw.sample(list(Side), 2)
+        if together:
+            return self._play(sides, seed, asked, draw, hash_seed)
+        return joined([self._play([side], seed, asked, draw, hash_seed) for side in sides])
+
+    def _play(
+        self, sides: Sequence[Side], seed: int, asked: Sequence[PairOrder], draw: random.Random, hash_seed: str
+    ) -> Round:
+        began, extra = self.clock(), {"PYTHONHASHSEED": hash_seed}
         with ExitStack() as stack:
             players = []
-            for side in draw.sample(list(Side), 2):  # both start side by side: importing a framework takes seconds
+            for side in sides:  # they start side by side: importing a framework takes seconds
                 child = stack.enter_context(self.open_child(self.launches[side], timing=True, extra=extra))
                 orders = tuple(one.orders[side] for one in asked)
                 child.say(codec.encode(Orders(orders=orders, watched=self.watched, scratch=child.scratch)))
@@ -87,8 +96,30 @@ class PairedProcesses:
             return _Game(self, players, asked, seed, draw, start_seconds=self.clock() - began).play()
 
 
+def joined(rounds: Sequence[Round]) -> Round:
+    """One round of two that each had one side only."""
+    first, second = rounds
+    both = first.blocks.keys() & second.blocks.keys()
+    one_sided = {place[0]: "only one side has this measurement" for place in first.blocks.keys() ^ second.blocks.keys()}
+    return Round(
+        blocks={place: _joined_block(first.blocks[place], second.blocks[place]) for place in both},
+        failures={**one_sided, **first.failures, **second.failures},
+        seconds={test: seconds + second.seconds.get(test, 0.0) for test, seconds in first.seconds.items()},
+        files={**first.files, **second.files},
+    )
+
+
+def _joined_block(first: Block, second: Block) -> Block:
+    return Block(
+        seed=first.seed,
+        legs=(*first.legs, *second.legs),
+        disturbances=(*first.disturbances, *second.disturbances),
+        thrown_away=first.thrown_away + second.thrown_away,
+    )
+
+
 class _Game:
-    """Two started players on their way through the tests."""
+    """Started players, two or one, on their way through the tests."""
 
     def __init__(
         self,
@@ -120,13 +151,16 @@ class _Game:
             else:  # one side has something that the other lacks there: skipped, failed or called otherwise
                 one_sided.setdefault(place[0], _only(first, place))
             self.round.seconds[place[0]] += self.clock() - began
-            for player in self.draw.sample(list(self.players), 2):
+            for player in self._shuffled():
                 if player.at == place:
                     self._advance(player, place[0])
         failed = {test: f"{one.side.value} code: {why}" for one in self.players for test, why in one.failures.items()}
         self.round.failures = {**one_sided, **failed}
         self.round.files = {player.side: player.files for player in self.players}
         return self.round
+
+    def _shuffled(self) -> list[Player]:
+        return self.draw.sample(list(self.players), len(self.players))
 
     def _advance(self, player: Player, test: str) -> None:
         """Let one side go on; what it prepares on its way is the next test's time."""
@@ -141,8 +175,8 @@ class _Game:
         if not metrics:
             return
         self.machine.start()
-        a, b = self.draw.sample(list(self.players), 2)
-        warm = [one for one in (a.warm_up(), b.warm_up()) if one is not None]
+        players = self._shuffled()
+        warm = [said for player in players if (said := player.warm_up()) is not None]
         if len(warm) < len(self.players):
             return
         planned = plan(
@@ -151,7 +185,7 @@ class _Game:
             start_seconds=self.start_seconds,
             tests=len(self.asked),
         )
-        duel = Duel(a, b, self.machine)
+        duel = Duel(players, self.machine)
         duel.fight(planned, metrics=metrics, warm=warm)
         if duel.complete:
             self.round.blocks[place] = Block(

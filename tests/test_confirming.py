@@ -36,7 +36,7 @@ class FakeOpponent:
 
     against = "main@1a2b3c4"
 
-    def __init__(self, *, failure=None, mixed=None, disturbed=(), failing=None, seconds=1.0, dead=None):
+    def __init__(self, *, failure=None, mixed=None, disturbed=(), failing=None, seconds=1.0, dead=None, short=False):
         self.failure = failure
         self.mixed = mixed
         self.disturbed = set(disturbed)
@@ -44,13 +44,18 @@ class FakeOpponent:
         self.seconds = seconds
         self.dead = dead
         self.asked = []
+        self.together = []
+        self.short_of_memory = short
         self.ran = []
         self.closed = False
 
     def prepare(self):
         return self.failure
 
-    def block(self, seed, asked):
+    def block(self, seed, asked, *, together):
+        self.together.append(together)
+        if together and self.short_of_memory:
+            return Round(failures={asked[0].test: "old code: RuntimeError: CUDA out of memory. Tried to allocate"})
         number = len(self.asked)
         self.asked.append((seed, [one.test for one in asked]))
         seen = Round(
@@ -165,6 +170,14 @@ def test_a_tree_that_cannot_be_made_is_everybodys_reason():
     confirm(opponent, one)
     assert one.trial.pairings[""].failure == "no tree of main@1a2b3c4: disk full"
     assert opponent.asked == []
+
+
+def test_sides_that_do_not_fit_together_run_one_after_the_other():
+    opponent, one = FakeOpponent(short=True), suspect("a")
+    confirm(opponent, one)
+    assert opponent.together == [True] + [False] * 6
+    assert one.trial.pairings[""].failure is None
+    assert len(one.trial.blocks()) == 6
 
 
 @pytest.mark.parametrize(("anomaly", "blocks"), [(True, 0), (False, 1)])

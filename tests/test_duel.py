@@ -38,7 +38,7 @@ class FakeMachine:
 
 def duel(log, old=(QUIET,), new=(QUIET,)):
     machine = FakeMachine()
-    return Duel(FakePlayer(Side.OLD, log, old), FakePlayer(Side.NEW, log, new), machine), machine
+    return Duel([FakePlayer(Side.OLD, log, old), FakePlayer(Side.NEW, log, new)], machine), machine
 
 
 def fight(duel, *, rounds=1, metrics=("latency",), queues=False):

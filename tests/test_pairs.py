@@ -107,7 +107,7 @@ class QuietMachine:
         pass
 
 
-def block(old, new, tests=("a", "b"), *, wanted=None, seed=1):
+def block(old, new, tests=("a", "b"), *, wanted=None, seed=1, together=True):
     log = []
     scripts = {"old": old, "new": new}
 
@@ -132,7 +132,7 @@ def block(old, new, tests=("a", "b"), *, wanted=None, seed=1):
         PairOrder(orders=dict.fromkeys(Side, Order(test=test, paired=True)), wanted=wanted or {"": LATENCY})
         for test in tests
     ]
-    return processes.block(seed, asked), log
+    return processes.block(seed, asked, together=together), log
 
 
 def turns(log):
@@ -161,6 +161,24 @@ def test_the_same_seed_draws_the_same_order_and_both_sides_share_a_hash_seed():
 
 def test_the_first_turn_is_drawn():
     assert {turns(block({}, {}, ("a",), seed=seed)[1])[0] for seed in range(20)} == set(Side)
+
+
+def test_where_both_do_not_fit_one_side_has_ended_before_the_other_starts():
+    seen, log = block({}, {}, together=False)
+    assert set(seen.blocks) == {("a", ""), ("b", "")}
+    lives = [(side, what) for side, what in log if what in ("started", "ended")]
+    assert [what for _, what in lives] == ["started", "ended"] * 2
+    assert {side for side, _ in lives} == set(Side)
+    legs = seen.blocks["a", ""].legs
+    assert [leg.side for leg in legs[:2]] == [lives[0][0]] * 2
+    assert {leg.side for leg in legs} == set(Side)
+    assert set(seen.files) == set(Side)
+
+
+def test_alone_too_a_test_that_one_side_lacks_is_a_reason():
+    seen, _ = block({"a": ["fails"]}, {}, together=False)
+    assert seen.failures == {"a": "old code: the test failed in setup: boom"}
+    assert set(seen.blocks) == {("b", "")}
 
 
 @pytest.mark.parametrize(
