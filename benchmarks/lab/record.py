@@ -8,19 +8,18 @@ python benchmarks/lab/record.py sessions --tool pytest-benchmark --sessions 20
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean, median
+
+from other_tools import HERE, PROJECT, Log, record_sessions, rounded, workload_of
 
 from pytest_aiperf import codec
 from pytest_aiperf.child import Launch
@@ -32,23 +31,8 @@ from pytest_aiperf.pairs import PairedProcesses, PairOrder
 from pytest_aiperf.sequential import LOOKS, Answer, decide
 from pytest_aiperf.trial import Order
 
-HERE = Path(__file__).parent
-PROJECT = HERE / "project"
 MARGINS = {"default": {"tolerance": 0.01, "most": 0.05}, "sensitive": {"tolerance": 0.01, "most": 0.03}}
 TRIES = 3
-MOST_ROUNDS = 300
-
-
-class Log:
-    """One JSON object per line, compressed; appended, so that a cut session keeps what it has."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-    def write(self, **row: object) -> None:
-        with gzip.open(self.path, "at", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
 
 
 def tests() -> list[str]:
@@ -61,11 +45,6 @@ def tests() -> list[str]:
         check=True,
     )
     return [line for line in listed.stdout.splitlines() if "[" in line]
-
-
-def workload_of(test: str) -> str:
-    """Of `test_workload[cnn_b1]`: `cnn_b1`."""
-    return test.rpartition("[")[2].rstrip("]")
 
 
 @contextmanager
@@ -197,12 +176,6 @@ class _Open:
         return decide(self.differences(), **MARGINS[options.setting])[0] is not Answer.OPEN
 
 
-def _thinned(values: Sequence[float]) -> tuple[float, ...]:
-    """At most 300 of the rounds, drawn at random: tests on ranks would take them for more than they are worth."""
-    kept = values if len(values) <= MOST_ROUNDS else random.Random(0).sample(list(values), MOST_ROUNDS)  # noqa: S311
-    return _rounded(kept)
-
-
 def _state(process: str) -> dict[str, str]:
     """Variants of the process that tuning compares."""
     return {
@@ -212,66 +185,8 @@ def _state(process: str) -> dict[str, str]:
 
 
 def _plain(block: Block) -> object:
-    legs = tuple(replace(leg, values=_rounded(leg.values)) for leg in block.legs)
+    legs = tuple(replace(leg, values=rounded(leg.values)) for leg in block.legs)
     return json.loads(codec.encode(replace(block, legs=legs)))
-
-
-def _rounded(values: Sequence[float]) -> tuple[float, ...]:
-    """Four digits: what the clock and the machine are worth, in half the space."""
-    return tuple(float(f"{value:.4g}") for value in values)
-
-
-def record_sessions(options: argparse.Namespace, log: Log) -> None:
-    """Sessions of another tool, one fresh process each, with its defaults."""
-    for number in range(options.first, options.first + options.sessions):
-        with tempfile.TemporaryDirectory() as folder:
-            began = time.monotonic()
-            rounds = {"pytest-benchmark": _pytest_benchmark, "pytest-codspeed": _pytest_codspeed}[options.tool](
-                Path(folder)
-            )
-            seconds = (time.monotonic() - began) / max(1, len(rounds))
-        for workload, values in rounds.items():
-            log.write(
-                kind="session",
-                tool=options.tool,
-                state=options.state,
-                purpose=options.purpose,
-                session=number,
-                workload=workload,
-                inject="none",
-                seconds=seconds,
-                values=_thinned(values),
-                minimum=min(values),
-                mean=fmean(values),
-                median=median(values),
-                calls=len(values),
-            )
-
-
-def _pytest_benchmark(folder: Path) -> dict[str, list[float]]:
-    file = folder / "out.json"
-    _run("--benchmark-json", str(file), "-p", "no:codspeed")
-    benchmarks = json.loads(file.read_text())["benchmarks"]
-    return {workload_of(entry["name"]): entry["stats"]["data"] for entry in benchmarks}
-
-
-def _pytest_codspeed(folder: Path) -> dict[str, list[float]]:
-    """Codspeed keeps no single rounds: its mean, minimum, quartiles and maximum stand for them."""
-    environ = {**os.environ, "CODSPEED_PROFILE_FOLDER": str(folder)}
-    _run("--codspeed", "--codspeed-mode=walltime", "-p", "no:benchmark", environ=environ)
-    (file,) = folder.glob("results/*.json")
-    benchmarks = json.loads(file.read_text())["benchmarks"]
-    return {
-        workload_of(entry["name"]): [
-            entry["stats"][name] * 1e-9 for name in ("min_ns", "q1_ns", "median_ns", "q3_ns", "mean_ns")
-        ]
-        for entry in benchmarks
-    }
-
-
-def _run(*arguments: str, environ: Mapping[str, str] | None = None) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "bench_workloads.py", *arguments]
-    subprocess.run(command, cwd=PROJECT, env=environ, check=True, stdout=subprocess.DEVNULL)
 
 
 def main() -> None:

@@ -155,6 +155,31 @@ def test_editable_installations_find_each_sides_own_code(project, repository, ki
     assert settled(project) == "regressed", result.stdout.str()
 
 
+PLUGIN = """
+import pytest
+
+ROUNDS = 1
+
+@pytest.fixture(params=["once"])
+def work(request):
+    import net
+    return lambda x: [net.forward(x) for _ in range(ROUNDS)]
+"""
+
+
+def test_plugins_conftests_and_parameters_are_each_sides_own(project, repository):
+    made = repository()
+    plugin = made.net / "plugin.py"
+    plugin.write_text(PLUGIN)
+    project.write("conftest.py", 'pytest_plugins = ["net.plugin"]\n')
+    project.write("tests/test_net.py", "def test_forward(aiperf, work):\n    aiperf.call(work, 1)\n")
+    made.commit("a plugin of the project")
+    plugin.write_text(PLUGIN.replace("ROUNDS = 1", "ROUNDS = 2"))
+    made.commit("it does everything twice")
+    result = project.pytest(*AGAINST)
+    assert settled(project, f"{TEST}[once]") == "regressed", result.stdout.str()
+
+
 def test_ignored_weights_are_shared(project, repository):
     made = repository()
     project.write("big.weights", "12")

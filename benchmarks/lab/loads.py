@@ -1,0 +1,125 @@
+"""Load time and peak memory of a model, the same code on both sides: recorded in pairs of fresh processes, replayed.
+
+python -m benchmarks.lab.loads record --pairs 40 --out benchmarks/lab/data/loads.jsonl.gz
+python -m benchmarks.lab.loads report benchmarks/lab/data/loads.jsonl.gz
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import math
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+
+from pytest_aiperf.child import Launch
+from pytest_aiperf.judging.paired import MEMORY_PAIRS
+from pytest_aiperf.pairing import Side
+from pytest_aiperf.sequential import LOOKS, Answer, decide
+from pytest_aiperf.terms import Origin
+from pytest_aiperf.trial import Order
+from pytest_aiperf.vocabulary import Margins
+from pytest_aiperf.worker import FreshProcesses
+
+PROJECT = Path(__file__).parent / "project"
+REPLAYS = 3000
+SLOWDOWNS = (0.0, 0.05, 0.10, 0.15, 0.20, 0.30)
+GROWTHS = (0.0, 0.05, 0.10, 0.20)
+MIB = 1024.0**2
+NEGLIGIBLE = 8 * MIB
+
+
+def record(pairs: int, out: Path) -> None:
+    """Append pairs: seconds and bytes of both sides."""
+    launch = Launch(
+        arguments=("test_workloads.py", "-p", "no:cacheprovider"),
+        directory=PROJECT,
+        timeout=120.0,
+        quiet_malloc=True,
+        environ=dict(os.environ),
+    )
+    order = Order(test="test_workloads.py::test_load", timing=False, load="warm", origin=Origin.FRESH)
+    for _ in range(pairs):
+        row: dict[str, dict[str, float]] = {}
+        for side in random.sample(list(Side), 2):
+            report = FreshProcesses(launch).run(order)
+            samples = [sample for measurement in report.measurements for sample in measurement.samples]
+            row[side.value] = {sample.metric: sample.values[0] for sample in samples if sample.values}
+        with gzip.open(out, "at", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+
+
+def load_power(logs: np.ndarray, slowdown: float, draw: np.random.Generator) -> dict[Answer, float]:
+    """Answers on replayed loads: 24 recorded differences, in random order, shifted."""
+    margins = Margins()
+    said = [
+        decide(
+            list(draw.choice(logs, LOOKS[-1], replace=len(logs) < LOOKS[-1]) + math.log1p(slowdown)),
+            tolerance=margins.load_tolerance,
+            most=margins.max_load_slowdown,
+        )[0]
+        for _ in range(REPLAYS)
+    ]
+    return {answer: said.count(answer) / REPLAYS for answer in Answer}
+
+
+def memory_alarms(old: np.ndarray, new: np.ndarray, growth: float, draw: np.random.Generator) -> float:
+    """Share of replays of five pairs in which every new peak, grown, is above every old one by enough."""
+    alarms = 0
+    for _ in range(REPLAYS):
+        drawn = draw.choice(len(old), MEMORY_PAIRS, replace=False)
+        before, after = old[drawn], new[drawn] * (1 + growth)
+        grown = np.median(after) - np.median(before)
+        enough = grown > max(Margins().max_memory_growth * np.median(before), NEGLIGIBLE)
+        alarms += bool(after.min() > before.max() and enough)
+    return alarms / REPLAYS
+
+
+def report(file: Path) -> str:
+    """Two tables."""
+    with gzip.open(file, "rt", encoding="utf-8") as stream:
+        rows = [json.loads(line) for line in stream]
+    seconds = {side: np.array([row[side]["load_warm"] for row in rows]) for side in ("old", "new")}
+    peaks = {side: np.array([row[side]["ram"] for row in rows]) for side in ("old", "new")}
+    logs = np.log(seconds["new"] / seconds["old"])
+    draw = np.random.default_rng(1)
+    low, middle, high = (value / MIB for value in np.quantile(peaks["old"], (0, 0.5, 1)))
+    spread = f"sd of a pair's log-ratio {logs.std(ddof=1):.2%}; peak {middle:.1f} MiB, from {low:.1f} to {high:.1f}"
+    lines = [
+        "## A model load (ONNX Runtime, its import inside the loader), and its peak memory",
+        "",
+        f"{len(rows)} pairs of fresh processes: {np.median(seconds['old']):.3f} s, {spread}.",
+        "",
+        "| injected into the load (replayed) | regressed | passed | improved | open |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for slowdown in SLOWDOWNS:
+        said = load_power(logs, slowdown, draw)
+        order = (Answer.REGRESSED, Answer.PASSED, Answer.IMPROVED, Answer.OPEN)
+        lines.append(f"| {slowdown:.0%} | " + " | ".join(f"{said[answer]:.1%}" for answer in order) + " |")
+    lines += ["", "| growth of the peak (replayed) | regressed |", "| --- | --- |"]
+    lines += [f"| {growth:.0%} | {memory_alarms(peaks['old'], peaks['new'], growth, draw):.1%} |" for growth in GROWTHS]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Record, or print the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    recording = commands.add_parser("record")
+    recording.add_argument("--pairs", type=int, default=40)
+    recording.add_argument("--out", type=Path, required=True)
+    commands.add_parser("report").add_argument("file", type=Path)
+    options = parser.parse_args()
+    if options.command == "record":
+        record(options.pairs, options.out)
+    else:
+        print(report(options.file))
+
+
+if __name__ == "__main__":
+    main()
