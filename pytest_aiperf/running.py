@@ -99,7 +99,7 @@ class RunHooks(TrialHooks):
         """Whether a test is open, or one of the dearest: those go to pairs where all became slower together."""
         if RESULT not in item.stash or self.is_open(item):
             return self.is_open(item)
-        if item.nodeid not in self.results:
+        if item.nodeid not in self.results and _seconds_per_call(item):
             self.results[item.nodeid] = item.stash[RESULT]
             self.dearest = sorted([*self.dearest, item], key=_seconds_per_call)[-MOST_DEAREST:]
         return item in self.dearest and not self.failure_of(item)
@@ -110,7 +110,8 @@ class RunHooks(TrialHooks):
             for item in items:
                 item.stash[TRIAL].must_pair = True
                 self._take(item, self.court.judge(item.stash[TRIAL], taken_at=self.now(), final=False))
-        self._confirm([item for item in items if self.is_open(item)])
+        if still := [item for item in items if self.is_open(item)]:
+            self._confirm(still)
 
     def give_up(self, items: Sequence[pytest.Item], reason: str) -> None:
         """Leave open tests undecided."""
