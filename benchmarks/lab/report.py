@@ -19,6 +19,10 @@ from pytest_aiperf.pairing import Block, Side
 if TYPE_CHECKING:
     from benchmarks.lab.evaluate import Score
 
+LIVE_NOTE = (
+    "The sensitive setting is judged on the same pairs, which ended when the default one had decided: what it leaves open "
+    "there, more pairs would decide."
+)
 ESTIMATORS: Mapping[str, float] = {"minimum": 0.0, "lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75}
 
 
@@ -78,6 +82,8 @@ def _live(data: Recorded) -> list[str]:
         return []
     lines = [
         "## Live verdicts (real runs of the engine, nothing replayed)",
+        "",
+        LIVE_NOTE,
         "",
         "| state | injected | setting | verdicts | regressed [95 %] | passed | improved | open | pairs | s mean |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",

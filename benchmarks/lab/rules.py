@@ -57,6 +57,8 @@ class Rule:
     threshold: float
     sessions: int = 1
     """Per side."""
+    comparisons: int = 200
+    """Pairs of sessions per workload and slowdown: fewer where one takes long."""
 
 
 def ratio(of: str, old: Sequence[Session], new: Sequence[Session]) -> float:
@@ -118,7 +120,7 @@ def defaults() -> tuple[Rule, ...]:
         Rule(name="pytest-benchmark min:5%", statistic=partial(ratio, "minimum"), threshold=0.05),
         Rule(name="pytest-benchmark median:5%", statistic=partial(ratio, "median"), threshold=0.05),
         Rule(name="pytest-benchmark mean:10%", statistic=partial(ratio, "mean"), threshold=0.10),
-        Rule(name="asv continuous", statistic=asv, threshold=ASV_FACTOR - 1, sessions=ASV_PROCESSES),
+        Rule(name="asv continuous", statistic=asv, threshold=ASV_FACTOR - 1, sessions=ASV_PROCESSES, comparisons=24),
         Rule(name="criterion's rule", statistic=criterion, threshold=CRITERION_NOISE),
         Rule(name="benchstat's rule", statistic=benchstat, threshold=0.0),
         Rule(name="benchstat's rule, 5 %", statistic=benchstat, threshold=0.05),
