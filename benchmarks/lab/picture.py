@@ -28,7 +28,7 @@ def draw(by_state: Mapping[str, Sequence[Score]], file: Path) -> None:
 
     figure, axes = plt.subplots(1, len(by_state), figsize=(6.2 * len(by_state), 4.6), squeeze=False)
     for panel, (state, scores) in zip(axes[0], by_state.items(), strict=True):
-        for index, score in enumerate(score for score in scores if score.rule in SHOWN):
+        for score in (score for score in scores if score.rule in SHOWN):
             slowdowns = sorted(score.alarms)
             ours = score.rule.startswith("pairs")
             panel.plot(
@@ -37,7 +37,7 @@ def draw(by_state: Mapping[str, Sequence[Score]], file: Path) -> None:
                 marker="o",
                 linewidth=2.6 if ours else 1.3,
                 linestyle="-" if ours else "--",
-                color=f"C{index}",
+                color=f"C{SHOWN.index(score.rule)}",
                 label=f"{score.rule}: {100 * score.share(0.0):.2f} % false alarms",
             )
         panel.set_title({"idle": "idle machine", "noise": "beside a noisy neighbour"}.get(state, state))

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from benchmarks.lab.evaluate import Score
 
 LIVE_NOTE = (
-    "The sensitive setting is judged on the same pairs, which ended when the default one had decided: what it leaves open "
-    "there, more pairs would decide."
+    "The sensitive setting is judged on the same pairs, which ended when the default one had decided: "
+    "what it leaves open there, more pairs would decide."
 )
 ESTIMATORS: Mapping[str, float] = {"minimum": 0.0, "lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75}
 
