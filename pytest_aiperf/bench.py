@@ -13,7 +13,7 @@ from pytest_aiperf import files as model_files
 from pytest_aiperf.contracts import Framework, Probe, Tools, Turn
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.measure import Driver, is_asynchronous, settle
-from pytest_aiperf.metrics import accuracy, model_size
+from pytest_aiperf.metrics import accuracy, model_size, throughput
 from pytest_aiperf.metrics.cpu_memory import CpuMemoryPeak
 from pytest_aiperf.metrics.gpu_memory import GpuMemoryPeak
 from pytest_aiperf.metrics.latency import Latency
@@ -169,10 +169,11 @@ class Bench:
             with trial.around.exclusive(f"{entry.label or 'latency and throughput'}"):
                 entry.covariate = trial.around.reference()
                 for _ in range(1 + REPEATS):
-                    yield (
-                        Latency(calls=order.calls, seconds=order.seconds, max_seconds=order.max_seconds),
-                        Throughput(items=items, seconds=order.seconds / 2),
-                    )
+                    yield (Latency(calls=order.calls, seconds=order.seconds, max_seconds=order.max_seconds),)
+                    if trial.runs_on_a_device():
+                        yield (Throughput(items=items, seconds=order.seconds / 2),)
+                    else:
+                        self._keep(entry, (throughput.derived(entry.timed("latency"), items=items),))
                     entry.disturbances = _disturbances(entry)
                     if not entry.disturbances:
                         break

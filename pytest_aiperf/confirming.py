@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_aiperf.pairing import Block, Leg, Pairing, Side
 from pytest_aiperf.pairs import PairOrder, Round
 from pytest_aiperf.sequential import LOOKS
+from pytest_aiperf.statistics import fewest_samples
 from pytest_aiperf.terms import Origin
 from pytest_aiperf.trial import Trial
 from pytest_aiperf.vocabulary import Measurement
@@ -203,10 +204,11 @@ def _loads(metrics: set[str]) -> list[str]:
 
 def _pair_order(one: _Open) -> PairOrder:
     trial = one.suspect.trial
+    tails = {limit.percentile for limit in trial.limits if limit.percentile is not None and limit.percentile > MEDIAN}
     return PairOrder(
         orders=dict.fromkeys(Side, replace(trial.order, paired=True)),
         wanted=_timed(one.suspect.wanted()),
-        tails=any(limit.percentile not in (None, MEDIAN) for limit in trial.limits),
+        tail_calls=max((fewest_samples(tail) for tail in tails), default=0),
     )
 
 

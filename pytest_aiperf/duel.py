@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from statistics import median
+from dataclasses import dataclass, replace
 
 from pytest_aiperf.disturbance import MachineWatch
+from pytest_aiperf.metrics import throughput
 from pytest_aiperf.noise import TICK
 from pytest_aiperf.pairing import Leg
 from pytest_aiperf.player import Player, Warm
@@ -16,6 +16,8 @@ TURN_SECONDS = 0.05
 FEWEST_CALLS = 3
 MOST_CALLS = 200
 MOST_TAIL_CALLS = 2_000
+LONGEST_TAIL_TURN = 5.0
+"""Turns do not grow beyond this many seconds for the sake of a percentile: six blocks of them fill the usual budget."""
 SHORTEST_CALL = 10e-6
 """Calls shorter than this are timed in batches: a pair of clock readings costs about a hundredth of it."""
 BATCH_SECONDS = 100e-6
@@ -39,19 +41,21 @@ class Plan:
     rounds: int
 
 
-def plan(seconds_per_call: float, *, tails: bool, start_seconds: float, tests: int) -> Plan:
+def plan(seconds_per_call: float, *, tail_calls: int, start_seconds: float, tests: int) -> Plan:
     """Turns of max(3 calls, 50 ms); the fewer tests share the start of the processes, the more rounds of turns.
 
-    `tails`: percentiles above the median count, so every call is timed by itself.
+    `tail_calls`: how many calls of a side a percentile above the median needs, each timed by itself; 0 without one.
     """
     seconds = max(seconds_per_call, 1e-9)
     if seconds > SLOW_SECONDS:
         return Plan(calls=1, batch=1, rounds=1)
     batch = max(1, round(BATCH_SECONDS / seconds)) if seconds < SHORTEST_CALL else 1
-    if not tails:
+    if not tail_calls:
         batch = max(batch, math.ceil(TURN_SECONDS / (seconds * MOST_CALLS)))
-    most = MOST_TAIL_CALLS if tails else MOST_CALLS
+    most = MOST_TAIL_CALLS if tail_calls else MOST_CALLS
     calls = min(most, max(FEWEST_CALLS, math.ceil(TURN_SECONDS / (seconds * batch))))
+    if seconds * (for_tails := math.ceil(tail_calls / 2)) <= LONGEST_TAIL_TURN:  # each side has two turns or more
+        calls = max(calls, for_tails)
     round_seconds = 4 * seconds * (calls * batch + 1)
     rounds = min(MOST_ROUNDS, max(1, round(start_seconds / tests / round_seconds)))
     return Plan(calls=calls, batch=batch, rounds=rounds)
@@ -69,15 +73,18 @@ class Duel:
         self._busy_to_the_end = False
 
     def fight(self, planned: Plan, *, metrics: Collection[str], warm: Sequence[Warm]) -> None:
-        """All turns for the wanted metrics. Where nothing queues calls, throughput follows from the same turns."""
+        """All turns for the wanted metrics. Where nothing queues calls, throughput follows from the same turns.
+
+        `warm` is what each player said of itself, in the players' order.
+        """
         queues = any(one.queues for one in warm)
         self._rounds(planned, queued=False)
         if THROUGHPUT in metrics and queues:
             burst = max(1, math.ceil(planned.calls * planned.batch / BURSTS))
             self._rounds(Plan(calls=BURSTS, batch=burst, rounds=planned.rounds), queued=True)
         elif THROUGHPUT in metrics:
-            items = median([one.items for one in warm])
-            self.legs += [throughput_of(leg, items) for leg in self.legs]
+            items = {player.side: one.items for player, one in zip(self.couples[0], warm, strict=True)}
+            self.legs += [_throughput_of(leg, items[leg.side]) for leg in self.legs]
         if LATENCY not in metrics:
             self.legs = [leg for leg in self.legs if leg.metric == THROUGHPUT]
 
@@ -117,12 +124,9 @@ class Duel:
         return leg.foreign is not None and available > 0 and (leg.foreign - TICK) / available > BUSY_SHARE
 
 
-def throughput_of(leg: Leg, items: float) -> Leg:
-    """Items per second of calls that were waited for one by one, in as many bursts as a queued turn has."""
-    size = max(1, math.ceil(len(leg.values) / BURSTS))
-    bursts = [leg.values[start : start + size] for start in range(0, len(leg.values), size)]
-    values = tuple(items * len(burst) / sum(burst) for burst in bursts)
-    return Leg(side=leg.side, metric=THROUGHPUT, values=values, elapsed=leg.elapsed, foreign=leg.foreign)
+def _throughput_of(leg: Leg, items: int) -> Leg:
+    values = throughput.of_calls(leg.values, items=items, bursts=BURSTS)
+    return replace(leg, metric=THROUGHPUT, values=values)
 
 
 def _leg(player: Player, planned: Plan, *, queued: bool) -> Leg | None:

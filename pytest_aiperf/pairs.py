@@ -27,8 +27,8 @@ class PairOrder:
     orders: Mapping[Side, Order]
     wanted: Mapping[str, frozenset[str]] | None
     """Label -> metrics: `latency`, `throughput`; None: the latency of every label."""
-    tails: bool = False
-    """Whether percentiles above the median count: then every call is timed by itself."""
+    tail_calls: int = 0
+    """How many calls of a side a percentile above the median needs, each timed by itself; 0 where none counts."""
 
     @property
     def test(self) -> str:
@@ -181,7 +181,7 @@ class _Game:
             return
         planned = plan(
             median([one.seconds for one in warm]),
-            tails=asked.tails,
+            tail_calls=asked.tail_calls,
             start_seconds=self.start_seconds,
             tests=len(self.asked),
         )

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import special
 
 from pytest_aiperf import rows, units
-from pytest_aiperf.judging.paired import ESTIMATOR, differences
+from pytest_aiperf.judging.paired import ESTIMATOR, answer_of, differences
 from pytest_aiperf.pairing import Block, Side
 from pytest_aiperf.pairs import PairOrder, Round
 from pytest_aiperf.player import Place
@@ -83,7 +83,7 @@ class Check:
     @property
     def false_alarms(self) -> int:
         """Measurements of unchanged code that were called regressed."""
-        return sum(_said(one.differences(one.same), self.margins)[0] is Answer.REGRESSED for one in self.findings)
+        return sum(_said(one.same, self.margins)[0] is Answer.REGRESSED for one in self.findings)
 
 
 def check(
@@ -131,7 +131,9 @@ def check(
 def power(spread: float, slowdown: float, margins: Margins, *, seed: int = 0) -> float:
     """How often a slowdown is called a regression where pairs vary by `spread`; simulated, seeded."""
     worlds = np.random.default_rng(seed).normal(math.log1p(slowdown), spread, (WORLDS, LOOKS[-1]))
-    return sum(_said(list(world), margins)[0] is Answer.REGRESSED for world in worlds) / WORLDS
+    tolerance, most = margins.tolerance, margins.max_slowdown
+    said = [decide(list(world), tolerance=tolerance, most=most)[0] for world in worlds]
+    return said.count(Answer.REGRESSED) / WORLDS
 
 
 def smallest_seen(spread: float, margins: Margins) -> float | None:
@@ -163,14 +165,14 @@ def _finding_lines(one: Finding, seen: Check, width: int) -> list[str]:
             *rows.wrapped(head, width=width),
             f"  only {calm} of {total} pairs were undisturbed; see pytest-aiperf doctor",
         ]
-    said, look = _said(one.differences(one.same), seen.margins)
+    said, look = _said(one.same, seen.margins)
     told = [
         f"{units.text(one.seconds_per_call, Unit.SECONDS)} per call",
         f"pairs vary by {_share(one.spread)}",
         f"unchanged: {_answer(said, look)}",
     ]
     if one.slowed:
-        said, look = _said(one.differences(one.slowed), seen.margins)
+        said, look = _said(one.slowed, seen.margins)
         told.append(f"{units.percent(seen.margins.max_slowdown)}: {_answer(said, look)}")
     visible = smallest_seen(one.careful_spread or one.spread, seen.margins)
     told.append(f"sees {_share(visible)} and more" if visible else "sees nothing below a factor of two")
@@ -198,8 +200,8 @@ def _advice(seen: Check, checked: Sequence[Finding], width: int) -> list[str]:
     return [*rows.wrapped(advice, width=width), *rows.wrapped(time_of, width=width)]
 
 
-def _said(seen: Sequence[float], margins: Margins) -> tuple[Answer, Look | None]:
-    return decide(seen, tolerance=margins.tolerance, most=margins.max_slowdown)
+def _said(blocks: Sequence[Block], margins: Margins) -> tuple[Answer, Look | None]:
+    return answer_of(blocks, LATENCY, tolerance=margins.tolerance, most=margins.max_slowdown)
 
 
 def _answer(said: Answer, look: Look | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -46,6 +46,8 @@ class Look:
     """What it is below, with a quarter of `ALPHA` as risk."""
     outlying: bool
     """Whether a few outliers carry the mean."""
+    typical: bool = False
+    """Whether it sums up the typical calls, where those spoke against the quiet ones."""
 
     def smallest_visible(self, tolerance: float) -> float:
         """The log-slowdown that as many pairs of this spread call a regression in 95 of 100 cases."""
@@ -103,15 +105,36 @@ def answer(seen: Look, *, tolerance: float, most: float) -> Answer:
     return Answer.PASSED if seen.high < math.log1p(most) else Answer.OPEN
 
 
-def decide(differences: Sequence[float], *, tolerance: float, most: float) -> tuple[Answer, Look | None]:
+def decide(
+    differences: Sequence[float], *, tolerance: float, most: float, typical: Sequence[float] = ()
+) -> tuple[Answer, Look | None]:
     """The answer of the first look that has one, and that look; else open, with everything seen (None: too little).
 
+    `differences` are of the quiet calls, the least noisy figure, but blind to a change that leaves a quarter of the
+    calls alone. So `typical`, of the same pairs by their medians, may object to a pass (see `weighed`).
     Differences after a deciding look change nothing, so that a recorded verdict can be replayed.
     """
-    for pairs in LOOKS:
-        if pairs > len(differences):
-            break
+    if len(differences) < 2:  # noqa: PLR2004 - one difference has no spread
+        return Answer.OPEN, None
+    for pairs in (*(count for count in LOOKS if count <= len(differences)), len(differences)):
         seen = look(differences[:pairs])
-        if (said := answer(seen, tolerance=tolerance, most=most)) is not Answer.OPEN:
+        said = answer(seen, tolerance=tolerance, most=most)
+        if typical:
+            said, seen = weighed(said, seen, look(typical[:pairs]), most=most)
+        if said is not Answer.OPEN and pairs in LOOKS:
             return said, seen
-    return Answer.OPEN, look(differences) if len(differences) > 1 else None
+    return Answer.OPEN, seen
+
+
+def weighed(said: Answer, quiet: Look, typical: Look, *, most: float) -> tuple[Answer, Look]:
+    """What the quiet calls say, unless it is good news that the typical calls speak against, and the look that counts.
+
+    Typical calls that are surely slower by more than `most` are a regression; where they merely seem to be, the next
+    look decides.
+    """
+    typical = replace(typical, typical=True)
+    if said in (Answer.REGRESSED, Answer.OPEN) or typical.estimate <= math.log1p(most):
+        return said, quiet
+    if typical.low > math.log1p(most) and not typical.outlying:
+        return Answer.REGRESSED, typical
+    return Answer.OPEN, typical

@@ -95,6 +95,10 @@ class Entry:
             return
         self.samples[key] = sample
 
+    def timed(self, metric: str) -> Sample:
+        """The last sample that this process timed. Raises KeyError where there is none."""
+        return self.samples[metric, Origin.IN_PROCESS]
+
     def has(self, metric: str) -> bool:
         """Whether any process took a sample of `metric`."""
         return any(sample.metric == metric for sample in (*self.samples.values(), *self.fresh))
@@ -172,7 +176,11 @@ class Trial:
 
     def measures_gpu(self) -> bool:
         """Whether GPU memory is asked for, or a device runs anyway."""
-        return self.wants_gpu or any(accelerator.initialised() for accelerator in self.around.tools.accelerators)
+        return self.wants_gpu or self.runs_on_a_device()
+
+    def runs_on_a_device(self) -> bool:
+        """Whether this process has started a device, which may queue calls behind the processor's back."""
+        return any(accelerator.initialised() for accelerator in self.around.tools.accelerators)
 
     def pending_load(self, model: Any) -> Loading | None:
         """The measured load whose model has not answered yet, where `model` is that one."""

@@ -26,6 +26,32 @@ def bench():
     return Bench(trial, load_in_fresh_processes=lambda: None)
 
 
+def timed(*, accelerators):
+    """The bench of a timing process on a clock of its own, its trial, and a call of 10 ms."""
+    clock = fakes.FakeClock()
+    tools = fakes.tools(clock=clock, accelerators=accelerators)
+    around = ChildSurroundings(tools=tools, frameworks=[plain.create()], imports={}, turn_line=None)
+    order = Order(test="test_x.py::test_it", memory=False)
+    trial = Trial(order=order, around=around, limits=(), margins=Margins(), source=None, wants_ram=False)
+    return Bench(trial, load_in_fresh_processes=lambda: None), trial, lambda: clock.pass_seconds(0.01)
+
+
+@pytest.mark.parametrize(
+    ("accelerators", "note"),
+    [
+        ([], "of the calls timed for the latency, 8 items per call"),
+        ([fakes.FakeAccelerator(initialised=False)], "of the calls timed for the latency, 8 items per call"),
+        ([fakes.FakeAccelerator()], "5 calls queued per burst, 8 items per call"),
+    ],
+)
+def test_throughput_has_a_pass_of_its_own_only_where_a_device_queues_calls(accelerators, note):
+    bench, trial, call = timed(accelerators=accelerators)
+    bench.call(call, items=8)
+    sample = trial.entries[""].timed("throughput")
+    assert sample.notes == (note,)
+    assert sample.values == pytest.approx([800.0] * 10)
+
+
 def numbers():
     yield from (1, 2)
 

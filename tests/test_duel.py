@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_aiperf.duel import Duel, plan, throughput_of
-from pytest_aiperf.pairing import Leg, Side
+from pytest_aiperf.duel import Duel, plan
+from pytest_aiperf.pairing import Side
 from pytest_aiperf.player import Warm
 
 QUIET = {"elapsed": 0.05, "foreign": 0.0}
@@ -41,37 +41,41 @@ def duel(log, old=(QUIET,), new=(QUIET,)):
     return Duel([FakePlayer(Side.OLD, log, old), FakePlayer(Side.NEW, log, new)], machine), machine
 
 
-def fight(duel, *, rounds=1, metrics=("latency",), queues=False):
-    warm = [Warm(seconds=1e-3, queues=queues, items=8)] * 2
+def fight(duel, *, rounds=1, metrics=("latency",), queues=False, items=(8, 8)):
+    warm = [Warm(seconds=1e-3, queues=queues, items=count) for count in items]
     duel.fight(plan_of(rounds), metrics=metrics, warm=warm)
 
 
 def plan_of(rounds):
-    return plan(5e-3, tails=False, start_seconds={1: 0.0, 3: 9.0}[rounds], tests=1)
+    return plan(5e-3, tail_calls=0, start_seconds={1: 0.0, 3: 9.0}[rounds], tests=1)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "tails", "calls", "batch"),
+    ("seconds", "tail_calls", "calls", "batch"),
     [
-        (2.0, False, 1, 1),
-        (0.5, False, 3, 1),
-        (10e-3, False, 5, 1),
-        (1e-3, False, 50, 1),
-        (100e-6, False, 167, 3),
-        (100e-6, True, 500, 1),
-        (1e-6, False, 200, 250),
-        (1e-6, True, 500, 100),
-        (0.0, False, 200, 250_000),
+        (2.0, 0, 1, 1),
+        (0.5, 0, 3, 1),
+        (10e-3, 0, 5, 1),
+        (1e-3, 0, 50, 1),
+        (100e-6, 0, 167, 3),
+        (1e-6, 0, 200, 250),
+        (0.0, 0, 200, 250_000),
+        (100e-6, 59, 500, 1),  # every call by itself
+        (1e-6, 59, 500, 100),
+        (10e-3, 59, 30, 1),  # p95
+        (20e-3, 299, 150, 1),  # p99
+        (40e-3, 299, 3, 1),  # a turn would take 6 s
+        (2.0, 59, 1, 1),
     ],
 )
-def test_a_turn_takes_three_calls_or_fifty_milliseconds(seconds, tails, calls, batch):
-    planned = plan(seconds, tails=tails, start_seconds=0.0, tests=1)
+def test_a_turn_takes_three_calls_or_fifty_milliseconds(seconds, tail_calls, calls, batch):
+    planned = plan(seconds, tail_calls=tail_calls, start_seconds=0.0, tests=1)
     assert (planned.calls, planned.batch) == pytest.approx((calls, batch), abs=1)
 
 
 @pytest.mark.parametrize(("start", "tests", "rounds"), [(3.0, 1, 3), (3.0, 50, 1), (0.5, 1, 2), (0.0, 1, 1)])
 def test_few_tests_make_more_of_a_start(start, tests, rounds):
-    assert plan(1e-3, tails=False, start_seconds=start, tests=tests).rounds == rounds
+    assert plan(1e-3, tail_calls=0, start_seconds=start, tests=tests).rounds == rounds
 
 
 def test_turns_alternate_as_a_b_b_a():
@@ -141,6 +145,8 @@ def test_throughput_has_turns_of_its_own_where_a_device_queues_calls():
     assert len(fought.legs) == 4
 
 
-def test_items_per_second_of_bursts():
-    leg = Leg(side=Side.OLD, metric="latency", values=(1.0, 1.0, 2.0, 2.0, 4.0, 4.0), elapsed=14.0, foreign=0.0)
-    assert throughput_of(leg, 10).values == (10.0, 5.0, 2.5)
+def test_each_side_counts_its_own_items():
+    fought, _ = duel([])
+    fight(fought, metrics=("throughput",), items=(8, 16))
+    by_side = {leg.side: leg.values[0] for leg in fought.legs}
+    assert by_side[Side.NEW] == pytest.approx(2 * by_side[Side.OLD])

@@ -38,6 +38,52 @@ def most_by_chance(risk, worlds=1500):
     return risk + 3 * math.sqrt(risk * (1 - risk) / worlds)
 
 
+QUIET = [0.001, -0.001, 0.0005, -0.0005, 0.0, 0.002] * 4
+
+
+def test_typical_calls_that_are_surely_slower_are_a_regression():
+    typical = [difference + math.log(1.10) for difference in QUIET]
+    said, seen = decide(QUIET, typical=typical, **MARGINS)
+    assert said is Answer.REGRESSED
+    assert seen.typical
+    assert seen.estimate == pytest.approx(math.log(1.10), abs=0.001)
+    assert seen.pairs == 6
+
+
+def test_typical_calls_that_seem_slower_ask_for_another_look():
+    typical = [0.0, 0.4, -0.1, 0.3, -0.2, 0.05, *[0.0] * 18]
+    said, seen = decide(QUIET, typical=typical, **MARGINS)
+    assert (said, seen.pairs, seen.typical) == (Answer.PASSED, 10, False)
+
+
+def test_typical_calls_that_seem_slower_to_the_end_leave_it_open():
+    typical = [0.4, -0.2] * 12
+    said, seen = decide(QUIET, typical=typical, **MARGINS)
+    assert (said, seen.pairs, seen.typical) == (Answer.OPEN, 24, True)
+
+
+def test_an_improvement_that_slows_typical_calls_is_none():
+    faster = [difference - 0.2 for difference in QUIET]
+    assert decide(faster, typical=QUIET, **MARGINS)[0] is Answer.IMPROVED
+    assert decide(faster, typical=[0.2 + one for one in QUIET], **MARGINS)[0] is Answer.REGRESSED
+
+
+def test_typical_calls_never_excuse_a_regression():
+    slower = [difference + 0.2 for difference in QUIET]
+    said, seen = decide(slower, typical=[one - 0.3 for one in QUIET], **MARGINS)
+    assert (said, seen.typical) == (Answer.REGRESSED, False)
+
+
+@pytest.mark.parametrize("spread", [0.03, 0.07, 0.15])
+def test_rough_typical_calls_of_unchanged_code_hardly_ever_fail(spread):
+    said = [
+        decide(world(seed, slowdown=0.0, sd=0.02), typical=world(seed + 10**6, slowdown=0.0, sd=spread), **MARGINS)[0]
+        for seed in range(500)
+    ]
+    assert said.count(Answer.REGRESSED) <= 500 * ALPHA
+    assert said.count(Answer.PASSED) >= 500 * 0.97
+
+
 def test_its_critical_values_are_those_of_a_quarter_of_the_risk_per_look():
     assert [round(critical(pairs, ALPHA), 3) for pairs in LOOKS] == [5.604, 4.146, 3.624, 3.393]
     for pairs in LOOKS:

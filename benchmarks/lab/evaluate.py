@@ -76,8 +76,8 @@ def score_pairs(data: Recorded, state: str, name: str, margins: Mapping[str, flo
         for slowdown in SLOWDOWNS:
             alarms[slowdown] = []
             for _ in range(REPLAYS):
-                drawn = random.choice(pool, LOOKS[-1], replace=len(pool) < LOOKS[-1])
-                said, look = decide(list(drawn + math.log1p(slowdown)), **margins)
+                drawn = random.choice(pool, LOOKS[-1], replace=len(pool) < LOOKS[-1]) + math.log1p(slowdown)
+                said, look = decide(list(drawn[:, 0]), typical=list(drawn[:, 1]), **margins)
                 alarms[slowdown].append(said is Answer.REGRESSED)
                 if slowdown == 0.0:
                     score.undecided.append(said is Answer.OPEN)

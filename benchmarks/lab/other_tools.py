@@ -1,4 +1,4 @@
-"""Sessions of pytest-benchmark and pytest-codspeed on the same workloads: a fresh process each, with their defaults."""
+"""Sessions of pytest-benchmark, pytest-codspeed and asv on the same workloads: fresh processes, with their defaults."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ def record_sessions(options: argparse.Namespace, log: Log) -> None:
     for number in range(options.first, options.first + options.sessions):
         with tempfile.TemporaryDirectory() as folder:
             began = time.monotonic()
-            rounds = {"pytest-benchmark": _pytest_benchmark, "pytest-codspeed": _pytest_codspeed}[options.tool](
-                Path(folder)
-            )
+            rounds = TOOLS[options.tool](Path(folder))
             seconds = (time.monotonic() - began) / max(1, len(rounds))
         for workload, values in rounds.items():
             log.write(
@@ -88,6 +86,35 @@ def _pytest_codspeed(folder: Path) -> dict[str, list[float]]:
         ]
         for entry in benchmarks
     }
+
+
+def _asv(folder: Path) -> dict[str, list[float]]:
+    """One of the two rounds that asv runs of each commit: ten samples of a fresh process per workload."""
+    from asv.results import Results
+
+    (folder / "benchmarks").mkdir()
+    for name in ("asv_workloads.py", "__init__.py"):
+        (folder / "benchmarks" / name).write_text((PROJECT / name).read_text() if name.startswith("asv") else "")
+    configuration = {"version": 1, "project": "lab", "repo": ".", "environment_type": "existing", "branches": ["main"]}
+    (folder / "asv.conf.json").write_text(json.dumps(configuration))
+    for command in (
+        ["git", "init", "-q", "-b", "main"],
+        ["git", "-c", "user.name=lab", "-c", "user.email=lab@example.org", "commit", "-q", "--allow-empty", "-m", "a"],
+        [sys.executable, "-m", "asv", "machine", "--yes", "--machine", "lab"],
+        [sys.executable, "-m", "asv", "run", f"--environment=existing:{sys.executable}", "--set-commit-hash=HEAD",
+         "--machine=lab", "--record-samples", "--attribute", "rounds=1"],
+    ):  # fmt: skip
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])}
+        subprocess.run(command, cwd=folder, env=environ, check=True, stdout=subprocess.DEVNULL)
+    (file,) = (folder / ".asv" / "results" / "lab").glob("*-existing*.json")
+    results = Results.load(str(file))
+    (key,) = results.get_all_result_keys()
+    params = results.get_result_params(key)
+    samples = results.get_result_samples(key, params)
+    return {name.strip("'"): values for name, values in zip(params[0], samples, strict=True)}
+
+
+TOOLS = {"pytest-benchmark": _pytest_benchmark, "pytest-codspeed": _pytest_codspeed, "asv": _asv}
 
 
 def _run(*arguments: str, environ: Mapping[str, str] | None = None) -> None:

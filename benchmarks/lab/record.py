@@ -19,20 +19,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from other_tools import HERE, PROJECT, Log, record_sessions, rounded, workload_of
+from other_tools import HERE, PROJECT, TOOLS, Log, record_sessions, rounded, workload_of
 
-from pytest_aiperf import codec
+from pytest_aiperf import codec, duel
 from pytest_aiperf.child import Launch
 from pytest_aiperf.disturbance import MachineWatch
 from pytest_aiperf.guardian import Guardian
-from pytest_aiperf.judging.paired import ESTIMATOR, differences
+from pytest_aiperf.judging.paired import answer_of
 from pytest_aiperf.pairing import Block, Side
 from pytest_aiperf.pairs import PairedProcesses, PairOrder
-from pytest_aiperf.sequential import LOOKS, Answer, decide
+from pytest_aiperf.sequential import LOOKS, Answer, Look
+from pytest_aiperf.statistics import fewest_samples
 from pytest_aiperf.trial import Order
 
 MARGINS = {"default": {"tolerance": 0.01, "most": 0.05}, "sensitive": {"tolerance": 0.01, "most": 0.03}}
 TRIES = 3
+P95 = 95.0
 
 
 def tests() -> list[str]:
@@ -67,6 +69,8 @@ class Recorder:
         self.options = options
         self.log = log
         self.guardian = Guardian()
+        if options.process.startswith("turn-"):
+            duel.TURN_SECONDS = float(options.process.removeprefix("turn-"))
         kind, _, size = options.inject.partition(":")
         self.slowdown = float(size) if kind in ("exact", "tail") else 0.0
         self.every = 20 if kind == "tail" else 1
@@ -105,7 +109,7 @@ class Recorder:
                 self._live(number, test, one, name, margins)
 
     def _live(self, number: int, test: str, one: _Open, name: str, margins: Mapping[str, float]) -> None:
-        said, look = decide(one.differences(), **margins)
+        said, look = one.answer(margins)
         if look is None:
             return
         status = "inconclusive" if said is Answer.OPEN else said.value
@@ -126,7 +130,9 @@ class Recorder:
         same = Order(test=test, paired=True, memory=False, slowdown=0.0)
         slowed = Order(test=test, paired=True, memory=False, slowdown=self.slowdown, slowed_every=self.every)
         return PairOrder(
-            orders={Side.OLD: same, Side.NEW: slowed}, wanted={"": frozenset({"latency"})}, tails=self.every > 1
+            orders={Side.OLD: same, Side.NEW: slowed},
+            wanted={"": frozenset({"latency"})},
+            tail_calls=fewest_samples(P95) if self.every > 1 else 0,
         )
 
     def _write(self, kind: str, number: int, test: str, **more: object) -> None:
@@ -160,8 +166,8 @@ class _Open:
         else:
             self.disturbed += 1
 
-    def differences(self) -> list[float]:
-        return differences(self.blocks, "latency", share=ESTIMATOR)
+    def answer(self, margins: Mapping[str, float]) -> tuple[Answer, Look | None]:
+        return answer_of(self.blocks, "latency", **margins)
 
     def seconds_until(self, pairs: int) -> float:
         """All that was spent until so many undisturbed pairs, disturbed ones included."""
@@ -173,7 +179,7 @@ class _Open:
             return len(self.blocks) >= options.fixed
         if self.disturbed >= TRIES or len(self.blocks) >= LOOKS[-1]:
             return True
-        return decide(self.differences(), **MARGINS[options.setting])[0] is not Answer.OPEN
+        return self.answer(MARGINS[options.setting])[0] is not Answer.OPEN
 
 
 def _state(process: str) -> dict[str, str]:
@@ -193,10 +199,12 @@ def main() -> None:
     """Record what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["pairs", "sessions"])
-    parser.add_argument("--tool", default="pytest-benchmark", choices=["pytest-benchmark", "pytest-codspeed"])
+    parser.add_argument("--tool", default="pytest-benchmark", choices=[*TOOLS])
     parser.add_argument("--state", default="idle", choices=["idle", "noise"])
     parser.add_argument("--purpose", default="evaluation", choices=["tuning", "evaluation"])
-    parser.add_argument("--process", default="default", help="default, passive, one-thread, loud-malloc")
+    parser.add_argument(
+        "--process", default="default", help="default, passive, one-thread, loud-malloc, turn-0.1 (seconds)"
+    )
     parser.add_argument("--inject", default="none", help="none, exact:0.05, structural:0.05, tail:0.5")
     parser.add_argument("--setting", default="default", choices=[*MARGINS])
     parser.add_argument("--sessions", type=int, default=1)

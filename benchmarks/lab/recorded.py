@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.lab.rules import Session
 from pytest_aiperf import codec
-from pytest_aiperf.judging.paired import ESTIMATOR, differences
+from pytest_aiperf.judging.paired import ESTIMATOR, TYPICAL, differences
 from pytest_aiperf.pairing import Block
 
 Key = tuple[str, str]
@@ -23,8 +23,8 @@ Key = tuple[str, str]
 class Recorded:
     """Everything of one purpose."""
 
-    pairs: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
-    """(State, workload, injected) -> log-differences of undisturbed pairs."""
+    pairs: dict[tuple[str, str, str], list[tuple[float, float]]] = field(default_factory=dict)
+    """(State, workload, injected) -> log-differences of undisturbed pairs: of the quiet calls, of the typical ones."""
     pair_seconds: dict[Key, list[float]] = field(default_factory=dict)
     blocks: dict[tuple[str, str, str, str], list[Block]] = field(default_factory=dict)
     """(State, workload, injected, process) -> undisturbed blocks."""
@@ -49,8 +49,8 @@ def read(files: Sequence[Path], *, purpose: str) -> Recorded:
             found.disturbed.setdefault(state, []).append(bool(block.disturbances))
             if row.get("process", "default") == "default":
                 found.pair_seconds.setdefault((state, workload), []).append(row["seconds"])
-                logs = differences([block], "latency", share=ESTIMATOR)
-                found.pairs.setdefault((state, workload, inject), []).extend(logs)
+                quiet, typical = (differences([block], "latency", share=share) for share in (ESTIMATOR, TYPICAL))
+                found.pairs.setdefault((state, workload, inject), []).extend(zip(quiet, typical, strict=True))
             if not block.disturbances:
                 key = (state, workload, inject, row.get("process", "default"))
                 found.blocks.setdefault(key, []).append(block)

@@ -19,6 +19,8 @@ from pytest_aiperf.vocabulary import Interval, Verdict
 
 ESTIMATOR = 0.25
 """Quantile of a side's values that stands for its block: the least noisy one in A/A pairs (benchmarks/lab)."""
+TYPICAL = 0.5
+"""Quantile that may object to a pass: a change may leave a quarter of the calls alone."""
 MEMORY_PAIRS = 5
 """Pairs that must agree on a larger process memory."""
 PAIRED = frozenset({Rule.TIME, Rule.LOAD_TIME, Rule.PROCESS_MEMORY})
@@ -58,6 +60,22 @@ def differences(blocks: Sequence[Block], metric: str, *, share: float, higher_is
         if not block.disturbances
     )
     return [new - old for old, new in quantiles]
+
+
+def answer_of(
+    blocks: Sequence[Block],
+    metric: str,
+    *,
+    share: float = ESTIMATOR,
+    tolerance: float,
+    most: float,
+    higher_is_better: bool = False,
+) -> tuple[Answer, Look | None]:
+    """What the undisturbed blocks say of one figure; where quiet calls stand for it, the typical ones may object."""
+    logs, typical = (
+        differences(blocks, metric, share=one, higher_is_better=higher_is_better) for one in (share, TYPICAL)
+    )
+    return decide(logs, tolerance=tolerance, most=most, typical=typical if share == ESTIMATOR else ())
 
 
 def _suspicious(case: Case, stored: Verdict) -> bool:
@@ -113,8 +131,14 @@ def _decided(case: Case, pairing: Pairing, blocks: Sequence[Block], *, percentil
     few = min((_fewest_values(block, case.metric.name) for block in calm), default=figure.fewest)
     if few < figure.fewest:
         return rows.open("too_few_samples", f"{few} calls per block; p{percentile:g} needs {figure.fewest}")
-    logs = differences(calm, case.metric.name, share=figure.share, higher_is_better=case.worse_log(math.e) < 0)
-    said, seen = decide(logs, tolerance=figure.tolerance, most=figure.most)
+    said, seen = answer_of(
+        calm,
+        case.metric.name,
+        share=figure.share,
+        tolerance=figure.tolerance,
+        most=figure.most,
+        higher_is_better=case.worse_log(math.e) < 0,
+    )
     if seen is not None and said is not Answer.OPEN:
         return rows.closed(said, seen)
     if pairing.failure is not None:
@@ -195,6 +219,8 @@ class _Rows:
     def _notes(self, seen: Look | None, old: float | None, new: float | None) -> tuple[str, ...]:
         if seen is None or old is None or new is None:
             return ()
+        if seen.typical:
+            return ("the quiet quarter of the calls is no slower: judged by their median",)
         notes: tuple[str, ...] = ()
         by_medians = self.case.worse_log(new) - self.case.worse_log(old)
         if self.figure.share == ESTIMATOR and abs(by_medians - seen.estimate) > max(

@@ -1,11 +1,13 @@
-"""Items per second with calls queued back to back and one wait at the end of each burst."""
+"""Items per second: of calls queued back to back, one wait per burst; of the timed calls where nothing queues."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import math
+from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 from pytest_aiperf.contracts import Tools, Turn
-from pytest_aiperf.measure import collector_off
+from pytest_aiperf.measure import NANOSECOND, collector_off
 from pytest_aiperf.terms import Better, Metric, Rule, Unit
 from pytest_aiperf.vocabulary import Sample
 
@@ -21,6 +23,27 @@ METRICS = (METRIC,)
 
 BURSTS = 10
 FEWEST_BURSTS = 5
+
+
+def of_calls(seconds: Sequence[float], *, items: int, bursts: int = BURSTS) -> tuple[float, ...]:
+    """Items per second of calls that were waited for one by one, in at most `bursts` runs of neighbouring calls.
+
+    `seconds`: of each call; `items` per call.
+    """
+    size = max(1, math.ceil(len(seconds) / bursts))
+    runs = [seconds[start : start + size] for start in range(0, len(seconds), size)]
+    return tuple(items * len(run) / max(sum(run), NANOSECOND) for run in runs)
+
+
+def derived(latency: Sample, *, items: int) -> Sample:
+    """What follows from the latency's calls where no device queues any: a pass of its own would say the same."""
+    return replace(
+        latency,
+        metric=METRIC.name,
+        values=of_calls(latency.values, items=items),
+        notes=(f"of the calls timed for the latency, {items} items per call",),
+        parts={},
+    )
 
 
 class Throughput:

@@ -241,12 +241,24 @@ def test_a_tail_needs_its_number_of_calls():
     assert [word(row) for row in tails] == ["inconclusive: too_few_samples"]
 
 
-def test_a_change_in_the_loud_calls_only_is_said():
+def where_loud_calls_slow_down(factor):
+    """Six blocks whose new code leaves 15 of 40 calls alone."""
     random = np.random.default_rng(14)
     blocks = []
     for _ in range(6):
         quiet = 2e-3 * np.exp(np.abs(random.normal(0, 0.001, 40)))
-        loud = np.where(np.arange(40) % 2 == 0, quiet, quiet * 1.5)
-        blocks.append(block(quiet, np.where(np.arange(40) < 15, quiet, loud * 1.3)))
-    row = only(paired(blocks))
+        blocks.append(block(quiet, np.where(np.arange(40) < 15, quiet, quiet * factor)))
+    return only(paired(blocks))
+
+
+def test_a_small_change_in_the_loud_calls_only_is_said():
+    row = where_loud_calls_slow_down(1.03)
+    assert word(row) == "passed: within_margin"
     assert any("by medians" in note for note in row.notes)
+
+
+def test_a_large_change_that_spares_the_quiet_calls_is_a_regression():
+    row = where_loud_calls_slow_down(1.2)
+    assert word(row) == "regressed: slower (fails)"
+    assert row.worse_by.mid == pytest.approx(0.20, abs=0.01)
+    assert row.notes == ("the quiet quarter of the calls is no slower: judged by their median",)
