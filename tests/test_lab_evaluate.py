@@ -9,8 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.lab import evaluate, report
-from benchmarks.lab.recorded import read
+from benchmarks.lab import evaluate, report, tails
+from benchmarks.lab.recorded import Recorded, read
+from benchmarks.lab.rules import Rule
 from pytest_aiperf import codec
 from pytest_aiperf.pairing import Block, Leg, Side
 
@@ -82,11 +83,52 @@ def test_pairs_tell_a_slowdown_and_raise_no_alarm(recording):
 def test_a_ratio_raises_alarms_where_sessions_differ(recording):
     data = read([recording], purpose="evaluation")
     median = next(rule for rule in evaluate.defaults() if "median" in rule.name)
-    score = evaluate.score_rule(data, "pytest-benchmark", "idle", median, seed=1)
+    score = evaluate.score_rule(data, "idle", median, seed=1)
     assert score.by_workload["rough"] > 0.2
     assert score.by_workload["calm"] < 0.05
     assert score.build_fails() > 0.9
     assert score.at_target[0.0] <= evaluate.TARGET
+
+
+def test_tools_that_alternate_are_compared_by_neighbours(recording):
+    data = read([recording], purpose="evaluation")
+    compared = []
+
+    def note(old, new):
+        compared.append([[data.sessions[key].index(one) for one in side] for side in (old, new)])
+        return 0.0
+
+    key = ("pytest-benchmark", "idle", "calm")
+    data.sessions = {key: data.sessions[key]}
+    rule = Rule(name="alternating", statistic=note, threshold=1.0, sessions=2, neighbours=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "SLOWDOWNS", (0.0,))
+        evaluate.score_rule(data, "idle", rule, seed=1)
+    assert compared[0] == [[0, 2], [1, 3]]
+    assert len(compared) == 8 - 4 + 1
+
+
+def test_a_slow_call_in_twenty_shows_in_the_tail_only():
+    random = np.random.default_rng(3)
+    data = Recorded()
+    for inject, factor in (("tail:0", 1.0), ("tail:0.5", 1.5)):
+        data.blocks["idle", "calm", inject, "default"] = [_tailed(random, factor) for _ in range(8)]
+    same, slower = tails.text(data).splitlines()[-2:]
+    assert same.startswith("| tail:0 | 1 | 8 |")
+    assert "| 0.0% | 100.0% | 0.0% | 0.0% | 0 of 1 |" in same
+    assert "| 100.0% | 0.0% | 0.0% | 0.0% | 0 of 1 |" in slower
+
+
+def _tailed(random, factor):
+    """Eighty calls a side; eight of the new ones are slower."""
+    old = 2e-3 * np.exp(random.normal(0, 0.005, 80))
+    new = 2e-3 * np.exp(random.normal(0, 0.005, 80))
+    new[:8] *= factor
+    legs = [
+        Leg(side=side, metric="latency", values=tuple(values.tolist()))
+        for side, values in zip(Side, (old, new), strict=True)
+    ]
+    return Block(seed=1, legs=tuple(legs))
 
 
 @pytest.mark.slow

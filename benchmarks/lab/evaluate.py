@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
-from benchmarks.lab import picture, report
+from benchmarks.lab import loads, picture, report, tails
 from benchmarks.lab.recorded import Recorded, read
 from benchmarks.lab.rules import Rule, Session, defaults
 from pytest_aiperf.sequential import LOOKS, Answer, decide
@@ -29,6 +29,7 @@ SETTINGS = {
     "pairs, sensitive (1 % / 3 %)": {"tolerance": 0.01, "most": 0.03},
 }
 TARGET = 0.001
+REMARKS = Path(__file__).parent / "data" / "remarks.md"
 BUILD = 50
 
 
@@ -71,7 +72,7 @@ def score_pairs(data: Recorded, state: str, name: str, margins: Mapping[str, flo
     score = Score(rule=name, state=state)
     for workload in workloads(data, state):
         pool = np.asarray(data.pairs[state, workload, "none"])
-        seconds = float(np.mean(data.pair_seconds[state, workload]))
+        seconds = float(np.mean(data.pair_seconds[state, workload, "default"]))
         alarms: dict[float, list[bool]] = {}
         for slowdown in SLOWDOWNS:
             alarms[slowdown] = []
@@ -87,19 +88,17 @@ def score_pairs(data: Recorded, state: str, name: str, margins: Mapping[str, flo
     return score
 
 
-def score_rule(data: Recorded, tool: str, state: str, rule: Rule, seed: int, *, sessions: int = 0) -> Score:
+def score_rule(data: Recorded, state: str, rule: Rule, seed: int, *, sessions: int = 0) -> Score:
     """A rule on pairs of recorded sessions; `sessions` per side where measuring time is made equal."""
     random = np.random.default_rng(seed)
     count = max(rule.sessions, sessions)
     score = Score(rule=rule.name, state=state)
     statistics: dict[float, list[float]] = {slowdown: [] for slowdown in SLOWDOWNS}
     for (of_tool, of_state, workload), seen in sorted(data.sessions.items()):
-        if (of_tool, of_state) != (tool, state) or len(seen) < 2 * count:
+        if (of_tool, of_state) != (rule.tool, state) or len(seen) < 2 * count:
             continue
         alarms: dict[float, list[bool]] = {slowdown: [] for slowdown in SLOWDOWNS}
-        for _ in range(min(COMPARISONS, rule.comparisons)):
-            drawn = random.choice(len(seen), 2 * count, replace=False)
-            old, new = ([seen[index] for index in part] for part in (drawn[:count], drawn[count:]))
+        for old, new in _comparisons(seen, count, rule, random):
             score.seconds.append(sum(one.seconds for one in new))
             for slowdown in SLOWDOWNS:
                 value = rule.statistic(old, _slowed(new, slowdown))
@@ -116,6 +115,20 @@ def score_rule(data: Recorded, tool: str, state: str, rule: Rule, seed: int, *, 
     return score
 
 
+def _comparisons(
+    seen: Sequence[Session], count: int, rule: Rule, random: np.random.Generator
+) -> Iterator[tuple[list[Session], list[Session]]]:
+    """`count` sessions a side: drawn, or every run of neighbours, old and new in turn."""
+    if rule.neighbours:
+        for start in range(len(seen) - 2 * count + 1):
+            window = list(seen[start : start + 2 * count])
+            yield window[0::2], window[1::2]
+        return
+    for _ in range(min(COMPARISONS, rule.comparisons)):
+        drawn = random.choice(len(seen), 2 * count, replace=False)
+        yield [seen[index] for index in drawn[:count]], [seen[index] for index in drawn[count:]]
+
+
 def workloads(data: Recorded, state: str) -> list[str]:
     """With enough undisturbed pairs of unchanged code to be replayed."""
     return sorted(
@@ -128,16 +141,16 @@ def workloads(data: Recorded, state: str) -> list[str]:
 def scores(data: Recorded, state: str, seed: int = 1) -> list[Score]:
     """Every rule in one state: the plugin's, each tool's defaults, and the ratio rules at equal measuring time."""
     ours = [score_pairs(data, state, name, margins, seed) for name, margins in SETTINGS.items()]
-    theirs = [score_rule(data, "pytest-benchmark", state, rule, seed) for rule in defaults()]
-    codspeed = Rule(name="codspeed walltime, 5 %", statistic=defaults()[1].statistic, threshold=0.05)
-    theirs.append(score_rule(data, "pytest-codspeed", state, codspeed, seed))
+    theirs = [score_rule(data, state, rule, seed) for rule in defaults()]
     spent = float(np.mean(ours[0].seconds)) / 2 if ours[0].seconds else 0.0
-    one = [entry.seconds for (tool, of_state, _), seen in data.sessions.items() for entry in seen if of_state == state]
-    equal = max(2, round(spent / float(np.mean(one)))) if one else 2
-    longer = [
-        score_rule(data, "pytest-benchmark", state, _renamed(rule, equal), seed, sessions=equal)
-        for rule in defaults()[:3]
+    one = [
+        entry.seconds
+        for (tool, of_state, _), seen in data.sessions.items()
+        for entry in seen
+        if of_state == state and tool == "pytest-benchmark"
     ]
+    equal = max(2, round(spent / float(np.mean(one)))) if one else 2
+    longer = [score_rule(data, state, _renamed(rule, equal), seed, sessions=equal) for rule in defaults()[:3]]
     return [score for score in (*ours, *theirs, *longer) if score.alarms]
 
 
@@ -160,12 +173,15 @@ def main() -> None:
     """Write the report and the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--remarks", type=Path, default=REMARKS, help="what the recordings do not say of themselves")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     tuning, evaluation = (read(options.files, purpose=purpose) for purpose in ("tuning", "evaluation"))
     by_state = {state: scores(evaluation, state) for state in ("idle", "noise") if workloads(evaluation, state)}
     drawn = options.out.with_suffix(".svg")
-    options.out.write_text(report.text(tuning, evaluation, by_state, picture=drawn.name), encoding="utf-8")
+    text = report.text(tuning, evaluation, by_state, picture=drawn.name, remarks=options.remarks.read_text("utf-8"))
+    parts = (text, tails.text(evaluation), loads.text(evaluation.loads))
+    options.out.write_text("\n".join(filter(None, parts)), encoding="utf-8")
     picture.draw(by_state, drawn)
 
 

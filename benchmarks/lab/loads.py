@@ -1,7 +1,6 @@
 """Load time and peak memory of a model, the same code on both sides: recorded in pairs of fresh processes, replayed.
 
-python -m benchmarks.lab.loads record --pairs 40 --out benchmarks/lab/data/loads.jsonl.gz
-python -m benchmarks.lab.loads report benchmarks/lab/data/loads.jsonl.gz
+python -m benchmarks.lab.loads --pairs 40 --out benchmarks/lab/data/loads.jsonl.gz
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import json
 import math
 import os
 import random
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +50,7 @@ def record(pairs: int, out: Path) -> None:
             samples = [sample for measurement in report.measurements for sample in measurement.samples]
             row[side.value] = {sample.metric: sample.values[0] for sample in samples if sample.values}
         with gzip.open(out, "at", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
+            stream.write(json.dumps({"kind": "load", "purpose": "evaluation", "sides": row}) + "\n")
 
 
 def load_power(logs: np.ndarray, slowdown: float, draw: np.random.Generator) -> dict[Answer, float]:
@@ -79,10 +79,10 @@ def memory_alarms(old: np.ndarray, new: np.ndarray, growth: float, draw: np.rand
     return alarms / REPLAYS
 
 
-def report(file: Path) -> str:
-    """Two tables."""
-    with gzip.open(file, "rt", encoding="utf-8") as stream:
-        rows = [json.loads(line) for line in stream]
+def text(rows: Sequence[Mapping[str, Mapping[str, float]]]) -> str:
+    """Two tables; empty where nothing was recorded."""
+    if not rows:
+        return ""
     seconds = {side: np.array([row[side]["load_warm"] for row in rows]) for side in ("old", "new")}
     peaks = {side: np.array([row[side]["ram"] for row in rows]) for side in ("old", "new")}
     logs = np.log(seconds["new"] / seconds["old"])
@@ -107,18 +107,12 @@ def report(file: Path) -> str:
 
 
 def main() -> None:
-    """Record, or print the report."""
+    """Record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    recording = commands.add_parser("record")
-    recording.add_argument("--pairs", type=int, default=40)
-    recording.add_argument("--out", type=Path, required=True)
-    commands.add_parser("report").add_argument("file", type=Path)
+    parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    if options.command == "record":
-        record(options.pairs, options.out)
-    else:
-        print(report(options.file))
+    record(options.pairs, options.out)
 
 
 if __name__ == "__main__":

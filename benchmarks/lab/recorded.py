@@ -15,9 +15,6 @@ from pytest_aiperf import codec
 from pytest_aiperf.judging.paired import ESTIMATOR, TYPICAL, differences
 from pytest_aiperf.pairing import Block
 
-Key = tuple[str, str]
-"""State and workload."""
-
 
 @dataclass(slots=True)
 class Recorded:
@@ -25,7 +22,8 @@ class Recorded:
 
     pairs: dict[tuple[str, str, str], list[tuple[float, float]]] = field(default_factory=dict)
     """(State, workload, injected) -> log-differences of undisturbed pairs: of the quiet calls, of the typical ones."""
-    pair_seconds: dict[Key, list[float]] = field(default_factory=dict)
+    pair_seconds: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
+    """(State, workload, process) -> seconds of each pair."""
     blocks: dict[tuple[str, str, str, str], list[Block]] = field(default_factory=dict)
     """(State, workload, injected, process) -> undisturbed blocks."""
     disturbed: dict[str, list[bool]] = field(default_factory=dict)
@@ -33,12 +31,17 @@ class Recorded:
     sessions: dict[tuple[str, str, str], list[Session]] = field(default_factory=dict)
     """(Tool, state, workload) -> sessions."""
     live: list[dict[str, object]] = field(default_factory=list)
+    loads: list[dict[str, dict[str, float]]] = field(default_factory=list)
+    """Side -> metric -> value, of each pair of fresh loads."""
 
 
 def read(files: Sequence[Path], *, purpose: str) -> Recorded:
     """All rows of one purpose in some files."""
     found = Recorded()
     for row in (row for file in files for row in _rows(file) if row["purpose"] == purpose):
+        if row["kind"] == "load":
+            found.loads.append(row["sides"])
+            continue
         state, workload, inject = row["state"], row["workload"], row["inject"]
         if row["kind"] == "live":
             found.live.append(row)
@@ -46,13 +49,15 @@ def read(files: Sequence[Path], *, purpose: str) -> Recorded:
             found.sessions.setdefault((row["tool"], state, workload), []).append(_session(row))
         else:
             block = codec.decode(json.dumps(row["block"]).encode(), Block)
+            process = row.get("process", "default")
             found.disturbed.setdefault(state, []).append(bool(block.disturbances))
-            if row.get("process", "default") == "default":
-                found.pair_seconds.setdefault((state, workload), []).append(row["seconds"])
+            if inject == "none":
+                found.pair_seconds.setdefault((state, workload, process), []).append(row["seconds"])
+            if process == "default":
                 quiet, typical = (differences([block], "latency", share=share) for share in (ESTIMATOR, TYPICAL))
                 found.pairs.setdefault((state, workload, inject), []).extend(zip(quiet, typical, strict=True))
             if not block.disturbances:
-                key = (state, workload, inject, row.get("process", "default"))
+                key = (state, workload, inject, process)
                 found.blocks.setdefault(key, []).append(block)
     return found
 

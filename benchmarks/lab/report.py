@@ -26,12 +26,14 @@ LIVE_NOTE = (
 ESTIMATORS: Mapping[str, float] = {"minimum": 0.0, "lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75}
 
 
-def text(tuning: Recorded, evaluation: Recorded, by_state: Mapping[str, Sequence[Score]], *, picture: str) -> str:
+def text(
+    tuning: Recorded, evaluation: Recorded, by_state: Mapping[str, Sequence[Score]], *, picture: str, remarks: str
+) -> str:
     """All tables."""
     place = environment.describe(name=None, accelerators=())
     facts = ", ".join(f"{name} {value}" for name, value in place.comparable.items())
     today = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%d")
-    lines = [f"# Laboratory: {place.key}, {today}", "", facts, "", f"![power]({picture})", ""]
+    lines = [f"# Laboratory: {place.key}, {today}", "", facts, "", f"![power]({picture})", "", remarks]
     for state, scores in by_state.items():
         lines += _state(state, scores, evaluation)
     lines += _live(evaluation)
@@ -119,7 +121,11 @@ def _processes(data: Recorded) -> list[str]:
     names = sorted({key[1] for key in data.blocks if key[0] == "idle"})
     if len(states) < 2:
         return []
-    lines = ["## Process state (tuning, idle, lower quartile)", "", f"| workload | {' | '.join(states)} |"]
+    lines = [
+        "## Process state and length of a turn in seconds (tuning, idle, lower quartile)",
+        "",
+        f"| workload | {' | '.join(states)} |",
+    ]
     lines.append("| --- " * (1 + len(states)) + "|")
     for name in names:
         cells = []
@@ -127,6 +133,17 @@ def _processes(data: Recorded) -> list[str]:
             blocks = data.blocks.get(("idle", name, "none", process), [])
             cells.append(f"{spread(_quantile(0.25)(blocks)):.2%} of {len(blocks)}" if len(blocks) > 1 else "")
         lines.append(f"| {name} | {' | '.join(cells)} |")
+    seconds = [
+        np.sum(
+            [
+                np.mean(data.pair_seconds["idle", name, process])
+                for name in names
+                if ("idle", name, process) in data.pair_seconds
+            ]
+        )
+        for process in states
+    ]
+    lines.append("| seconds a pair, all workloads | " + " | ".join(f"{one:.1f}" for one in seconds) + " |")
     return [*lines, ""]
 
 

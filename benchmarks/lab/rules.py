@@ -59,6 +59,10 @@ class Rule:
     """Per side."""
     comparisons: int = 200
     """Pairs of sessions per workload and slowdown: fewer where one takes long."""
+    tool: str = "pytest-benchmark"
+    """Whose sessions it judges."""
+    neighbours: bool = False
+    """Whether sessions of both sides alternate without a break, as the tool runs them; else any of the night's."""
 
 
 def ratio(of: str, old: Sequence[Session], new: Sequence[Session]) -> float:
@@ -94,6 +98,14 @@ def benchstat(old: Sequence[Session], new: Sequence[Session]) -> float:
     return float(np.median(b) / np.median(a) - 1)
 
 
+def asv_own(old: Sequence[Session], new: Sequence[Session]) -> float:
+    """The same on the samples that asv itself took."""
+    from asv import _stats
+
+    a, b = ([value for one in side for value in one.values] for side in (old, new))
+    return float(np.median(b) / np.median(a) - 1) if _stats.is_different(a, b, {}, {}) else -math.inf
+
+
 def _asv_samples(sessions: Sequence[Session]) -> list[float]:
     """Ten samples a process, each the mean of calls worth 10 ms."""
     samples: list[float] = []
@@ -120,7 +132,22 @@ def defaults() -> tuple[Rule, ...]:
         Rule(name="pytest-benchmark min:5%", statistic=partial(ratio, "minimum"), threshold=0.05),
         Rule(name="pytest-benchmark median:5%", statistic=partial(ratio, "median"), threshold=0.05),
         Rule(name="pytest-benchmark mean:10%", statistic=partial(ratio, "mean"), threshold=0.10),
-        Rule(name="asv continuous", statistic=asv, threshold=ASV_FACTOR - 1, sessions=ASV_PROCESSES, comparisons=24),
+        Rule(
+            name="asv continuous",
+            statistic=asv_own,
+            threshold=ASV_FACTOR - 1,
+            sessions=ASV_PROCESSES,
+            tool="asv",
+            neighbours=True,
+        ),
+        Rule(
+            name="asv's rule on pytest-benchmark's samples",
+            statistic=asv,
+            threshold=ASV_FACTOR - 1,
+            sessions=ASV_PROCESSES,
+            comparisons=24,
+        ),
+        Rule(name="codspeed walltime, 5 %", statistic=partial(ratio, "median"), threshold=0.05, tool="pytest-codspeed"),
         Rule(name="criterion's rule", statistic=criterion, threshold=CRITERION_NOISE),
         Rule(name="benchstat's rule", statistic=benchstat, threshold=0.0),
         Rule(name="benchstat's rule, 5 %", statistic=benchstat, threshold=0.05),
