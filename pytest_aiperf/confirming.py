@@ -72,6 +72,8 @@ class Confirmation:
             for suspect in suspects:
                 self._fail(suspect, failure)
             return
+        for suspect in suspects:
+            self._exempt(suspect)
         self._turns([_Open(suspect) for suspect in suspects if _timed(suspect.wanted())])
         for suspect in suspects:
             self._one_by_one(_Open(suspect))
@@ -84,6 +86,12 @@ class Confirmation:
         """Remove the old code's tree."""
         self.opponent.close()
         self.guardian.close()
+
+    def _exempt(self, suspect: Suspect) -> None:
+        """Metrics that pairs cannot compare here get a reason instead."""
+        for label, metrics in suspect.wanted().items():
+            if reasons := {name: self.opponent.uncompared[name] for name in metrics & self.opponent.uncompared.keys()}:
+                suspect.trial.pairings[label] = replace(self._pairing(suspect, label), uncompared=reasons)
 
     def _turns(self, standing: list[_Open]) -> None:
         """Times per call: every open test in one block."""
@@ -111,8 +119,10 @@ class Confirmation:
         blocks = [seen.blocks.get((test, label)) for label in labels]
         for label, block in zip(labels, blocks, strict=True):
             self._add(one.suspect, label, block, seconds=one.last_seconds)
-        calm = any(block is not None and not block.disturbances for block in blocks)
-        one.disturbed = 0 if calm else one.disturbed + 1
+        if any(block is not None and not block.disturbances for block in blocks):
+            one.disturbed = 0
+        elif any(blocks):
+            one.disturbed += 1
         if reason := seen.failures.get(test):
             self._fail(one.suspect, reason)
 
@@ -123,8 +133,11 @@ class Confirmation:
             began = self.clock()
             seed = next(self.seeds)
             with self.exclusive(f"pair {one.rounds + 1} of {one.suspect.test}"):
-                if not primed:  # the old tree has no compiled bytecode yet, and perhaps no running code at all
-                    self._one_side(one.suspect, Side.OLD, "warm")
+                if (
+                    not primed
+                ):  # neither tree may have compiled bytecode yet, the old one perhaps no running code at all
+                    for side in Side:
+                        self._one_side(one.suspect, side, "warm")
                     primed = True
                 legs: dict[str, list[Leg]] = {}
                 for load in _loads({name for metrics in names.values() for name in metrics}):

@@ -15,6 +15,8 @@ from pathlib import Path
 
 PREFIX = "aiperf-"
 """Of every temporary folder; nothing else is ever removed."""
+ON_DISK = Path("/var/tmp")  # noqa: S108 - `mkdtemp` makes folders in it
+"""Temporary folders that outlive a restart, so not in memory, as those of `TMPDIR` may be."""
 REDIRECTIONS = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE"),
     *("GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH"),
@@ -138,9 +140,9 @@ def kill_group(pid: int) -> None:
 
 
 def is_ours(folder: Path, temporary: Path) -> bool:
-    """Whether this is a real folder directly below `temporary`, named as only ours are."""
+    """Whether this is a real folder directly below `temporary` or `ON_DISK`, named as only ours are."""
     named = folder.name.startswith(PREFIX) and not folder.is_symlink() and folder.is_dir()
-    return named and folder.parent.resolve() == temporary.resolve()
+    return named and folder.parent.resolve() in (temporary.resolve(), ON_DISK.resolve())
 
 
 def remove_folder(folder: Path, toplevel: Path | None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pytest_aiperf import witness
+from pytest_aiperf import filesystems, witness
 from pytest_aiperf.child import Launch
 from pytest_aiperf.disturbance import MachineWatch
 from pytest_aiperf.errors import AiperfError
@@ -18,6 +18,13 @@ from pytest_aiperf.trial import Order
 from pytest_aiperf.witness import Trees
 from pytest_aiperf.worker import FreshProcesses, Report
 from pytest_aiperf.worktree import Reference, Worktree, import_roots, project_files
+
+OF_FILES = ("load_cold", "ram")
+"""Metrics in which a file in memory differs from one on a disk."""
+ONE_IN_MEMORY = (
+    "the old tree would lie in {root}, the new one lies in {top}, and only one of these file systems is in memory: "
+    "set TMPDIR to a folder like the other"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +61,8 @@ class Opponent:
         self._trees: Trees | None = None
         self._files: dict[Side, list[str]] = {}
         self._failure: str | None = None
+        self.uncompared: dict[str, str] = {}
+        """Metric -> why it says nothing about the code here; known after `prepare`."""
 
     def block(self, seed: int, asked: Sequence[PairOrder], *, together: bool) -> Round:
         """One block of tests; only after `prepare`."""
@@ -128,6 +137,8 @@ class Opponent:
             environ=_with_path(_moved_environ(self.launch.environ, top, root), old_roots),
         )
         self.launches = {Side.OLD: old, Side.NEW: new}
+        if filesystems.is_in_memory(root) is not filesystems.is_in_memory(top):
+            self.uncompared = dict.fromkeys(OF_FILES, ONE_IN_MEMORY.format(root=root.parent.parent, top=top))
 
 
 def loaded_modules() -> dict[str, str | None]:
@@ -136,9 +147,13 @@ def loaded_modules() -> dict[str, str | None]:
 
 
 def _with_path(environ: Mapping[str, str], roots: Sequence[Path]) -> dict[str, str]:
-    """With the side's own folders in front of everything that an installation put on the path."""
+    """With the side's own folders in front of everything that an installation put on the path.
+
+    Both sides keep their bytecode: with `PYTHONDONTWRITEBYTECODE` one of them would compile what the other finds.
+    """
     paths = [*map(str, roots), *filter(None, [environ.get("PYTHONPATH")])]
-    return {**environ, "PYTHONPATH": os.pathsep.join(paths)} if paths else dict(environ)
+    kept = {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths)} if paths else kept
 
 
 def _moved_environ(environ: Mapping[str, str], top: Path, root: Path) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -54,6 +55,8 @@ class Pairing:
     blocks: tuple[Block, ...] = ()
     failure: str | None = None
     """Why nothing could be compared: the old code's own message, or a proof that both sides ran the same code."""
+    uncompared: Mapping[str, str] = field(default_factory=dict)
+    """Metric -> why pairs say nothing about it on this machine."""
     anomaly: bool = False
     """Whether `failure` is a mistake of the set-up that nobody should pass over."""
     seconds: float = 0.0

@@ -43,6 +43,8 @@ class Round:
     blocks: dict[Place, Block] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     """Test -> why it gave nothing on one of the sides."""
+    missed: frozenset[str] = frozenset()
+    """Tests without a turn: one before them took its process with it. They are no worse for it."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Test -> its share of the block's time."""
     files: dict[Side, list[str]] = field(default_factory=dict)
@@ -100,8 +102,14 @@ def joined(rounds: Sequence[Round]) -> Round:
     """One round of two that each had one side only."""
     first, second = rounds
     both = first.blocks.keys() & second.blocks.keys()
-    one_sided = {place[0]: "only one side has this measurement" for place in first.blocks.keys() ^ second.blocks.keys()}
+    missed = first.missed | second.missed
+    one_sided = {
+        test: "only one side has this measurement"
+        for test, _ in first.blocks.keys() ^ second.blocks.keys()
+        if test not in missed
+    }
     return Round(
+        missed=missed,
         blocks={place: _joined_block(first.blocks[place], second.blocks[place]) for place in both},
         failures={**one_sided, **first.failures, **second.failures},
         seconds={test: seconds + second.seconds.get(test, 0.0) for test, seconds in first.seconds.items()},
@@ -142,7 +150,7 @@ class _Game:
 
     def play(self) -> Round:
         one_sided: dict[str, str] = {}
-        while any(player.at is not None for player in self.players):
+        while any(player.at is not None for player in self.players) and not any(one.died for one in self.players):
             began = self.clock()
             first = min(self.players, key=lambda player: player.turn_in_order)
             place = first.at or ("", "")
@@ -156,6 +164,9 @@ class _Game:
                     self._advance(player, place[0])
         failed = {test: f"{one.side.value} code: {why}" for one in self.players for test, why in one.failures.items()}
         self.round.failures = {**one_sided, **failed}
+        self.round.missed = frozenset(
+            test for one in self.players if one.died for test in self.asked if test not in one.reached | failed.keys()
+        )
         self.round.files = {player.side: player.files for player in self.players}
         return self.round
 

@@ -41,6 +41,8 @@ class Player:
         self.files: list[str] = []
         self.current: str | None = None
         self.reached: set[str] = set()
+        self.died = False
+        """Whether a test took the process with it: those behind it have not had their turn."""
 
     @property
     def turn_in_order(self) -> int:
@@ -82,8 +84,10 @@ class Player:
                     self.child.stop()
                     return message.get(answer)
         except ChildGoneError as gone:
+            self.at, self.died = None, self.current is not None
             for test in (self.current,) if self.current else self.tests:
                 self.failures.setdefault(test, str(gone))
+            return None
         self.at = None
         for test in self.tests:
             if test not in self.reached:

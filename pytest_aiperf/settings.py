@@ -135,7 +135,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("details", _truth, False, "show every row and every reason"),
     Option("machine", _text, None, "name of the machine class (default: derived from the machine)", metavar="NAME"),
     Option("calls", _count, 20, "fewest timed calls per measurement (default 20)", metavar="N"),
-    Option("seconds", _positive, 1.0, "time to spend on one timing pass (default 1)", metavar="S"),
+    Option("seconds", _positive, 0.75, "time to spend on one timing pass (default 0.75)", metavar="S"),
     Option("max-seconds", _positive, 30.0, "give up reaching --aiperf-calls after this time (default 30)", metavar="S"),
     Option("processes", _count, 5, "most fresh processes per load or memory figure (default 5)", metavar="N"),
     Option("timeout", _positive, 300.0, "longest life of one fresh process in seconds (default 300)", metavar="S"),

@@ -28,7 +28,7 @@ class Order:
     load: str = ""
     """`cold` or `warm`: measure loads here; empty: only run the loader."""
     calls: int = 20
-    seconds: float = 1.0
+    seconds: float = 0.75
     max_seconds: float = 30.0
     origin: Origin = Origin.IN_PROCESS
     paired: bool = False

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from pytest_aiperf import filesystems
 from pytest_aiperf.errors import AiperfError, UsageError
-from pytest_aiperf.guardian import GIT_SECONDS, PREFIX, git, remove_folder
+from pytest_aiperf.guardian import GIT_SECONDS, ON_DISK, PREFIX, git, remove_folder
 
 TEST_FOLDERS = frozenset({"test", "tests"})
 INSTALLATIONS = frozenset({"site-packages", "dist-packages"})
@@ -92,7 +93,8 @@ class Worktree:
         """
         shared = [path for pattern in self.share for path in _shareable(self.reference.toplevel, pattern)]
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+            place = filesystems.like(self.reference.toplevel, [Path(tempfile.gettempdir()), ON_DISK])
+            self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)).resolve()
             self.register(self._folder)
             self._check_out()
             self._lay_over()

@@ -36,11 +36,15 @@ class FakeOpponent:
 
     against = "main@1a2b3c4"
 
-    def __init__(self, *, failure=None, mixed=None, disturbed=(), failing=None, seconds=1.0, dead=None, short=False):
+    def __init__(
+        self, *, failure=None, mixed=None, disturbed=(), failing=None, killing=(), seconds=1.0, dead=None, short=False
+    ):
         self.failure = failure
         self.mixed = mixed
         self.disturbed = set(disturbed)
         self.failing = failing or {}
+        self.killing = killing
+        self.uncompared = {}
         self.seconds = seconds
         self.dead = dead
         self.asked = []
@@ -62,8 +66,11 @@ class FakeOpponent:
             failures={one.test: self.failing[one.test] for one in asked if one.test in self.failing},
             seconds={one.test: self.seconds for one in asked},
         )
+        killers = [place for place, one in enumerate(asked) if one.test in self.killing]
+        seen.missed = frozenset(one.test for one in asked[killers[0] + 1 :]) if killers else frozenset()
+        seen.failures |= {asked[place].test: "new code: killed by SIGSEGV" for place in killers[:1]}
         for one in asked:
-            if one.test not in seen.failures:
+            if one.test not in seen.failures and one.test not in seen.missed:
                 noise = ("busy",) if number in self.disturbed else ()
                 seen.blocks[one.test, ""] = Block(seed=seed, legs=(), disturbances=noise)
         return seen
@@ -122,6 +129,17 @@ def test_all_suspects_share_the_blocks_and_leave_when_decided():
     assert len(quick.trial.blocks()) == 6
     assert quick.trial.pairings[""].against == "main@1a2b3c4"
     assert quick.trial.pairings[""].seconds == 6.0
+
+
+def test_tests_that_kill_their_process_leave_and_the_others_go_on():
+    killing = [f"killer {number}" for number in range(TRIES + 1)]
+    opponent = FakeOpponent(killing=killing)
+    last = suspect("last")
+    killers = [suspect(name) for name in killing]
+    confirm(opponent, *killers, last)
+    assert all(one.trial.pairings[""].failure == "new code: killed by SIGSEGV" for one in killers)
+    assert last.trial.pairings[""].failure is None
+    assert len(last.trial.blocks()) == LOOKS[0]
 
 
 def test_every_block_has_a_seed_of_its_own():
@@ -203,8 +221,8 @@ def test_loads_and_peaks_take_a_process_per_side(metrics, loads):
     opponent, one = FakeOpponent(), suspect("a", until=5, metrics=frozenset(metrics))
     confirm(opponent, one)
     assert opponent.asked == []
-    assert opponent.ran[0] == (Side.OLD, "warm")
-    for start in range(1, len(opponent.ran), 2 * len(loads)):
+    assert opponent.ran[:2] == [(Side.OLD, "warm"), (Side.NEW, "warm")]
+    for start in range(2, len(opponent.ran), 2 * len(loads)):
         ran = opponent.ran[start : start + 2 * len(loads)]
         assert sorted((side.value, load) for side, load in ran) == sorted(
             (side.value, load) for side in Side for load in loads
@@ -216,11 +234,21 @@ def test_loads_and_peaks_take_a_process_per_side(metrics, loads):
     assert all(isinstance(leg, Leg) for leg in legs)
 
 
+def test_what_files_in_memory_would_spoil_is_not_compared():
+    opponent, one = FakeOpponent(), suspect("a", until=0, metrics=frozenset({"load_warm", "load_cold"}))
+    one.trial.pairings = {}
+    opponent.uncompared = {"load_cold": "one tree lies in memory", "ram": "one tree lies in memory"}
+    asked = iter([{"": frozenset({"load_warm", "load_cold"})}])
+    confirm(opponent, Suspect(trial=one.trial, wanted=lambda: next(asked, {})))
+    assert one.trial.pairings[""].uncompared == {"load_cold": "one tree lies in memory"}
+    assert opponent.ran == []
+
+
 def test_a_load_that_dies_on_one_side_ends_with_its_reason():
     opponent, one = FakeOpponent(dead=Side.NEW), suspect("a", metrics=frozenset({"load_warm"}))
     confirm(opponent, one)
     assert one.trial.pairings[""].failure == "new code: killed by SIGKILL"
-    assert len(opponent.ran) == 3
+    assert len(opponent.ran) == 4
 
 
 def test_giving_up_leaves_a_reason_and_closing_removes_the_tree():

@@ -205,6 +205,15 @@ def test_a_test_that_fails_does_not_cost_the_others_their_block():
     assert set(seen.failures) == {"a"}
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_those_behind_a_test_that_kills_its_process_are_asked_again(together):
+    seen, log = block({}, {"b": ["dies"]}, ("a", "b", "c"), together=together)
+    assert set(seen.blocks) == {("a", "")}
+    assert seen.failures == {"b": "new code: killed by SIGSEGV in phase test body"}
+    assert seen.missed == {"c"}
+    assert [what for _, what in log].count("ended") == 2
+
+
 def test_labels_that_nobody_asked_for_are_passed_by():
     seen, log = block({"a": ["x", "y"]}, {"a": ["x", "y"]}, ("a",), wanted={"y": LATENCY})
     assert set(seen.blocks) == {("a", "y")}

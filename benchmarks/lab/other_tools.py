@@ -104,9 +104,9 @@ def _asv(folder: Path) -> dict[str, list[float]]:
         [sys.executable, "-m", "asv", "run", f"--environment=existing:{sys.executable}", "--set-commit-hash=HEAD",
          "--machine=lab", "--record-samples", "--attribute", "rounds=1"],
     ):  # fmt: skip
-        environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])}
+        environ = {**os.environ, "ASV_PYTHONPATH": str(PROJECT)}
         subprocess.run(command, cwd=folder, env=environ, check=True, stdout=subprocess.DEVNULL)
-    (file,) = (folder / ".asv" / "results" / "lab").glob("*-existing*.json")
+    (file,) = (folder / "results" / "lab").glob("*-existing*.json")
     results = Results.load(str(file))
     (key,) = results.get_all_result_keys()
     params = results.get_result_params(key)

@@ -31,6 +31,9 @@ def row(case: Case, stored: Verdict) -> Verdict:
     if case.metric.rule not in PAIRED:
         return stored
     pairing = case.measurement.pairing
+    if pairing is not None and (why := pairing.uncompared.get(case.metric.name)):
+        open_row = case.row(Status.INCONCLUSIVE, "not_compared", message=why, now=case.now())
+        return open_row if _suspicious(case, stored) else stored
     blocks = _blocks(case, pairing)
     if pairing is None or not (blocks or pairing.failure):
         return _to_pairs(case, stored)

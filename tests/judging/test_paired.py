@@ -235,6 +235,14 @@ def test_a_limited_percentile_is_compared_too():
     assert [word(row) for row in tails] == ["regressed: slower (fails)"]
 
 
+@pytest.mark.parametrize(("value", "says"), [(4e-3, "inconclusive: not_compared"), (2e-3, "passed: within_margin")])
+def test_what_pairs_cannot_compare_here_is_said_where_it_matters(value, says):
+    row = only(paired([], uncompared={LATENCY: "one tree lies in memory"}), value=value, base=CALM)
+    assert word(row) == says
+    assert row.want is None
+    assert (row.message == "one tree lies in memory") is (value > 2e-3)
+
+
 def test_a_tail_needs_its_number_of_calls():
     held = limit(LATENCY, 1.0, percentile=99)
     tails = [row for row in rows(paired(world(13, 6)), limits=[held]) if row.limit == 0.25]
