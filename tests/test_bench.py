@@ -31,7 +31,7 @@ def timed(*, accelerators):
     clock = fakes.FakeClock()
     tools = fakes.tools(clock=clock, accelerators=accelerators)
     around = ChildSurroundings(tools=tools, frameworks=[plain.create()], imports={}, turn_line=None)
-    order = Order(test="test_x.py::test_it", memory=False)
+    order = Order(test="test_x.py::test_it", memory=False, seconds=1.0)
     trial = Trial(order=order, around=around, limits=(), margins=Margins(), source=None, wants_ram=False)
     return Bench(trial, load_in_fresh_processes=lambda: None), trial, lambda: clock.pass_seconds(0.01)
 

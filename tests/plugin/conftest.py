@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -52,6 +53,14 @@ class Project:
     def rows(self, test: str) -> dict[str, tuple[str, str]]:
         """Title -> (status, reason) of the last run's verdicts on one test."""
         return {row["title"]: (row["status"], row["reason"]) for row in self.last()[test]["verdicts"]}
+
+
+@pytest.fixture
+def _hears_ctrl_c():
+    """What is started in the background of a shell ignores SIGINT, and hands that on to what it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -137,6 +137,7 @@ def test_it_gives_a_reason_for_whatever_happens_to_a_fresh_process(project, body
     assert_nobody_left(project)
 
 
+@pytest.mark.usefixtures("_hears_ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
 def test_it_leaves_no_process_behind(project, number):
     waiting = "open('child.pid', 'w').write(str(os.getpid())); time.sleep(600)"
