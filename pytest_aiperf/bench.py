@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterat
 from contextlib import ExitStack, nullcontext
 from typing import Any
 
-from pytest_aiperf import discovery, loads
+from pytest_aiperf import comparing, discovery, loads, trial_compare
 from pytest_aiperf import files as model_files
+from pytest_aiperf.batches import items_of
+from pytest_aiperf.comparing import Model, Question
+from pytest_aiperf.comparison import Comparison
 from pytest_aiperf.contracts import Framework, Probe, Tools, Turn
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.measure import Driver, is_asynchronous, settle
@@ -19,6 +22,7 @@ from pytest_aiperf.metrics.gpu_memory import GpuMemoryPeak
 from pytest_aiperf.metrics.latency import Latency
 from pytest_aiperf.metrics.load_time import Loading
 from pytest_aiperf.metrics.throughput import Throughput
+from pytest_aiperf.pairing import Side
 from pytest_aiperf.terms import Metric
 from pytest_aiperf.trial import Entry, Trial
 from pytest_aiperf.turns import Turns, slowed
@@ -84,7 +88,7 @@ class Bench:
         framework = next(framework for framework in trial.around.frameworks if framework.owns(model))
         function = framework.bind(model, inputs, kwargs)
         trial.learn(entry, model, framework)
-        items = _items_of(inputs) if items is None else items
+        items = items_of(inputs) if items is None else items
         return self._measure(
             entry, function, items, asynchronous=is_asynchronous(model), owner=model, contexts=trial.around.frameworks
         )
@@ -123,6 +127,34 @@ class Bench:
         if metric is not accuracy.METRIC:
             entry.scores = (*entry.scores, metric)
         return mean(sample)
+
+    def compare(
+        self,
+        reference: Any,
+        candidate: Any,
+        inputs: Any,
+        labels: Any = None,
+        *,
+        predict: Callable[[Any], Any] | None = None,
+        metric: Any = None,
+        better: str = "higher",
+        margin: float | None = None,
+        outputs: Callable[[Any], Any] | None = None,
+        label: str | None = None,
+    ) -> Comparison:
+        """Hold a candidate against its reference: speed in alternating turns, quality example by example.
+
+        Fails where the candidate is slower beyond the tolerance, or loses more quality than the margin (1 point).
+        `inputs`: an array, tensor or dict is one batch, a tuple its positional arguments, anything else that iterates
+        is batches (of inputs and labels, without `labels`); speed is measured on the first. `predict` reads the answers
+        from an output (default: the largest of the last axis); `metric(answers, labels)` gives one score per example or
+        one number (default: answer == label); `outputs` picks what parity is measured on. Raises UsageError.
+        """
+        comparing.check(reference, candidate)
+        frameworks = self._trial.around.frameworks
+        models = {Side.OLD: Model(reference, frameworks), Side.NEW: Model(candidate, frameworks)}
+        asked = Question(inputs=inputs, labels=labels, predict=predict, metric=metric, better=better, outputs=outputs)
+        return trial_compare.compare(self._trial, models, asked, label=label, margin=margin)
 
     def _measure(
         self,
@@ -265,11 +297,3 @@ def _inference(contexts: Sequence[Framework]) -> ExitStack:
     for framework in contexts:
         stack.enter_context(framework.inference())
     return stack
-
-
-def _items_of(inputs: tuple[Any, ...]) -> int:
-    first = inputs[0] if inputs else None
-    if isinstance(first, dict) and first:
-        first = next(iter(first.values()))
-    shape = getattr(first, "shape", None)
-    return int(shape[0]) if shape is not None and len(shape) > 1 and int(shape[0]) > 0 else 1

@@ -19,6 +19,7 @@ from pytest_aiperf.vocabulary import Measurement
 if TYPE_CHECKING:
     from pytest_aiperf.guardian import Guardian
     from pytest_aiperf.opponent import Opponent
+    from pytest_aiperf.twins import Twins
 
 TRIES = 3
 """How often a block is measured until nothing disturbed it."""
@@ -50,7 +51,7 @@ class Confirmation:
     def __init__(
         self,
         *,
-        opponent: Opponent,
+        opponent: Opponent | Twins,
         exclusive: Callable[[str], AbstractContextManager[None]],
         budget: float,
         clock: Callable[[], float],
@@ -184,7 +185,8 @@ class Confirmation:
                 suspect.trial.pairings[label] = replace(known, blocks=blocks, failure=reason, anomaly=anomaly)
 
     def _pairing(self, suspect: Suspect, label: str) -> Pairing:
-        return suspect.trial.pairings.get(label) or Pairing(against=self.opponent.against, budget=self.budget)
+        known = suspect.trial.pairings.get(label) or Pairing(against=self.opponent.against)
+        return replace(known, budget=self.budget)
 
 
 @dataclass(slots=True)
@@ -219,7 +221,7 @@ def _pair_order(one: _Open) -> PairOrder:
     trial = one.suspect.trial
     tails = {limit.percentile for limit in trial.limits if limit.percentile is not None and limit.percentile > MEDIAN}
     return PairOrder(
-        orders=dict.fromkeys(Side, replace(trial.order, paired=True)),
+        orders={side: replace(trial.order, paired=True, side=side) for side in Side},
         wanted=_timed(one.suspect.wanted()),
         tail_calls=max((fewest_samples(tail) for tail in tails), default=0),
     )

@@ -68,6 +68,9 @@ class Framework(Protocol):
     def bind(self, model: Any, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Callable[[], Any]:
         """One inference as a function without arguments."""
 
+    def accept(self, model: Any, inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """Inputs of any runtime as `bind` takes them for this model: positional, and by name."""
+
     def inference(self) -> AbstractContextManager[object]:
         """The runtime's no-gradient context; a null context where it has none."""
 

@@ -27,6 +27,7 @@ FIRST_MEMORIES = 3
 FEWEST_HISTORIES = 8
 """Tests with stored sessions below which their median variance says nothing."""
 SUITE_METRIC = "latency"
+IN_PAIRS = frozenset({Want.PAIRS, Want.TWINS})
 
 
 class Court:
@@ -51,7 +52,7 @@ class Court:
         self.commit = commit
         self.clock = clock
         self.tests: tuple[str, ...] = ()
-        self.default_limits = markers.default_limits({name: getattr(settings, name) for name in markers.LIMITS})
+        self.default_limits = markers.default_limits({name: getattr(settings, name) for name in markers.ABSOLUTE})
         self.default_margins = Margins(
             tolerance=settings.tolerance,
             max_slowdown=settings.max_slowdown,
@@ -89,7 +90,7 @@ class Court:
             self._measure_what_is_stored(trial)
         result = self.judge(trial, taken_at=taken_at, final=False)
         for _ in range(self.settings.processes):
-            wants = {verdict.want for verdict in result.verdicts} - {None, Want.PAIRS}
+            wants = {verdict.want for verdict in result.verdicts} - {None, *IN_PAIRS}
             if not wants or trial.failures:
                 break
             with trial.around.exclusive("in a fresh process"):
@@ -97,7 +98,8 @@ class Court:
                     self._fulfil(want, trial)
             result = self.judge(trial, taken_at=taken_at, final=False)
         self._note_failures(trial, result.verdicts)
-        return result if wants_pairs(result) else self.judge(trial, taken_at=taken_at, final=True)
+        waits = wants_pairs(result) or wants_twins(result)
+        return result if waits else self.judge(trial, taken_at=taken_at, final=True)
 
     def judge(self, trial: Trial, *, taken_at: str, final: bool) -> Result:
         """The verdicts on what a trial has seen so far; `final`: nothing more can be measured."""
@@ -218,7 +220,7 @@ class Court:
     def _note_failures(self, trial: Trial, verdicts: Sequence[Verdict]) -> None:
         for failure in trial.failures:
             for verdict in verdicts:
-                if verdict.want is not None and verdict.want is not Want.PAIRS:
+                if verdict.want is not None and verdict.want not in IN_PAIRS:
                     trial.entries[verdict.label].fresh.append(_failed(verdict.metric, failure))
 
 
@@ -253,6 +255,12 @@ def wants_pairs(result: Result) -> dict[str, frozenset[str]]:
         if verdict.want is Want.PAIRS:
             wanted[verdict.label] = wanted.get(verdict.label, frozenset()) | {verdict.metric}
     return wanted
+
+
+def wants_twins(result: Result) -> dict[str, frozenset[str]]:
+    """Labels of comparisons that only fresh processes of both models can decide; their latency says everything."""
+    labels = {verdict.label for verdict in result.verdicts if verdict.want is Want.TWINS}
+    return dict.fromkeys(sorted(labels), frozenset({SUITE_METRIC}))
 
 
 def _quality_only(baseline: Baseline, metrics: Mapping[str, Metric], *, accept_worse: bool) -> Baseline | None:

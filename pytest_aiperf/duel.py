@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from pytest_aiperf.disturbance import MachineWatch
 from pytest_aiperf.metrics import throughput
 from pytest_aiperf.noise import TICK
-from pytest_aiperf.pairing import Leg
-from pytest_aiperf.player import Player, Warm
+from pytest_aiperf.pairing import Leg, Side
 
 TURN_SECONDS = 0.05
 FEWEST_CALLS = 3
@@ -61,10 +61,31 @@ def plan(seconds_per_call: float, *, tail_calls: int, start_seconds: float, test
     return Plan(calls=calls, batch=batch, rounds=rounds)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warm:
+    """What a warmed-up side says of itself."""
+
+    seconds: float
+    """Of one call."""
+    queues: bool
+    """Whether a device runs calls behind the processor's back."""
+    items: int
+    """Per call."""
+
+
+class Plays(Protocol):
+    """One side of a duel."""
+
+    side: Side
+
+    def turn(self, *, calls: int, batch: int, queued: bool) -> dict[str, Any] | None:
+        """One turn: `values`, `elapsed`, `foreign`; None where it fails."""
+
+
 class Duel:
     """Two warmed-up players at the same place (or one alone); `legs` are what they did, in order."""
 
-    def __init__(self, players: Sequence[Player], machine: MachineWatch) -> None:
+    def __init__(self, players: Sequence[Plays], machine: MachineWatch) -> None:
         self.couples = (tuple(players), tuple(reversed(players)))
         self.machine = machine
         self.legs: list[Leg] = []
@@ -104,7 +125,7 @@ class Duel:
                 if self.complete:
                     self._couple(couple, planned, queued=queued)
 
-    def _couple(self, couple: Sequence[Player], planned: Plan, *, queued: bool) -> None:
+    def _couple(self, couple: Sequence[Plays], planned: Plan, *, queued: bool) -> None:
         for attempt in range(ATTEMPTS):
             legs = [leg for player in couple if (leg := _leg(player, planned, queued=queued)) is not None]
             if len(legs) < len(couple):
@@ -129,7 +150,7 @@ def _throughput_of(leg: Leg, items: int) -> Leg:
     return replace(leg, metric=THROUGHPUT, values=values)
 
 
-def _leg(player: Player, planned: Plan, *, queued: bool) -> Leg | None:
+def _leg(player: Plays, planned: Plan, *, queued: bool) -> Leg | None:
     said = player.turn(calls=planned.calls, batch=planned.batch, queued=queued)
     if said is None:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_aiperf import statistics
-from pytest_aiperf.judging import absent, exact, load_time, paired, process_memory, quality, shown, time, usable
+from pytest_aiperf.judging import absent, exact, load_time, paired, process_memory, quality, shown, time, twin, usable
 from pytest_aiperf.judging.case import MEDIAN, PASSES, Case, history_of, last_level, undisturbed_sessions
 from pytest_aiperf.terms import Metric, Rule, Status, Unit
 from pytest_aiperf.vocabulary import Baseline, Environment, Limit, Margins, Measurement, Policy, Verdict
@@ -89,11 +89,18 @@ def _rows(case: Case) -> list[Verdict]:
     """The rows of one metric: one where everything passes, else one for everything that does not."""
     median_limits = [limit for limit in case.limits if limit.percentile in (None, MEDIAN)]
     of_median = [_against_limit(case, limit) for limit in median_limits]
-    if case.metric.rule is not Rule.SHOWN:
-        stored = usable.not_comparable(case) or _noting_changes(case, _against_baseline(case))
-        of_median.insert(0, paired.row(case, stored))
+    if case.metric.rule not in (Rule.SHOWN, Rule.SPEEDUP):
+        of_median.insert(0, _compared(case))
     others = [_against_limit(case, limit) for limit in case.limits if limit not in median_limits]
     return [*_merged(of_median), *others, *_paired_tails(case)]
+
+
+def _compared(case: Case) -> Verdict:
+    """Against the reference model of a comparison; else against what is stored, or old code in pairs."""
+    if case.measurement.reference is not None and case.metric.rule is Rule.TIME:
+        return twin.row(case)
+    stored = usable.not_comparable(case) or _noting_changes(case, _against_baseline(case))
+    return paired.row(case, stored)
 
 
 def _paired_tails(case: Case) -> list[Verdict]:
@@ -116,7 +123,7 @@ def _against_baseline(case: Case) -> Verdict:
             return process_memory.against_baseline(case)
         case Rule.QUALITY:
             return quality.against_baseline(case)
-        case Rule.SHOWN:
+        case Rule.SHOWN | Rule.SPEEDUP:
             raise ValueError(f"{case.metric.name} is shown, never compared")
 
 
@@ -132,6 +139,8 @@ def _against_limit(case: Case, limit: Limit) -> Verdict:
             return process_memory.against_limit(case, limit)
         case Rule.QUALITY:
             return quality.against_limit(case, limit)
+        case Rule.SPEEDUP:
+            return twin.against_limit(case, limit)
         case Rule.SHOWN:
             return shown.against_limit(case, limit)
 

@@ -97,6 +97,34 @@ def min_accuracy(value: float, *, label: str | None = None) -> Limit:
     return _limit("accuracy", bound, label)
 
 
+def min_speedup(ratio: float, *, label: str | None = None) -> Limit:
+    """Smallest speed-up of a candidate over its reference: 1.5 is half as fast again."""
+    return _limit("speedup", _above_zero("ratio", ratio), label)
+
+
+def max_size_ratio(ratio: float, *, label: str | None = None) -> Limit:
+    """Largest size of a candidate, as a share of its reference's."""
+    return _limit("size_ratio", _above_zero("ratio", ratio), label)
+
+
+def min_agreement(share: float, *, label: str | None = None) -> Limit:
+    """Smallest share of examples to which candidate and reference give the same answer."""
+    bound = _number("share", share)
+    if not 0 <= bound <= 1:
+        raise ValueError(f"share={share!r}: expected a fraction between 0 and 1")
+    return _limit("agreement", bound, label)
+
+
+def min_sqnr_db(db: float, *, label: str | None = None) -> Limit:
+    """Smallest ratio of the reference's outputs to their error, in decibel."""
+    return _limit("sqnr", _number("db", db), label)
+
+
+def max_abs_error(error: float, *, label: str | None = None) -> Limit:
+    """Largest difference of any output."""
+    return _limit("max_abs_error", _above_zero("error", error), label)
+
+
 def aiperf(
     *,
     max_slowdown: float | None = None,
@@ -129,16 +157,22 @@ def aiperf(
     )
 
 
-LIMITS: Mapping[str, Callable[..., Limit]] = {
+ABSOLUTE: Mapping[str, Callable[..., Limit]] = {
     function.__name__: function
     for function in (max_load_s, max_latency_ms, min_throughput, max_gpu_mb, max_ram_mb, max_model_mb, min_accuracy)
 }
+"""Those that may have a default for all tests."""
+RELATIVE: Mapping[str, Callable[..., Limit]] = {
+    function.__name__: function for function in (min_speedup, max_size_ratio, min_agreement, min_sqnr_db, max_abs_error)
+}
+"""Of a candidate to the reference that it is compared with."""
+LIMITS: Mapping[str, Callable[..., Limit]] = {**ABSOLUTE, **RELATIVE}
 
 
 def default_limits(values: Mapping[str, Any]) -> tuple[Limit, ...]:
     """The limits that hold where no marker says otherwise; `values` maps marker names to numbers or None."""
     limits = []
-    for name, parse in LIMITS.items():
+    for name, parse in ABSOLUTE.items():
         if values.get(name) is not None:
             limit = parse(values[name])
             limits.append(_written(limit, f"{name}={values[name]:g} (default)"))

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+REFERENCE_MODEL = "the reference"
+"""What a candidate is paired with in a comparison of two models."""
+
 
 class Side(Enum):
-    """Whose code ran."""
+    """Whose code ran; in a comparison of two models, the reference (old) or the candidate (new)."""
 
     OLD = "old"
     NEW = "new"
@@ -51,10 +54,12 @@ class Pairing:
     """All blocks of one label, or why there are none."""
 
     against: str
-    """The reference revision: `main@1a2b3c4`."""
+    """The reference revision, `main@1a2b3c4`, or the reference model of a comparison."""
     blocks: tuple[Block, ...] = ()
     failure: str | None = None
     """Why nothing could be compared: the old code's own message, or a proof that both sides ran the same code."""
+    screen: tuple[Block, ...] = ()
+    """Of a comparison: turns of both models in the test's own process. They may pass a candidate, never fail it."""
     uncompared: Mapping[str, str] = field(default_factory=dict)
     """Metric -> why pairs say nothing about it on this machine."""
     anomaly: bool = False

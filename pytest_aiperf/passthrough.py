@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pytest_aiperf import bench
+from pytest_aiperf.comparing import Question
+from pytest_aiperf.comparison import Comparison
 from pytest_aiperf.measure import settle
 
 
@@ -49,6 +51,26 @@ class PassThrough:
     ) -> Any:
         """The function's result."""
         return settle(function(*args, **kwargs))
+
+    def compare(
+        self,
+        reference: Any,
+        candidate: Any,
+        inputs: Any,
+        labels: Any = None,
+        *,
+        predict: Callable[[Any], Any] | None = None,
+        metric: Any = None,
+        better: str = "higher",
+        margin: float | None = None,  # noqa: ARG002 - same signature as Bench.compare
+        outputs: Callable[[Any], Any] | None = None,
+        label: str | None = None,  # noqa: ARG002
+    ) -> Comparison:
+        """The same figures; the speed of a few calls only, with no interval."""
+        from pytest_aiperf import trial_compare, wiring
+
+        asked = Question(inputs=inputs, labels=labels, predict=predict, metric=metric, better=better, outputs=outputs)
+        return trial_compare.at_a_glance(reference, candidate, asked, wiring.tools_and_frameworks())
 
     def score(
         self,

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pytest_aiperf.child import Child
+from pytest_aiperf.duel import Warm
 from pytest_aiperf.errors import ChildGoneError
 from pytest_aiperf.pairing import Side
 
 Place = tuple[str, str]
 """Node id and label of a measurement."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Warm:
-    """What a warmed-up side says of itself."""
-
-    seconds: float
-    """Of one call."""
-    queues: bool
-    """Whether a device runs calls behind the processor's back."""
-    items: int
-    """Per call."""
 
 
 class Player:

@@ -30,6 +30,8 @@ class Row:
     title: str
     now: str
     was: str
+    versus: str
+    """How that is called: `was`, of a comparison `reference`."""
     change: str
     """Of the value itself: `-2.6 points` is a loss of accuracy, `+98 %` a slower call."""
     limit: str
@@ -44,6 +46,7 @@ def row_of(verdict: Verdict) -> Row:
         title=f"{verdict.label}: {verdict.title}" if verdict.label else verdict.title,
         now=units.text(verdict.now, verdict.unit, digits=digits),
         was=units.text(verdict.baseline, verdict.unit, digits=digits),
+        versus="reference" if verdict.of_reference else "was",
         change=_interval_text(_of_the_value(verdict), verdict.unit),
         limit=units.bound(absolute, verdict.unit) if absolute is not None else _allowed(verdict),
         word=word_of(verdict),
@@ -164,7 +167,7 @@ def _cells(row: Row) -> list[str]:
     return [
         row.title,
         row.now,
-        f"was {row.was}" if row.was else "",
+        f"{row.versus} {row.was}" if row.was else "",
         row.change,
         f"limit {row.limit}" if row.limit else "",
         row.word,

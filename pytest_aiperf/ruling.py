@@ -8,7 +8,7 @@ from dataclasses import replace
 from pytest_aiperf import judge, markers
 from pytest_aiperf.rows import without_command
 from pytest_aiperf.terms import Metric, Status
-from pytest_aiperf.vocabulary import Environment, Grounds, Limit, Measurement, Verdict
+from pytest_aiperf.vocabulary import Baseline, Environment, Grounds, Limit, Margins, Measurement, Verdict
 
 
 def verdicts(
@@ -24,10 +24,10 @@ def verdicts(
     for measurement in measurements:
         rows += judge.judge(
             measurement,
-            grounds.baselines.get(measurement.label),
+            _held_against(measurement, grounds),
             metrics={**metrics, **{metric.name: metric for metric in measurement.scores}},
             limits=_limits(grounds, measurement),
-            margins=grounds.margins,
+            margins=_margins(measurement, grounds),
             policy=grounds.policy,
             suite_variance=grounds.suite_variance,
             environment=environment,
@@ -35,6 +35,26 @@ def verdicts(
         )
     rows += judge.unmatched_limits(measurements, grounds.limits, metrics)
     return tuple(_recorded(row) for row in rows if row.reason != "gone") if grounds.stores else tuple(rows)
+
+
+def _held_against(measurement: Measurement, grounds: Grounds) -> Baseline | None:
+    """What is stored; of a comparison, what its reference gave a moment ago."""
+    if measurement.reference is None:
+        return grounds.baselines.get(measurement.label)
+    return Baseline(
+        test=measurement.test,
+        label=measurement.label,
+        source=measurement.source,
+        files={},
+        portable=measurement.reference,
+        sessions=(),
+    )
+
+
+def _margins(measurement: Measurement, grounds: Grounds) -> Margins:
+    if measurement.accuracy_margin is None:
+        return grounds.margins
+    return replace(grounds.margins, accuracy_margin=measurement.accuracy_margin)
 
 
 def _limits(grounds: Grounds, measurement: Measurement) -> tuple[Limit, ...]:

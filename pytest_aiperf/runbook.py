@@ -174,6 +174,7 @@ class RunBook:
             for result in self.results.values()
             if result.outcome == "passed"
             for measurement in result.measurements
+            if measurement.reference is None  # a comparison brings its own
         ]
         return self.store.update(
             measurements,

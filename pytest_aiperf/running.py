@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from pytest_aiperf import lessons
 from pytest_aiperf.confirming import Confirmation, Suspect
-from pytest_aiperf.deciding import Court, wants_pairs
+from pytest_aiperf.deciding import Court, wants_pairs, wants_twins
 from pytest_aiperf.errors import BaselineError
 from pytest_aiperf.holding import HOLDS
 from pytest_aiperf.trial import Order, Trial
@@ -24,10 +24,18 @@ MOST_DEAREST = 3
 class RunHooks(TrialHooks):
     """The hooks of the process that runs the tests: it judges, and its verdicts fail tests."""
 
-    def __init__(self, config: pytest.Config, around: Any, court: Court, confirmation: Confirmation | None) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        around: Any,
+        court: Court,
+        confirmation: Confirmation | None,
+        twins: Callable[[], Confirmation],
+    ) -> None:
         super().__init__(config, around, court.clock)
         self.court = court
         self.confirmation = confirmation
+        self.twins = twins
         self.results: dict[str, Result] = {}
         """Of the tests that stored sessions have decided."""
         self.dearest: list[pytest.Item] = []
@@ -84,6 +92,8 @@ class RunHooks(TrialHooks):
             self._take(item, self.court.decide(trial, taken_at=self.now()))
         except BaselineError as broken:  # `from None`: the message says it all, and only once
             raise pytest.fail.Exception(f"aiperf: {broken}", pytrace=False) from None
+        if wants_twins(item.stash[RESULT]):
+            self._confirm_twins(item)
         if self.is_open(item):
             if item.stash.get(HOLDS, False):
                 return
@@ -125,6 +135,26 @@ class RunHooks(TrialHooks):
         if self.confirmation is not None:
             self.confirmation.confirm([self._suspect(item) for item in items])
         self._close(items)
+
+    def _confirm_twins(self, item: pytest.Item) -> None:
+        """Comparisons that turns in this process could not pass, in fresh processes of both models, at once."""
+        trial, court = item.stash[TRIAL], self.court
+        confirmation = self.twins()
+        try:
+            confirmation.confirm(
+                [
+                    Suspect(
+                        trial=trial,
+                        wanted=lambda: wants_twins(court.judge(trial, taken_at=self.now(), final=False)),
+                    )
+                ]
+            )
+        finally:
+            confirmation.close()
+        result = court.judge(trial, taken_at=self.now(), final=False)
+        if not wants_pairs(result):
+            result = court.judge(trial, taken_at=self.now(), final=True)
+        self._take(item, result)
 
     def failure_of(self, item: pytest.Item) -> str:
         """The block that a failing test shows; empty where nothing fails."""

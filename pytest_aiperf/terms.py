@@ -14,6 +14,9 @@ class Unit(Enum):
     FRACTION = "fraction"
     PER_SECOND = "1/s"
     NUMBER = "number"
+    RATIO = "ratio"
+    """Of two figures of one kind: a speed-up."""
+    DECIBEL = "dB"
 
 
 class Better(Enum):
@@ -36,6 +39,8 @@ class Rule(Enum):
     """Noise goes upward only: one value per fresh process."""
     QUALITY = "quality"
     """Accuracy and scores: example by example where examples are known."""
+    SPEEDUP = "speedup"
+    """Of a candidate over its reference, from the same pairs as its latency; only limits apply."""
     SHOWN = "shown"
     """Reported, limits apply, never compared with a baseline."""
 
@@ -67,6 +72,8 @@ class Want(Enum):
     FRESH_MEMORY = "fresh_memory"
     FRESH_LOAD = "fresh_load"
     PAIRS = "pairs"
+    TWINS = "twins"
+    """Pairs of fresh processes, one for the reference of a comparison, one for its candidate."""
 
 
 class Pairs(Enum):

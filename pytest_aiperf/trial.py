@@ -13,9 +13,9 @@ from pytest_aiperf.contracts import Framework, Tools, TurnLine
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.metrics import model_size
 from pytest_aiperf.metrics.load_time import Loading
-from pytest_aiperf.pairing import Pairing
+from pytest_aiperf.pairing import Pairing, Side
 from pytest_aiperf.terms import Metric, Origin
-from pytest_aiperf.vocabulary import Limit, Margins, Measurement, Sample
+from pytest_aiperf.vocabulary import Limit, Margins, Measurement, PortableValue, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,8 @@ class Order:
     origin: Origin = Origin.IN_PROCESS
     paired: bool = False
     """Time in turns, as the parent calls them."""
+    side: Side = Side.NEW
+    """Which model of a comparison takes the turns: its reference (old) or its candidate (new)."""
     slowdown: float | None = None
     """Spin for this share of each timed call behind it (0: the same wrapper without a spin): a known slowdown."""
     slowed_every: int = 1
@@ -86,6 +88,9 @@ class Entry:
     disturbances: tuple[str, ...] = ()
     scores: tuple[Metric, ...] = ()
     covariate: float | None = None
+    reference: dict[str, PortableValue] | None = None
+    """Of a comparison: what the reference model gave."""
+    accuracy_margin: float | None = None
 
     def add(self, sample: Sample) -> None:
         """Keep a sample; of two peaks in one process the higher one counts."""
@@ -131,6 +136,8 @@ class Trial:
         """Why fresh processes of this test gave nothing."""
         self.must_pair = False
         """Whether pairs decide on it even where its sessions pass it."""
+        self.has_turned = False
+        """In a fresh process: a comparison has given its turns, and has no figures for the rest of the test."""
         self.pairings: dict[str, Pairing] = {}
         """Label -> what pairs with the reference revision saw."""
 
@@ -217,6 +224,8 @@ class Trial:
                 anomalies=entry.anomalies,
                 scores=entry.scores,
                 pairing=self.pairings.get(entry.label),
+                reference=entry.reference,
+                accuracy_margin=entry.accuracy_margin,
             )
             for entry in self.entries.values()
         )

@@ -50,6 +50,10 @@ class TrialHooks:
         """Called when the test body has ended well."""
         raise NotImplementedError
 
+    def forgives(self, item: pytest.Item) -> bool:  # noqa: ARG002 - the hook's signature
+        """Whether what a test body raised at its end does not count."""
+        return False
+
     def load_fresh(self, trial: Trial) -> None:
         """Measure the loads of a test in fresh processes, before this process runs its loader."""
 
@@ -109,7 +113,12 @@ class TrialHooks:
         """Let the test run; then decide."""
         if (trial := self._with_late_markers(item)) is not None:
             self.before_call(trial)
-        outcome = yield
+        try:
+            outcome = yield
+        except (Exception, pytest.fail.Exception):
+            if not self.forgives(item):
+                raise
+            outcome = None
         if (trial := item.stash.get(TRIAL, None)) is not None:
             _cover_whole_test(trial, item.stash.get(WATCHES, ()))
             trial.settle_loads()

@@ -34,6 +34,10 @@ def text(value: float | None, unit: Unit, *, digits: int = 3) -> str:
         return f"{value:.0f} B" if abs(round(value)) < _KIB else _scaled(value, _BYTES, digits, step=1024)
     if unit is Unit.PER_SECOND:
         return _scaled(value, _RATES, digits, step=1000)
+    if unit is Unit.RATIO:
+        return f"{_significant(value, digits)}x"
+    if unit is Unit.DECIBEL:
+        return f"{value:.1f} dB"
     if unit is Unit.FRACTION and (value == 0 or abs(value) >= 10**-digits):
         return f"{value:.{digits}f}"
     return _significant(value, digits)

@@ -65,6 +65,10 @@ class Measurement:
     """Quality metrics that the test named itself and that stand on no shelf."""
     pairing: Pairing | None = None
     """What pairs with the reference revision saw; None where none were asked for."""
+    reference: Mapping[str, PortableValue] | None = None
+    """Of a comparison: what the reference model gave, held against instead of a baseline."""
+    accuracy_margin: float | None = None
+    """Of a comparison that was given its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +180,8 @@ class Verdict:
     """One sentence for people; empty for a plain pass."""
     now: float | None = None
     baseline: float | None = None
+    of_reference: bool = False
+    """Whether `baseline` is what the reference model of a comparison gave, not a stored value."""
     worse_by: Interval | None = None
     limit: float | None = None
     """The bound in base units, or, for relative rules, the largest allowed change as a fraction."""

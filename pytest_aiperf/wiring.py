@@ -76,7 +76,7 @@ def equip_run(config: pytest.Config) -> None:
     )
     pairs = court.policy.pairs is not Pairs.NEVER
     confirmation = _confirmation(config, chosen, around, court, launch) if pairs else None
-    hooks = RunHooks(config, around, court, confirmation)
+    hooks = RunHooks(config, around, court, confirmation, lambda: _twins(chosen, around, launch))
     config.pluginmanager.register(hooks, RUN_PLUGIN)
     if pairs and not under_xdist:
         config.pluginmanager.register(Holding(hooks), HOLDING_PLUGIN)
@@ -112,6 +112,11 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
 def framework_of(model: object) -> Framework:
     """The runtime that `model` belongs to; the plain one where no other owns it."""
     return next(framework for framework in _frameworks() if framework.owns(model))
+
+
+def tools_and_frameworks() -> tuple[Tools, list[Framework]]:
+    """What a comparison needs that is not measured."""
+    return _tools(), _frameworks()
 
 
 def known_metrics() -> dict[str, Metric]:
@@ -183,6 +188,25 @@ def _confirmation(config: pytest.Config, chosen: Settings, around: Any, court: A
             make_tree=tree,
             machine=MachineWatch(nvml=Nvml()),
         ),
+        exclusive=around.exclusive,
+        budget=chosen.pairs_budget,
+        clock=time.monotonic,
+        seed=random.SystemRandom().randrange(2**31),
+        guardian=guardian,
+    )
+
+
+def _twins(chosen: Settings, around: Any, launch: Any) -> Any:
+    """Pairs of a comparison's two models."""
+    from pytest_aiperf.confirming import Confirmation
+    from pytest_aiperf.disturbance import MachineWatch
+    from pytest_aiperf.guardian import Guardian
+    from pytest_aiperf.nvml import Nvml
+    from pytest_aiperf.twins import Twins
+
+    guardian = Guardian()
+    return Confirmation(
+        opponent=Twins(replace(launch, watchman=guardian), MachineWatch(nvml=Nvml())),
         exclusive=around.exclusive,
         budget=chosen.pairs_budget,
         clock=time.monotonic,

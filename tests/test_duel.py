@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_aiperf.duel import Duel, plan
+from pytest_aiperf.duel import Duel, Warm, plan
 from pytest_aiperf.pairing import Side
-from pytest_aiperf.player import Warm
 
 QUIET = {"elapsed": 0.05, "foreign": 0.0}
 BUSY = {"elapsed": 0.05, "foreign": 0.03}

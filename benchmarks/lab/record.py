@@ -22,7 +22,7 @@ from pathlib import Path
 from other_tools import HERE, PROJECT, TOOLS, Log, record_sessions, rounded, workload_of
 
 from pytest_aiperf import codec, duel
-from pytest_aiperf.child import Launch
+from pytest_aiperf.child import Child, Launch
 from pytest_aiperf.disturbance import MachineWatch
 from pytest_aiperf.guardian import Guardian
 from pytest_aiperf.judging.paired import answer_of
@@ -87,7 +87,12 @@ class Recorder:
             )
             for side in Side
         }
-        self.processes = PairedProcesses(launches=launches, watched=(), machine=MachineWatch())
+        self.processes = PairedProcesses(
+            launches=launches,
+            watched=(),
+            machine=MachineWatch(),
+            open_child=_with_own_hash_seed if options.process == "own-hash-seeds" else Child,
+        )
 
     def session(self, number: int, workloads: Sequence[str]) -> None:
         seed = random.SystemRandom().randrange(2**31)
@@ -182,6 +187,11 @@ class _Open:
         return self.answer(MARGINS[options.setting])[0] is not Answer.OPEN
 
 
+def _with_own_hash_seed(launch: Launch, *, timing: bool, extra: Mapping[str, str]) -> Child:
+    """A side that does not share its hash seed with the other."""
+    return Child(launch, timing=timing, extra={**extra, "PYTHONHASHSEED": str(random.SystemRandom().randrange(2**32))})
+
+
 def _state(process: str) -> dict[str, str]:
     """Variants of the process that tuning compares."""
     return {
@@ -203,7 +213,7 @@ def main() -> None:
     parser.add_argument("--state", default="idle", choices=["idle", "noise"])
     parser.add_argument("--purpose", default="evaluation", choices=["tuning", "evaluation"])
     parser.add_argument(
-        "--process", default="default", help="default, passive, one-thread, loud-malloc, turn-0.1 (seconds)"
+        "--process", default="default", help="default, passive, one-thread, loud-malloc, own-hash-seeds, turn-0.1 (s)"
     )
     parser.add_argument("--inject", default="none", help="none, exact:0.05, structural:0.05, tail:0.5")
     parser.add_argument("--setting", default="default", choices=[*MARGINS])

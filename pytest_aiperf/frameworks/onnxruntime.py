@@ -56,6 +56,13 @@ class OnnxRuntime:
         feed = _feed(model, inputs, {name: value for name, value in options.items() if name != OUTPUTS})
         return lambda: model.run(wanted, feed)
 
+    def accept(
+        self,
+        model: Any,  # noqa: ARG002 - the contract's
+        inputs: tuple[Any, ...],
+    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        return inputs, {}
+
     def inference(self) -> AbstractContextManager[object]:
         return nullcontext()
 

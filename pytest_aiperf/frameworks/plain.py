@@ -36,6 +36,13 @@ class Plain:
             )
         return lambda: model(*inputs, **options)
 
+    def accept(
+        self,
+        model: Any,  # noqa: ARG002 - the contract's
+        inputs: tuple[Any, ...],
+    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        return inputs, {}
+
     def inference(self) -> AbstractContextManager[object]:
         return nullcontext()
 

@@ -38,6 +38,13 @@ class Torch:
     def bind(self, model: Any, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Callable[[], Any]:
         return lambda: model(*inputs, **options)
 
+    def accept(self, model: Any, inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """Arrays become tensors on the model's device, floats get the weights' dtype; a mapping is keywords."""
+        weight = next((one for one in model.parameters() if one.is_floating_point()), None)
+        if len(inputs) == 1 and isinstance(inputs[0], dict):
+            return (), {name: _accepted(value, weight) for name, value in inputs[0].items()}
+        return tuple(_accepted(value, weight) for value in inputs), {}
+
     def inference(self) -> AbstractContextManager[object]:
         torch: Any = sys.modules.get("torch")
         return nullcontext() if torch is None else torch.inference_mode()
@@ -87,6 +94,15 @@ class Torch:
     def watch_moves(self, clock: Callable[[], int], seconds: list[float]) -> AbstractContextManager[object]:
         nn: Any = sys.modules.get("torch.nn")
         return nullcontext() if nn is None else _timed_moves(nn.Module, clock, seconds)
+
+
+def _accepted(value: Any, weight: Any | None) -> Any:
+    torch: Any = sys.modules["torch"]
+    if hasattr(value, "__array__") and not isinstance(value, torch.Tensor):
+        value = torch.as_tensor(value)
+    if weight is None or not isinstance(value, torch.Tensor):
+        return value
+    return value.to(device=weight.device, dtype=weight.dtype if value.is_floating_point() else value.dtype)
 
 
 @contextmanager

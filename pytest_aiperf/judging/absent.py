@@ -15,6 +15,7 @@ _MEASURED_BY = {
     "throughput": "aiperf.infer(...) or aiperf.call(...)",
     "model_size": "aiperf.load(...) or aiperf.infer(...)",
     "accuracy": "aiperf.score(...)",
+    **dict.fromkeys(("speedup", "size_ratio", "agreement", "sqnr", "max_abs_error"), "aiperf.compare(...)"),
 }
 
 

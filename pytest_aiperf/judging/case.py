@@ -174,6 +174,7 @@ class Case:
             message=message,
             now=now,
             baseline=baseline,
+            of_reference=self.measurement.reference is not None,
             worse_by=worse_by,
             limit=limit,
             limit_source=limit_source,

@@ -34,11 +34,11 @@ def row(case: Case, stored: Verdict) -> Verdict:
     if pairing is not None and (why := pairing.uncompared.get(case.metric.name)):
         open_row = case.row(Status.INCONCLUSIVE, "not_compared", message=why, now=case.now())
         return open_row if _suspicious(case, stored) else stored
-    blocks = _blocks(case, pairing)
+    blocks = blocks_of(case, pairing)
     if pairing is None or not (blocks or pairing.failure):
         return _to_pairs(case, stored)
     if blocks or _suspicious(case, stored):
-        return _decided(case, pairing, blocks, percentile=None)
+        return decided(case, pairing, blocks, percentile=None)
     return stored
 
 
@@ -46,12 +46,12 @@ def tail(case: Case, percentile: float) -> Verdict:
     """The row of another percentile than the median; only where `has_blocks`."""
     if case.measurement.pairing is None:
         raise ValueError("a tail is compared in pairs only")
-    return _decided(case, case.measurement.pairing, _blocks(case, case.measurement.pairing), percentile=percentile)
+    return decided(case, case.measurement.pairing, blocks_of(case, case.measurement.pairing), percentile=percentile)
 
 
 def has_blocks(case: Case) -> bool:
     """Whether pairs have timed this metric."""
-    return bool(_blocks(case, case.measurement.pairing))
+    return bool(blocks_of(case, case.measurement.pairing))
 
 
 def differences(blocks: Sequence[Block], metric: str, *, share: float, higher_is_better: bool = False) -> list[float]:
@@ -123,7 +123,10 @@ def _figure(case: Case, percentile: float | None) -> _Figure:
     return _Figure(title=case.title, share=ESTIMATOR, tolerance=margins.tolerance, most=margins.max_slowdown)
 
 
-def _decided(case: Case, pairing: Pairing, blocks: Sequence[Block], *, percentile: float | None) -> Verdict:
+def decided(
+    case: Case, pairing: Pairing, blocks: Sequence[Block], *, percentile: float | None, more: Want = Want.PAIRS
+) -> Verdict:
+    """The row of one figure from its blocks; `more`: what would add some."""
     if pairing.anomaly:
         return case.row(Status.ANOMALOUS, "same_code", message=pairing.failure or "", now=case.now())
     if case.metric.rule is Rule.PROCESS_MEMORY:
@@ -131,7 +134,7 @@ def _decided(case: Case, pairing: Pairing, blocks: Sequence[Block], *, percentil
     figure = _figure(case, percentile)
     calm = [block for block in blocks if not block.disturbances]
     rows = _Rows(case=case, pairing=pairing, blocks=calm, figure=figure)
-    few = min((_fewest_values(block, case.metric.name) for block in calm), default=figure.fewest)
+    few = min((fewest_values(block, case.metric.name) for block in calm), default=figure.fewest)
     if few < figure.fewest:
         return rows.open("too_few_samples", f"{few} calls per block; p{percentile:g} needs {figure.fewest}")
     said, seen = answer_of(
@@ -148,7 +151,7 @@ def _decided(case: Case, pairing: Pairing, blocks: Sequence[Block], *, percentil
         return rows.open("not_compared", pairing.failure, seen)
     if case.final or len(calm) >= LOOKS[-1]:
         return rows.undecided(seen, disturbed=len(blocks) - len(calm))
-    return case.unconfirmed(Want.PAIRS, rows.open("unconfirmed", "more pairs have to say", seen))
+    return case.unconfirmed(more, rows.open("unconfirmed", "more pairs have to say", seen))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,13 +271,15 @@ def _interval(seen: Look) -> Interval:
     )
 
 
-def _blocks(case: Case, pairing: Pairing | None) -> list[Block]:
+def blocks_of(case: Case, pairing: Pairing | None) -> list[Block]:
+    """Those that have measured the metric on both sides."""
     if pairing is None:
         return []
-    return [block for block in pairing.blocks if _fewest_values(block, case.metric.name)]
+    return [block for block in pairing.blocks if fewest_values(block, case.metric.name)]
 
 
-def _fewest_values(block: Block, metric: str) -> int:
+def fewest_values(block: Block, metric: str) -> int:
+    """Of the side that has fewer."""
     return min(len(_values(block, metric, side)) for side in Side)
 
 

@@ -14,6 +14,8 @@ _ENDING = {
     Unit.PER_SECOND: "_per_s",
     Unit.FRACTION: "",
     Unit.NUMBER: "",
+    Unit.RATIO: "",
+    Unit.DECIBEL: "_db",
 }
 
 

@@ -1,0 +1,228 @@
+"""`aiperf.compare`: a reference and a candidate on the same inputs, once for quality, in turns for speed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_aiperf import parity
+from pytest_aiperf.batches import Batch, batches
+from pytest_aiperf.errors import UsageError
+from pytest_aiperf.measure import is_asynchronous
+from pytest_aiperf.metrics import accuracy
+from pytest_aiperf.parity import Meter, Parity
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pytest_aiperf.contracts import Framework
+    from pytest_aiperf.terms import Metric
+
+NOVEL = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What `aiperf.compare` was asked, beside the models."""
+
+    inputs: Any
+    labels: Any | None = None
+    predict: Callable[[Any], Any] | None = None
+    metric: Any | None = None
+    better: str = "higher"
+    outputs: Callable[[Any], Any] | None = None
+
+
+class Model:
+    """One of the two, with the runtime it belongs to."""
+
+    def __init__(self, model: Any, frameworks: Sequence[Framework]) -> None:
+        if is_asynchronous(model):
+            raise UsageError("aiperf.compare: an async model; compare a function that runs it to its end")
+        self.model = model
+        self.framework = next(framework for framework in frameworks if framework.owns(model))
+
+    def bind(self, inputs: tuple[Any, ...]) -> Callable[[], Any]:
+        """One inference on inputs that are converted, moved and cast beforehand."""
+        accepted, options = self.framework.accept(self.model, inputs)
+        return self.framework.bind(self.model, accepted, options)
+
+    @property
+    def size(self) -> int | None:
+        """Bytes."""
+        return self.framework.size(self.model)
+
+
+@dataclass(slots=True, kw_only=True)
+class Quality:
+    """What both models answered, over all batches."""
+
+    first: Batch
+    parity: Parity
+    metric: Metric
+    reference: list[float] = field(default_factory=list)
+    """One score per example, or one number; empty without labels."""
+    candidate: list[float] = field(default_factory=list)
+    agreement: list[float] = field(default_factory=list)
+    """Per example; empty where no answers can be read from the outputs."""
+    unsteady: str = ""
+    """How two runs of the reference differ, where they do."""
+
+
+def inference(frameworks: Sequence[Framework]) -> ExitStack:
+    """No gradients in any runtime."""
+    stack = ExitStack()
+    for framework in frameworks:
+        stack.enter_context(framework.inference())
+    return stack
+
+
+def check(reference: Any, candidate: Any) -> None:
+    """Raise UsageError where there is nothing to compare."""
+    if reference is candidate:
+        raise UsageError(
+            "aiperf.compare: the candidate is the reference itself: was it optimised in place? Keep a copy of the "
+            "original (copy.deepcopy) to compare with"
+        )
+
+
+def quality(reference: Model, candidate: Model, asked: Question) -> Quality:
+    """Run both once on every batch. Raises UsageError for inputs, labels, outputs or a metric that do not fit."""
+    scorer = Scorer(asked)
+    meter = Meter()
+    alike: list[float] | None = []
+    first: Batch | None = None
+    unsteady = ""
+    for batch in batches(asked.inputs, asked.labels):
+        outputs = [model.bind(batch.inputs)() for model in (reference, candidate)]
+        old, new = (parity.arrays(asked.outputs(one) if asked.outputs else one) for one in outputs)
+        meter.add(old, new)
+        answers = scorer.add(outputs, (old, new), batch.labels)
+        alike = None if alike is None or answers is None else alike + parity.agreement(*answers)
+        if first is None:
+            first = batch
+            again = reference.bind(batch.inputs)()
+            unsteady = _unsteady(old, parity.arrays(asked.outputs(again) if asked.outputs else again))
+    if first is None:
+        raise UsageError("aiperf.compare: inputs has no batches; a comparison of nothing is not a pass")
+    scores = scorer.scores()
+    return Quality(
+        first=first,
+        parity=meter.parity(),
+        metric=scorer.metric,
+        reference=scores[0],
+        candidate=scores[1],
+        agreement=alike or [],
+        unsteady=unsteady,
+    )
+
+
+class Scorer:
+    """Gathers answers and labels, and scores both models alike."""
+
+    def __init__(self, asked: Question) -> None:
+        self.asked = asked
+        self.answers: tuple[list[Any], list[Any]] = ([], [])
+        self.labels: list[Any] = []
+        self.metric = accuracy.METRIC if asked.metric is None else accuracy.metric_of(_name(asked.metric), asked.better)
+
+    def add(
+        self, outputs: Sequence[Any], read: Sequence[Mapping[str, np.ndarray]], labels: Any | None
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """The answers of one batch; None where none can be read and none are needed."""
+        import numpy as np
+
+        predict = self.asked.predict
+        try:
+            answers = [
+                np.asarray(predict(output)) if predict else parity.predictions(arrays)
+                for output, arrays in zip(outputs, read, strict=True)
+            ]
+        except UsageError:
+            if labels is not None:
+                raise
+            return None
+        if labels is not None:
+            right = parity.arrays(labels)["0"]
+            if len(right) != len(answers[0]) or len(right) != len(answers[1]):
+                raise UsageError(f"aiperf.compare: {len(answers[0])} answers for {len(right)} labels")
+            self.labels.append(right)
+            for kept, one in zip(self.answers, answers, strict=True):
+                kept.append(one)
+        return answers[0], answers[1]
+
+    def scores(self) -> tuple[list[float], list[float]]:
+        """Of both models: one per example, or one number each; empty without labels."""
+        import numpy as np
+
+        if not self.labels:
+            if self.asked.metric is not None:
+                raise UsageError("aiperf.compare: metric= needs labels")
+            return [], []
+        labels = np.concatenate(self.labels)
+        return self._score(np.concatenate(self.answers[0]), labels), self._score(
+            np.concatenate(self.answers[1]), labels
+        )
+
+    def _score(self, answers: np.ndarray, labels: np.ndarray) -> list[float]:
+        metric = self.asked.metric
+        if metric is None:
+            return parity.agreement(answers, labels)
+        if hasattr(metric, "update") and hasattr(metric, "compute"):  # torchmetrics
+            import torch
+
+            metric.reset()
+            metric.update(torch.from_numpy(answers), torch.from_numpy(labels))
+            scored = metric.compute()
+        elif getattr(metric, "__module__", "").startswith("sklearn."):  # which wants the truth first
+            scored = metric(labels, answers)
+        else:
+            scored = metric(answers, labels)
+        return list(accuracy.sample(scored, name=self.metric.name).values)
+
+
+def novel(inputs: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """The same values in orders that no model has seen; empty where that cannot be done."""
+    import numpy as np
+
+    found = []
+    for shift in range(1, NOVEL + 1):
+        rolled = tuple(_rolled(value, shift, np) for value in inputs)
+        if any(value is None for value in rolled):
+            return []
+        found.append(rolled)
+    return found
+
+
+def _rolled(value: Any, shift: int, np: Any) -> Any | None:
+    if isinstance(value, Mapping):
+        parts = {name: _rolled(part, shift, np) for name, part in value.items()}
+        return None if any(part is None for part in parts.values()) else parts
+    if isinstance(value, np.ndarray) and value.size > NOVEL:
+        return np.roll(value, shift)
+    if hasattr(value, "roll") and hasattr(value, "numel") and value.numel() > NOVEL:
+        return value.flatten().roll(shift).reshape(value.shape)
+    return None
+
+
+def _unsteady(once: Mapping[str, np.ndarray], again: Mapping[str, np.ndarray]) -> str:
+    meter = Meter()
+    meter.add(once, again)
+    seen = meter.parity()
+    if seen.max_abs_error == 0 and not seen.mismatches:
+        return ""
+    return f"two runs of the reference differ by up to {seen.max_abs_error:.3g}"
+
+
+def _name(metric: Any) -> str:
+    name = getattr(metric, "__name__", type(metric).__name__)
+    words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).strip("_<>")
+    return words if words.isidentifier() and words != "lambda" else "score"
+
+
+def mean(scores: Sequence[float]) -> float | None:
+    """None of nothing."""
+    return math.fsum(scores) / len(scores) if scores else None

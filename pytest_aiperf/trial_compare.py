@@ -1,0 +1,168 @@
+"""One comparison inside a trial: quality once, speed in turns, everything kept for the judge."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from pytest_aiperf import comparing
+from pytest_aiperf.batches import batches
+from pytest_aiperf.comparing import Model, Quality, Question, mean
+from pytest_aiperf.comparison import Comparison
+from pytest_aiperf.disturbance import MachineWatch
+from pytest_aiperf.measure import Driver
+from pytest_aiperf.metrics import accuracy, latency
+from pytest_aiperf.metrics.comparison import AGREEMENT, MAX_ABS_ERROR, SIZE_RATIO, SPEEDUP, SQNR
+from pytest_aiperf.pairing import REFERENCE_MODEL, Block, Pairing, Side
+from pytest_aiperf.trial import Entry, Trial
+from pytest_aiperf.turns import Turns, slowed
+from pytest_aiperf.vocabulary import Margins, PortableValue, Sample
+
+if TYPE_CHECKING:
+    from pytest_aiperf.contracts import Framework, Tools
+
+
+def compare(
+    trial: Trial, models: Mapping[Side, Model], asked: Question, *, label: str | None, margin: float | None
+) -> Comparison:
+    """Measure and keep. Raises UsageError for what cannot be compared."""
+    entry = trial.entry(label, "call", "compare")
+    around, order = trial.around, trial.order
+    entry.reference, entry.accuracy_margin = {}, margin
+    with comparing.inference(around.frameworks):
+        if order.paired and around.turn_line is not None:
+            _take_turns(trial, models[order.side], asked, entry.label)
+            trial.has_turned = True
+            return Comparison.unmeasured()
+        seen = comparing.quality(models[Side.OLD], models[Side.NEW], asked)
+        sizes = {side: model.size for side, model in models.items()}
+        _keep_quality(entry, seen, sizes)
+        blocks = _speed(trial, entry, models, seen) if order.timing else ()
+    trial.has_turned = trial.has_turned or not order.timing
+    for model in models.values():
+        trial.check(entry, model.model)
+    return _comparison(seen, sizes, blocks)
+
+
+def at_a_glance(
+    reference: Any, candidate: Any, asked: Question, means: tuple[Tools, Sequence[Framework]]
+) -> Comparison:
+    """Without a trial: quality as ever, the speed of one short block. Raises UsageError."""
+    from pytest_aiperf.contest import contest
+
+    tools, frameworks = means
+    comparing.check(reference, candidate)
+    models = {Side.OLD: Model(reference, frameworks), Side.NEW: Model(candidate, frameworks)}
+    with comparing.inference(frameworks):
+        seen = comparing.quality(models[Side.OLD], models[Side.NEW], asked)
+        functions = {side: model.bind(seen.first.inputs) for side, model in models.items()}
+        blocks = contest(functions, tools, margins=Margins(), max_seconds=0.0, machine=MachineWatch(), draw=_draw())
+    return _comparison(seen, {side: model.size for side, model in models.items()}, blocks)
+
+
+def _draw() -> random.Random:
+    return random.Random(0)  # noqa: S311 - an order of turns, not a secret
+
+
+def _take_turns(trial: Trial, model: Model, asked: Question, label: str) -> None:
+    """In a fresh process: the turns that the parent calls, of one of the two models."""
+    line, tools, order = trial.around.turn_line, trial.around.tools, trial.order
+    function = model.bind(next(batches(asked.inputs, asked.labels)).inputs)
+    if order.slowdown is not None:
+        function = slowed(function, order.slowdown, tools=tools, every=order.slowed_every)
+    if line is not None:
+        Driver(function, tools).run((Turns(line, test=order.test, label=label, items=1),))
+
+
+def _speed(trial: Trial, entry: Entry, models: Mapping[Side, Model], seen: Quality) -> tuple[Block, ...]:
+    """Turns in this process; they may pass the candidate, and raise a suspicion."""
+    from pytest_aiperf.contest import contest, remembers  # judges, with scipy: never in a fresh process
+
+    tools, inputs = trial.around.tools, seen.first.inputs
+    functions = {side: model.bind(inputs) for side, model in models.items()}
+    with trial.around.exclusive(f"{entry.label or 'comparison'}"):
+        blocks = contest(
+            functions,
+            tools,
+            margins=trial.margins,
+            max_seconds=trial.order.max_seconds,
+            machine=MachineWatch(),
+            draw=_draw(),
+        )
+        new = comparing.novel(inputs)
+        times = {
+            side: remembers(functions[side], [model.bind(one) for one in new], tools) for side, model in models.items()
+        }
+    if (faster := times[Side.NEW]) is not None and times[Side.OLD] is None:
+        text = f"the candidate answers an input that it has seen {faster:.0f} times faster than a new one: it remembers"
+        entry.anomalies = (*entry.anomalies, text)
+    values = tuple(value for block in blocks for leg in block.legs if leg.side is Side.NEW for value in leg.values)
+    entry.add(Sample(metric=latency.METRIC.name, values=values, origin=trial.order.origin))
+    entry.add(Sample(metric=SPEEDUP.name, values=(_speedup(blocks)[0],)))
+    trial.pairings[entry.label] = Pairing(against=REFERENCE_MODEL, screen=blocks)
+    return blocks
+
+
+def _keep_quality(entry: Entry, seen: Quality, sizes: Mapping[Side, int | None]) -> None:
+    entry.anomalies = (*entry.anomalies, *(f"the candidate's outputs: {one}" for one in seen.parity.mismatches))
+    notes = (f"void: {seen.unsteady}",) if seen.unsteady else ()
+    if seen.candidate:
+        entry.add(Sample(metric=seen.metric.name, values=tuple(seen.candidate)))
+        entry.reference = {
+            seen.metric.name: PortableValue(
+                value=mean(seen.reference) or 0.0, at="", commit=None, examples=tuple(seen.reference)
+            )
+        }
+        if seen.metric is not accuracy.METRIC:
+            entry.scores = (*entry.scores, seen.metric)
+    if (agreed := mean(seen.agreement)) is not None:
+        entry.add(Sample(metric=AGREEMENT.name, values=(agreed,), notes=notes))
+    for metric, value in ((SQNR, seen.parity.sqnr_db), (MAX_ABS_ERROR, seen.parity.max_abs_error)):
+        entry.add(Sample(metric=metric.name, values=(value,), notes=notes))
+    old, new = sizes[Side.OLD], sizes[Side.NEW]
+    ratio = (new / old,) if old and new is not None else ()
+    entry.add(Sample(metric=SIZE_RATIO.name, values=ratio, notes=() if ratio else ("a size is unknown",)))
+
+
+def _speedup(blocks: Sequence[Block]) -> tuple[float, float, float, int]:
+    """Estimate, lower and upper end, pairs."""
+    if not blocks:
+        return math.nan, math.nan, math.nan, 0
+    from pytest_aiperf.judging.paired import ESTIMATOR, differences
+    from pytest_aiperf.sequential import look
+
+    logs = differences(blocks, latency.METRIC.name, share=ESTIMATOR)
+    if len(logs) < 2:  # noqa: PLR2004 - one difference has no spread
+        every = differences(
+            [Block(seed=one.seed, legs=one.legs) for one in blocks], latency.METRIC.name, share=ESTIMATOR
+        )
+        estimate = math.exp(-median(every)) if every else math.nan
+        return estimate, 0.0, math.inf, len(logs)
+    seen = look(logs)
+    return math.exp(-seen.estimate), math.exp(-seen.best), math.exp(-seen.low), seen.pairs
+
+
+def _comparison(seen: Quality, sizes: Mapping[Side, int | None], blocks: Sequence[Block]) -> Comparison:
+    estimate, low, high, pairs = _speedup(blocks)
+    seconds = {
+        side: [value for block in blocks for leg in block.legs if leg.side is side for value in leg.values]
+        for side in Side
+    }
+    return Comparison(
+        speedup=estimate,
+        speedup_interval=(low, high),
+        reference_seconds=median(seconds[Side.OLD]) if seconds[Side.OLD] else math.nan,
+        candidate_seconds=median(seconds[Side.NEW]) if seconds[Side.NEW] else math.nan,
+        pairs=pairs,
+        score=seen.metric.title,
+        examples=len(seen.candidate),
+        reference_score=mean(seen.reference),
+        candidate_score=mean(seen.candidate),
+        agreement=mean(seen.agreement),
+        parity=seen.parity,
+        reference_bytes=sizes[Side.OLD],
+        candidate_bytes=sizes[Side.NEW],
+    )

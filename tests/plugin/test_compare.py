@@ -1,0 +1,108 @@
+"""Original against optimised in one test, with nothing stored."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+MODELS = """
+import numpy as np
+import pytest
+
+INPUTS, LABELS = np.arange(400.0).reshape(200, 2), np.arange(200) % 10
+
+def model(turns, wrong=0, broken=False):
+    def run(inputs):
+        total = 0
+        for number in range(turns):
+            total += number & 7
+        answers = (inputs[:, 0] / 2).astype(int) % 10
+        logits = np.eye(10)[np.where(inputs[:, 0] < 2 * wrong, (answers + 1) % 10, answers)]
+        return np.where(inputs[:, :1] < 2, np.nan, logits) if broken else logits
+    return run
+
+@pytest.fixture
+def original():
+    return model(40_000)
+"""
+GOOD = """
+@pytest.mark.min_speedup(1.3)
+@pytest.mark.min_agreement(0.99)
+@pytest.mark.min_sqnr_db(20)
+def test_faster(aiperf, original):
+    seen = aiperf.compare(original, model(20_000, wrong=1), INPUTS, LABELS)
+    assert seen.speedup > 1.3
+    assert seen.speedup_interval[0] <= seen.speedup <= seen.speedup_interval[1]
+    assert (seen.reference_score, seen.candidate_score, seen.agreement) == (1.0, 0.995, 0.995)
+    assert "accuracy of 200" in str(seen)
+
+def test_two_candidates(aiperf, original):
+    for name, turns in (("half", 20_000), ("third", 14_000)):
+        aiperf.compare(original, model(turns), INPUTS, LABELS, label=name)
+"""
+BAD = """
+def test_slower(aiperf, original):
+    seen = aiperf.compare(original, model(52_000), INPUTS, LABELS)
+    assert seen.speedup < 0.95
+
+@pytest.mark.min_speedup(3)
+def test_not_fast_enough(aiperf, original):
+    aiperf.compare(original, model(20_000), INPUTS, LABELS)
+
+def test_less_accurate(aiperf, original):
+    aiperf.compare(original, model(20_000, wrong=20), INPUTS, LABELS)
+
+@pytest.mark.min_sqnr_db(30)
+def test_too_far_off(aiperf, original):
+    aiperf.compare(original, model(20_000, wrong=1), INPUTS, LABELS)
+
+def test_not_a_number(aiperf, original):
+    aiperf.compare(original, model(20_000, broken=True), INPUTS, LABELS)
+
+def test_the_original_itself(aiperf, original):
+    aiperf.compare(original, original, INPUTS, LABELS)
+
+@pytest.mark.min_speedup(1.1)
+def test_a_limit_that_nothing_measures(aiperf):
+    aiperf.score([1, 1])
+"""
+
+
+def test_a_better_model_passes_and_stores_nothing(project):
+    project.write("test_model.py", MODELS + GOOD)
+    project.pytest().assert_outcomes(passed=2)
+    result = project.pytest("--aiperf", "-v")
+    result.assert_outcomes(passed=2)
+    rows = project.rows("test_model.py::test_faster")
+    assert rows["speed-up"] == ("passed", "within_limit")
+    assert rows["latency p50"] == ("improved", "faster")
+    assert rows["accuracy"] == ("passed", "within_margin")
+    assert rows["agreement"] == rows["SQNR"] == ("passed", "within_limit")
+    project.pytest("--aiperf", "--aiperf-update").assert_outcomes(passed=2)
+    assert not project.baseline().exists()
+
+
+def test_a_worse_model_fails_for_its_own_reason(project):
+    project.write("test_model.py", MODELS + BAD)
+    result = project.pytest("--aiperf", "--junitxml=junit.xml")
+    result.assert_outcomes(failed=7)
+    reasons = {
+        "test_slower": ("latency p50", ("regressed", "slower")),
+        "test_not_fast_enough": ("speed-up", ("over_limit", "over_limit")),
+        "test_less_accurate": ("accuracy", ("regressed", "worse")),
+        "test_too_far_off": ("SQNR", ("over_limit", "over_limit")),
+        "test_not_a_number": ("anomaly", ("anomalous", "anomaly")),
+        "test_a_limit_that_nothing_measures": ("speed-up", ("unmeasured", "never_measured")),
+    }
+    seen = {test: project.rows(f"test_model.py::{test}") for test in reasons}
+    assert {test: rows.get(title) for (test, (title, _)), rows in zip(reasons.items(), seen.values(), strict=True)} == {
+        test: status for test, (_, status) in reasons.items()
+    }
+    output = result.stdout.str()
+    assert "pairs against the reference" in output
+    assert "10 newly wrong" in output or "20 newly wrong" in output
+    assert "copy.deepcopy" in output
+    pairing = project.last()["test_model.py::test_slower"]["measurements"][0]["pairing"]
+    assert len(pairing["blocks"]) >= 6, "only fresh processes fail a candidate"
+    assert pairing["screen"]
