@@ -17,6 +17,10 @@ from pytest_aiperf.sequential import LOOKS, Answer
 from pytest_aiperf.turns import SLOW_SECONDS, WARM_UPS
 from pytest_aiperf.vocabulary import Margins, Sample
 
+TRIES = 3
+"""Disturbed blocks in a row after which it is no use."""
+PATIENCE = 2.0
+"""Seconds to wait for a quiet machine; fresh processes wait longer."""
 NOVEL_CALLS = 5
 CACHED = 3.0
 """So much faster on an input that it has seen than on a new one, and a model is taken to remember its answers."""
@@ -84,6 +88,8 @@ def contest(
                 )
             )
             spent += sum(leg.elapsed for leg in duel.legs)
+            if len(blocks) >= TRIES and all(block.disturbances for block in blocks[-TRIES:]):
+                break
             calm = sum(not block.disturbances for block in blocks)
             tolerance, most = margins.tolerance, margins.max_slowdown
             if calm in LOOKS and answer_of(blocks, LATENCY, tolerance=tolerance, most=most)[0] is not Answer.OPEN:

@@ -21,6 +21,7 @@ QUIET_SHARE = 0.025
 """Share of the processors that others may use on a machine that is called quiet."""
 QUIET_WINDOW = 0.25
 LONGEST_WAIT = 10.0
+SHORTEST_WAIT = 0.5
 
 
 class MachineWatch:
@@ -36,6 +37,7 @@ class MachineWatch:
         stolen: Callable[[], float | None] | None = None,
         busy: Callable[[], float | None] = machine_seconds,
         processors: int | None = None,
+        patience: float = LONGEST_WAIT,
     ) -> None:
         self.root = root
         self.nvml = nvml
@@ -45,6 +47,9 @@ class MachineWatch:
         self.busy = busy
         self.processors = processors or processor_count()
         self.clocks: dict[str, list[float]] = {}
+        self.longest_wait = patience
+        self.patience = patience
+        """How long to wait next time: a machine that stays busy is waited for less and less."""
 
     def start(self) -> None:
         """A block begins."""
@@ -56,16 +61,22 @@ class MachineWatch:
         """What disturbed the machine since `start`."""
         return (*self._throttling(), *self._steal(), *self._slow_clocks(), *self._devices())
 
-    def wait_for_quiet(self, longest: float = LONGEST_WAIT) -> None:
-        """Let time pass until others leave the processor alone, `longest` seconds at most. Nothing of ours may run."""
-        deadline = self.clock() + longest
+    def wait_for_quiet(self) -> bool:
+        """Let time pass until others leave the processor alone, or patience ends; which of them it was.
+
+        Nothing of ours may run meanwhile.
+        """
+        deadline = self.clock() + self.patience
         while self.clock() < deadline:
             before, began = self.busy(), self.clock()
             self.sleep(QUIET_WINDOW)
             after = self.busy()
             available = (self.clock() - began) * self.processors
             if before is None or after is None or after - before - TICK < QUIET_SHARE * available:
-                return
+                self.patience = self.longest_wait
+                return True
+        self.patience = max(SHORTEST_WAIT, self.patience / 2)
+        return False
 
     def _throttling(self) -> tuple[str, ...]:
         now = cgroup.throttled(self.root)

@@ -133,11 +133,10 @@ class Duel:
                 return
             if not any(self._is_busy(leg) for leg in legs):
                 break
-            if attempt < ATTEMPTS - 1:
-                self.thrown_away += len(legs)
-                self.machine.wait_for_quiet()
-        else:
-            self._busy_to_the_end = True
+            if attempt == ATTEMPTS - 1 or not self.machine.wait_for_quiet():
+                self._busy_to_the_end = True
+                break
+            self.thrown_away += len(legs)
         self.legs += legs
 
     def _is_busy(self, leg: Leg) -> bool:

@@ -79,7 +79,7 @@ def _take_turns(trial: Trial, model: Model, asked: Question, label: str) -> None
 
 def _speed(trial: Trial, entry: Entry, models: Mapping[Side, Model], seen: Quality) -> tuple[Block, ...]:
     """Turns in this process; they may pass the candidate, and raise a suspicion."""
-    from pytest_aiperf.contest import contest, remembers  # judges, with scipy: never in a fresh process
+    from pytest_aiperf.contest import PATIENCE, contest, remembers  # judges, with scipy: never in a fresh process
 
     tools, inputs = trial.around.tools, seen.first.inputs
     functions = {side: model.bind(inputs) for side, model in models.items()}
@@ -89,7 +89,7 @@ def _speed(trial: Trial, entry: Entry, models: Mapping[Side, Model], seen: Quali
             tools,
             margins=trial.margins,
             max_seconds=trial.order.max_seconds,
-            machine=MachineWatch(),
+            machine=MachineWatch(patience=PATIENCE),
             draw=_draw(),
         )
         new = comparing.novel(inputs)

@@ -23,7 +23,7 @@ class QuietMachine:
         return ()
 
     def wait_for_quiet(self):
-        pass
+        return True
 
 
 def race(reference, candidate, *, max_seconds=30.0, noise=0.0, foreign=()):
@@ -67,7 +67,7 @@ def test_an_unclear_case_goes_on_to_the_last_look_or_the_end_of_its_time():
 
 def test_others_on_the_processor_disturb_a_block():
     blocks = race(0.01, 0.01, foreign=[0.9] * 10_000, max_seconds=1000.0)
-    assert len(blocks) == 24
+    assert len(blocks) == 3, "no use in going on"
     assert all(block.disturbances for block in blocks)
 
 

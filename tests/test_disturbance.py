@@ -130,11 +130,22 @@ def test_it_waits_until_others_leave_the_processor_alone(world):
 
     watch = world.watch()
     watch.sleep = calm_down
-    watch.wait_for_quiet()
+    assert watch.wait_for_quiet()
     assert 3.0 < world.now < 4.0
 
 
-def test_it_does_not_wait_for_ever(world):
+def test_it_does_not_wait_for_ever_and_less_and_less(world):
     world.busy_per_second = 1.0
-    world.watch().wait_for_quiet(longest=5.0)
-    assert 5.0 <= world.now <= 5.5
+    watch = world.watch()
+    waits = []
+    for _ in range(7):
+        began = world.now
+        assert not watch.wait_for_quiet()
+        waits.append(world.now - began)
+    assert waits == pytest.approx([10.0, 5.0, 2.5, 1.25, 0.75, 0.5, 0.5], abs=0.26)
+    world.busy_per_second = 0.0
+    assert watch.wait_for_quiet()
+    world.busy_per_second = 1.0
+    began = world.now
+    assert not watch.wait_for_quiet()
+    assert world.now - began == pytest.approx(10.0), "a machine that became quiet once is trusted again"

@@ -30,9 +30,11 @@ class FakeMachine:
 
     def __init__(self):
         self.waits = 0
+        self.becomes_quiet = True
 
     def wait_for_quiet(self):
         self.waits += 1
+        return self.becomes_quiet
 
 
 def duel(log, old=(QUIET,), new=(QUIET,)):
@@ -103,6 +105,16 @@ def test_a_machine_that_stays_busy_disturbs_the_block():
     assert machine.waits == 4
     (text,) = fought.disturbances()
     assert "other processes used" in text
+
+
+def test_a_machine_that_stays_busy_is_not_asked_again():
+    fought, machine = duel([], old=(BUSY,))
+    machine.becomes_quiet = False
+    fight(fought)
+    assert machine.waits == 2, "once for each couple of turns"
+    assert fought.thrown_away == 0
+    assert len(fought.legs) == 4
+    assert fought.disturbances() != ()
 
 
 def test_a_little_noise_in_every_turn_disturbs_the_block_too():
