@@ -76,7 +76,7 @@ class Comparison:
                 self.reference_score,
                 self.candidate_score,
                 Unit.FRACTION,
-                "" if self.agreement is None else f"{self.agreement:.1%} answered alike",
+                self._alike(),
             ),
             (
                 "size",
@@ -90,11 +90,16 @@ class Comparison:
         for name, old, new, unit, more in rows:
             if old is not None or new is not None:
                 lines.append(f"{name:<20}{_text(old, unit):>12}{_text(new, unit):>12}  {more}".rstrip())
+        if self.reference_score is None and self.agreement is not None:
+            lines.append(f"{'answers':<20}{self._alike()}")
         far = self.parity
         lines.append(
             f"{'outputs':<20}SQNR {far.sqnr_db:.1f} dB, largest error {far.max_abs_error:.3g}, cosine {far.cosine:.6f}"
         )
         return "\n".join(lines)
+
+    def _alike(self) -> str:
+        return "" if self.agreement is None else f"{self.agreement:.1%} answered alike"
 
     def _speedup(self, low: float, high: float) -> str:
         return "" if math.isnan(self.speedup) else f"{self.speedup:.2f}x [{low:.2f}, {high:.2f}] in {self.pairs} pairs"

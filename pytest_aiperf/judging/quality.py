@@ -29,7 +29,7 @@ LUCKY_FLIPS = 0.10
 """Share of the examples that may change its answer with nothing changed; more is no fixed test set."""
 HINT = 0.05
 """McNemar's p that a large loss on few examples needs beside that: four of four newly wrong have it, three have not."""
-REAL = "a gain this large is more often a leak than a better model; if it is real, store it"
+LEAK = "a gain this large is more often a leak than a better model"
 _ROUNDING = 1e-9
 """0.938 - 0.928 is a little above 0.01."""
 
@@ -163,7 +163,7 @@ def _tested(case: Case, base: float, now: float, loss: _Loss) -> Verdict:
         return case.row(status, reason, message=message, now=now, baseline=base, worse_by=loss.worse_by, limit=margin)
 
     if _is_large_gain(case, mid) and loss.p_gain < LEAK_RISK:
-        return row(Status.ANOMALOUS, "too_good", loss.seen, f"{REAL}: {case.update_command()}")
+        return row(Status.ANOMALOUS, "too_good", loss.seen, _if_real(case))
     if mid > margin + _ROUNDING:
         if loss.is_certain:
             return row(Status.REGRESSED, "worse", f"{loss.seen}, {_p(loss.p)}", loss.beyond_luck)
@@ -188,7 +188,7 @@ def _by_tolerance(case: Case, base: float, note: str) -> Verdict:
         status, reason = Status.REGRESSED, "worse"
     elif -loss > margin + _ROUNDING:
         status, reason = Status.IMPROVED, "better"
-        message = f"{REAL}: {case.update_command()}" if _is_large_gain(case, loss) else ""
+        message = _if_real(case) if _is_large_gain(case, loss) else ""
     return case.row(
         status,
         reason,
@@ -208,7 +208,15 @@ def _margin(case: Case, base: float) -> float:
 
 
 def _is_large_gain(case: Case, loss: float) -> bool:
-    return case.metric.unit is Unit.FRACTION and -loss > LARGE + _ROUNDING
+    """A comparison of two models has nothing to store: its margin says how large a gain is meant."""
+    large = LARGE if case.measurement.reference is None else max(LARGE, case.margins.accuracy_margin)
+    return case.metric.unit is Unit.FRACTION and -loss > large + _ROUNDING
+
+
+def _if_real(case: Case) -> str:
+    if case.measurement.reference is None:
+        return f"{LEAK}; if it is real, store it: {case.update_command()}"
+    return f"{LEAK}; if it is real, compare with a margin= above it"
 
 
 def _p(p: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -275,3 +276,18 @@ def test_the_methods_are_restored_after_a_failure() -> None:
     with pytest.raises(RuntimeError, match="xyz"), create().watch_moves(Ticks(), []):
         nn.Linear(2, 2).to("xyz")
     assert (nn.Module.to, nn.Module.cuda) == originals
+
+
+def test_inputs_of_other_runtimes_are_made_fit():
+    adapter = create()
+    narrow = torch.nn.Linear(2, 3).to(torch.bfloat16)
+    (accepted,), options = adapter.accept(narrow, (np.ones((4, 2)),))
+    assert (accepted.dtype, accepted.shape, options) == (torch.bfloat16, (4, 2), {})
+    (tokens,), _ = adapter.accept(narrow, (np.array([1, 2]),))
+    assert tokens.dtype == torch.int64
+    arguments, named = adapter.accept(narrow, ({"input": torch.ones(4, 2)},))
+    assert arguments == ()
+    assert named["input"].dtype == torch.bfloat16
+    (kept, flag), _ = adapter.accept(torch.nn.ReLU(), (torch.ones(2), True))
+    assert kept.dtype == torch.float32
+    assert flag is True

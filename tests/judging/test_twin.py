@@ -123,5 +123,13 @@ def test_quality_is_held_against_the_reference_in_points():
     row = judged(worse)["accuracy"]
     assert word(row) == "regressed: worse (fails)"
     assert row.of_reference
+    better = replace(
+        worse,
+        reference={"accuracy": PortableValue(value=0.5, at="", commit=None, examples=(0.0,) * 100 + (1.0,) * 100)},
+    )
+    row = judged(better)["accuracy"]
+    assert word(row) == "anomalous: too_good (fails)"
+    assert "compare with a margin= above it" in row.message
+    assert word(judged(replace(better, accuracy_margin=0.5))["accuracy"]) == "passed: within_margin"
     wide = judged(replace(worse, accuracy_margin=0.2))["accuracy"]
     assert word(wide) == "passed: within_margin"
