@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_aiperf import parity
+from pytest_aiperf import discovery, parity
 from pytest_aiperf.batches import Batch, batches
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.measure import is_asynchronous
@@ -47,8 +47,29 @@ class Model:
 
     def bind(self, inputs: tuple[Any, ...]) -> Callable[[], Any]:
         """One inference on inputs that are converted, moved and cast beforehand."""
-        accepted, options = self.framework.accept(self.model, inputs)
-        return self.framework.bind(self.model, accepted, options)
+        return self._bound(self.model, inputs)
+
+    def operators(self, inputs: tuple[Any, ...]) -> Mapping[str, float] | None:
+        """Seconds per call of each kind of operator; None where the runtime cannot say."""
+        if self.framework.name not in discovery.names("profilers"):
+            return None
+        profiler = discovery.module("profilers", self.framework.name)
+        found: Mapping[str, float] | None = profiler.operators(self.model, lambda twin: self._bound(twin, inputs))
+        return found
+
+    def outputs_of_layers(self, inputs: tuple[Any, ...]) -> Mapping[str, Any]:
+        """Name -> output of each layer, in the order they run; empty where the runtime does not show them."""
+        if self.framework.name not in discovery.names("profilers"):
+            return {}
+        profiler = discovery.module("profilers", self.framework.name)
+        if not hasattr(profiler, "outputs_of_layers"):
+            return {}
+        found: Mapping[str, Any] = profiler.outputs_of_layers(self.model, lambda twin: self._bound(twin, inputs))
+        return found
+
+    def _bound(self, model: Any, inputs: tuple[Any, ...]) -> Callable[[], Any]:
+        accepted, options = self.framework.accept(model, inputs)
+        return self.framework.bind(model, accepted, options)
 
     @property
     def size(self) -> int | None:
@@ -118,6 +139,19 @@ def quality(reference: Model, candidate: Model, asked: Question) -> Quality:
         agreement=alike or [],
         unsteady=unsteady,
     )
+
+
+def layers(reference: Model, candidate: Model, inputs: tuple[Any, ...]) -> dict[str, float]:
+    """SQNR in dB of each layer that both models have, in the order they run."""
+    old, new = (model.outputs_of_layers(inputs) for model in (reference, candidate))
+    found = {}
+    for name in (name for name in old if name in new):
+        meter = Meter()
+        meter.add(parity.arrays(old[name]), parity.arrays(new[name]))
+        seen = meter.parity()
+        if not seen.mismatches:
+            found[name] = seen.sqnr_db
+    return found
 
 
 class Scorer:

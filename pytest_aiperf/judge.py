@@ -67,7 +67,7 @@ def judge(
             final=final,
         )
         refused = usable.unusable(case, [sample for sample in samples if not sample.values])
-        rows += _rows(case) if refused is None else refused
+        rows += [_with_reasons(case, row) for row in _rows(case)] if refused is None else refused
     return (*rows, *absent.gone(measurement, baseline, known, policy))
 
 
@@ -93,6 +93,12 @@ def _rows(case: Case) -> list[Verdict]:
         of_median.insert(0, _compared(case))
     others = [_against_limit(case, limit) for limit in case.limits if limit not in median_limits]
     return [*_merged(of_median), *others, *_paired_tails(case)]
+
+
+def _with_reasons(case: Case, row: Verdict) -> Verdict:
+    """Next to a bad figure of a comparison stands why it is bad, where that was found."""
+    reasons = case.measurement.reasons.get(case.metric.name, ())
+    return row if row.status in PASSES or not reasons else replace(row, notes=(*row.notes, *reasons))
 
 
 def _compared(case: Case) -> Verdict:

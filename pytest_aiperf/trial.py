@@ -91,6 +91,7 @@ class Entry:
     reference: dict[str, PortableValue] | None = None
     """Of a comparison: what the reference model gave."""
     accuracy_margin: float | None = None
+    reasons: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def add(self, sample: Sample) -> None:
         """Keep a sample; of two peaks in one process the higher one counts."""
@@ -226,6 +227,7 @@ class Trial:
                 pairing=self.pairings.get(entry.label),
                 reference=entry.reference,
                 accuracy_margin=entry.accuracy_margin,
+                reasons=entry.reasons,
             )
             for entry in self.entries.values()
         )

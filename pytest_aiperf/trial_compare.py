@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from pytest_aiperf import comparing
+from pytest_aiperf import comparing, why
 from pytest_aiperf.batches import batches
 from pytest_aiperf.comparing import Model, Quality, Question, mean
 from pytest_aiperf.comparison import Comparison
@@ -40,7 +40,11 @@ def compare(
         seen = comparing.quality(models[Side.OLD], models[Side.NEW], asked)
         sizes = {side: model.size for side, model in models.items()}
         _keep_quality(entry, seen, sizes)
+        if order.timing and _is_worse(trial, entry, seen):
+            entry.reasons |= dict.fromkeys((seen.metric.name, AGREEMENT.name, SQNR.name), _why_wrong(models, seen))
         blocks = _speed(trial, entry, models, seen) if order.timing else ()
+        if blocks and _is_too_slow(trial, entry, _speedup(blocks)[0]):
+            entry.reasons |= dict.fromkeys((latency.METRIC.name, SPEEDUP.name), _why_slow(models, seen, blocks))
     trial.has_turned = trial.has_turned or not order.timing
     for model in models.values():
         trial.check(entry, model.model)
@@ -104,6 +108,37 @@ def _speed(trial: Trial, entry: Entry, models: Mapping[Side, Model], seen: Quali
     entry.add(Sample(metric=SPEEDUP.name, values=(_speedup(blocks)[0],)))
     trial.pairings[entry.label] = Pairing(against=REFERENCE_MODEL, screen=blocks)
     return blocks
+
+
+def _is_too_slow(trial: Trial, entry: Entry, speedup: float) -> bool:
+    wanted = [one.bound for one in trial.limits if one.metric == SPEEDUP.name and one.label in (None, entry.label)]
+    return speedup < max([1.0, *wanted])
+
+
+def _is_worse(trial: Trial, entry: Entry, seen: Quality) -> bool:
+    """Whether the quality may fail: worse on average, or limited by a marker."""
+    limited = {limit.metric for limit in trial.limits if limit.label in (None, entry.label)}
+    lost = (mean(seen.candidate) or 0.0) != (mean(seen.reference) or 0.0)
+    return lost or bool(limited & {AGREEMENT.name, SQNR.name})
+
+
+def _why_wrong(models: Mapping[Side, Model], seen: Quality) -> tuple[str, ...]:
+    """The layers at which the candidate leaves its reference."""
+    try:
+        found = comparing.layers(models[Side.OLD], models[Side.NEW], seen.first.inputs)
+    except Exception as error:  # noqa: BLE001 - of any model; a reason that is not found is told, not raised
+        return (f"why: its layers could not be compared ({type(error).__name__}: {error})",)
+    return tuple(f"why: {reason}" for reason in why.diverging(found))
+
+
+def _why_slow(models: Mapping[Side, Model], seen: Quality, blocks: Sequence[Block]) -> tuple[str, ...]:
+    """Reasons, from profiles of both models; one that cannot be profiled says so, and fails nothing."""
+    try:
+        old, new = (models[side].operators(seen.first.inputs) for side in (Side.OLD, Side.NEW))
+    except Exception as error:  # noqa: BLE001 - of any runtime; a reason that is not found is told, not raised
+        return (f"why: its operators could not be profiled ({type(error).__name__}: {error})",)
+    seconds = median(value for block in blocks for leg in block.legs if leg.side is Side.NEW for value in leg.values)
+    return tuple(f"why: {reason}" for reason in why.slower(old, new, candidate_seconds=seconds))
 
 
 def _keep_quality(entry: Entry, seen: Quality, sizes: Mapping[Side, int | None]) -> None:

@@ -69,6 +69,8 @@ class Measurement:
     """Of a comparison: what the reference model gave, held against instead of a baseline."""
     accuracy_margin: float | None = None
     """Of a comparison that was given its own."""
+    reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of a comparison: metric -> why the candidate is no better, as its runtime's own means tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

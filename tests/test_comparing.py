@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_aiperf.comparing import Model, Question, check, novel, quality
+from pytest_aiperf.comparing import Model, Question, check, layers, novel, quality
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.frameworks import onnxruntime, plain, torch
+from pytest_aiperf.parity import IDENTICAL_DB
 
 LABELS = np.arange(100) % 10
 INPUTS = np.arange(200.0).reshape(100, 2)
@@ -160,3 +161,19 @@ def test_new_inputs_are_the_same_values_in_other_orders():
         assert not np.array_equal(named["mask"], INPUTS)
     assert novel(("text",)) == []
     assert novel((np.zeros(2),)) == []
+
+
+def test_layers_of_both_modules_are_compared_in_the_order_they_run():
+    tensors = pytest.importorskip("torch")
+    tensors.manual_seed(1)
+    wide = tensors.nn.Sequential(tensors.nn.Linear(2, 8), tensors.nn.ReLU(), tensors.nn.Linear(8, 10)).eval()
+    broken = tensors.nn.Sequential(tensors.nn.Linear(2, 8), tensors.nn.ReLU(), tensors.nn.Linear(8, 10)).eval()
+    broken.load_state_dict(wide.state_dict())
+    with tensors.no_grad():
+        broken[2].weight *= 3
+        found = layers(Model(wide, FRAMEWORKS), Model(broken, FRAMEWORKS), (INPUTS,))
+    assert list(found) == ["0", "1", "2"]
+    assert found["0"] == found["1"] == IDENTICAL_DB
+    assert found["2"] < 0
+    assert layers(Model(right, FRAMEWORKS), Model(mostly_right, FRAMEWORKS), (INPUTS,)) == {}
+    assert not wide[0]._forward_hooks

@@ -106,3 +106,49 @@ def test_a_worse_model_fails_for_its_own_reason(project):
     pairing = project.last()["test_model.py::test_slower"]["measurements"][0]["pairing"]
     assert len(pairing["blocks"]) >= 6, "only fresh processes fail a candidate"
     assert pairing["screen"]
+
+
+TORCH = """
+import copy
+
+import pytest
+import torch
+
+torch.manual_seed(1)
+torch.set_num_threads(1)
+
+@pytest.fixture
+def original():
+    layers = [torch.nn.Linear(256, 256), torch.nn.ReLU(), torch.nn.Linear(256, 256), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers, torch.nn.Linear(256, 10)).eval().requires_grad_(False)
+
+@pytest.fixture
+def images():
+    return torch.randn(200, 256)
+
+@pytest.fixture
+def labels(original, images):
+    return original(images).argmax(1)
+
+def test_broken_scale(aiperf, original, images, labels):
+    int8 = copy.deepcopy(original)
+    int8[2].weight[:128] *= 8
+    aiperf.compare(original, int8, images, labels)
+
+def test_float64_leak(aiperf, original, images, labels):
+    aiperf.compare(original, copy.deepcopy(original).double(), images, labels)
+"""
+
+
+def test_the_reason_stands_next_to_a_bad_figure(project):
+    pytest.importorskip("torch")
+    project.write("test_model.py", TORCH)
+    result = project.pytest("--aiperf")
+    verdicts = {test.partition("::")[2]: entry["verdicts"] for test, entry in project.last().items()}
+    (accuracy,) = (row for row in verdicts["test_broken_scale"] if row["metric"] == "accuracy")
+    assert accuracy["status"] == "regressed"
+    assert any("first at 2 (" in note for note in accuracy["notes"])
+    (latency,) = (row for row in verdicts["test_float64_leak"] if row["metric"] == "latency")
+    assert latency["status"] in ("regressed", "inconclusive"), "open only where others disturbed every pair"
+    assert any("aten::addmm" in note for note in latency["notes"])
+    assert "why: its layers leave the reference first at 2" in " ".join(result.stdout.str().split())
