@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.lab import evaluate, report, tails
+from benchmarks.lab import evaluate, loads, report, tails
 from benchmarks.lab.recorded import Recorded, read
 from benchmarks.lab.rules import Rule
 from pytest_aiperf import codec
@@ -129,6 +129,19 @@ def _tailed(random, factor):
         for side, values in zip(Side, (old, new), strict=True)
     ]
     return Block(seed=1, legs=tuple(legs))
+
+
+def test_peaks_are_judged_five_pairs_at_a_time():
+    rows = [{"old": {"ram": 200e6 + number}, "new": {"ram": 216e6 - number}} for number in range(11)]
+    written = loads.text(
+        {
+            ("test_peak", "growth:0.08"): rows,
+            ("test_peak", "none"): [{"old": row["old"], "new": row["old"]} for row in rows],
+        }
+    )
+    grown, same = written.splitlines()[-2:]
+    assert grown.startswith("| growth:0.08 | 2 | 2 |")
+    assert same.startswith("| none | 2 | 0 |")
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
-"""Load time and peak memory of a model, the same code on both sides: recorded in pairs of fresh processes, replayed.
+"""Load time and peak memory of models in pairs of fresh processes: replayed, and with a known growth or leak.
 
 python -m benchmarks.lab.loads --pairs 40 --out benchmarks/lab/data/loads.jsonl.gz
+python -m benchmarks.lab.loads --test test_peak --inject growth:0.06 --pairs 30 --out benchmarks/lab/data/loads.jsonl.gz
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from pytest_aiperf.trial import Order
 from pytest_aiperf.vocabulary import Margins
 from pytest_aiperf.worker import FreshProcesses
 
+Sides = Mapping[str, Mapping[str, float]]
+"""Side -> metric -> value."""
 PROJECT = Path(__file__).parent / "project"
 REPLAYS = 3000
 SLOWDOWNS = (0.0, 0.05, 0.10, 0.15, 0.20, 0.30)
@@ -34,24 +37,29 @@ MIB = 1024.0**2
 NEGLIGIBLE = 8 * MIB
 
 
-def record(pairs: int, out: Path) -> None:
-    """Append pairs: seconds and bytes of both sides."""
-    launch = Launch(
-        arguments=("test_workloads.py", "-p", "no:cacheprovider"),
-        directory=PROJECT,
-        timeout=120.0,
-        quiet_malloc=True,
-        environ=dict(os.environ),
-    )
-    order = Order(test="test_workloads.py::test_load", timing=False, load="warm", origin=Origin.FRESH)
+def record(test: str, inject: str, pairs: int, out: Path) -> None:
+    """Append pairs: seconds and bytes of both sides, the new one with what is injected."""
+    injected = {"LAB_INJECT": inject} if inject != "none" else {}
+    launches = {
+        side: Launch(
+            arguments=("test_workloads.py", "-p", "no:cacheprovider"),
+            directory=PROJECT,
+            timeout=120.0,
+            quiet_malloc=True,
+            environ={**os.environ, **(injected if side is Side.NEW else {})},
+        )
+        for side in Side
+    }
+    order = Order(test=f"test_workloads.py::{test}", timing=False, load="warm", origin=Origin.FRESH)
     for _ in range(pairs):
         row: dict[str, dict[str, float]] = {}
         for side in random.sample(list(Side), 2):
-            report = FreshProcesses(launch).run(order)
+            report = FreshProcesses(launches[side]).run(order)
             samples = [sample for measurement in report.measurements for sample in measurement.samples]
             row[side.value] = {sample.metric: sample.values[0] for sample in samples if sample.values}
         with gzip.open(out, "at", encoding="utf-8") as stream:
-            stream.write(json.dumps({"kind": "load", "purpose": "evaluation", "sides": row}) + "\n")
+            told = {"kind": "load", "purpose": "evaluation", "workload": test, "inject": inject}
+            stream.write(json.dumps({**told, "sides": row}) + "\n")
 
 
 def load_power(logs: np.ndarray, slowdown: float, draw: np.random.Generator) -> dict[Answer, float]:
@@ -73,15 +81,45 @@ def memory_alarms(old: np.ndarray, new: np.ndarray, growth: float, draw: np.rand
     alarms = 0
     for _ in range(REPLAYS):
         drawn = draw.choice(len(old), MEMORY_PAIRS, replace=False)
-        before, after = old[drawn], new[drawn] + growth
-        grown = np.median(after) - np.median(before)
-        enough = grown > max(Margins().max_memory_growth * np.median(before), NEGLIGIBLE)
-        alarms += bool(after.min() > before.max() and enough)
+        alarms += is_larger(old[drawn], new[drawn] + growth)
     return alarms / REPLAYS
 
 
-def text(rows: Sequence[Mapping[str, Mapping[str, float]]]) -> str:
-    """Two tables; empty where nothing was recorded."""
+def is_larger(before: np.ndarray, after: np.ndarray) -> bool:
+    """The plugin's rule on five pairs."""
+    grown = np.median(after) - np.median(before)
+    enough = grown > max(Margins().max_memory_growth * np.median(before), NEGLIGIBLE)
+    return bool(after.min() > before.max() and enough)
+
+
+def text(loads: Mapping[tuple[str, str], Sequence[Sides]]) -> str:
+    """Of (test, injected): a model's loads, replayed, and live verdicts on peaks; empty where nothing was recorded."""
+    return "\n".join(filter(None, (_of_loads(loads.get(("test_load", "none"), ())), _of_peaks(loads))))
+
+
+def _of_peaks(loads: Mapping[tuple[str, str], Sequence[Sides]]) -> str:
+    """Each verdict rests on five recorded pairs that no other has."""
+    kinds = sorted(key for key in loads if key[0] == "test_peak")
+    if not kinds:
+        return ""
+    lines = [
+        "## Peak memory of a model of 200 MiB, live: five fresh pairs a verdict",
+        "",
+        "A leak shows in the peak of one call only by what that call keeps; a test of leaks makes many calls.",
+        "",
+        "| injected | verdicts | larger | old, MiB | new, MiB |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for kind in kinds:
+        old, new = (np.array([row[side]["ram"] for row in loads[kind]]) for side in ("old", "new"))
+        starts = range(0, len(old) - MEMORY_PAIRS + 1, MEMORY_PAIRS)
+        larger = [is_larger(old[start : start + MEMORY_PAIRS], new[start : start + MEMORY_PAIRS]) for start in starts]
+        middles = f"{np.median(old) / MIB:.1f} | {np.median(new) / MIB:.1f}"
+        lines.append(f"| {kind[1]} | {len(larger)} | {sum(larger)} | {middles} |")
+    return "\n".join(lines) + "\n"
+
+
+def _of_loads(rows: Sequence[Sides]) -> str:
     if not rows:
         return ""
     seconds = {side: np.array([row[side]["load_warm"] for row in rows]) for side in ("old", "new")}
@@ -112,10 +150,12 @@ def text(rows: Sequence[Mapping[str, Mapping[str, float]]]) -> str:
 def main() -> None:
     """Record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--test", default="test_load", choices=["test_load", "test_peak"])
+    parser.add_argument("--inject", default="none", help="none, growth:0.06, leak:1 (MiB a call)")
     parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    record(options.pairs, options.out)
+    record(options.test, options.inject, options.pairs, options.out)
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ class Recorded:
     sessions: dict[tuple[str, str, str], list[Session]] = field(default_factory=dict)
     """(Tool, state, workload) -> sessions."""
     live: list[dict[str, object]] = field(default_factory=list)
-    loads: list[dict[str, dict[str, float]]] = field(default_factory=list)
-    """Side -> metric -> value, of each pair of fresh loads."""
+    loads: dict[tuple[str, str], list[dict[str, dict[str, float]]]] = field(default_factory=dict)
+    """(Test, injected) -> side -> metric -> value, of each pair of fresh loads."""
 
 
 def read(files: Sequence[Path], *, purpose: str) -> Recorded:
@@ -40,7 +40,8 @@ def read(files: Sequence[Path], *, purpose: str) -> Recorded:
     found = Recorded()
     for row in (row for file in files for row in _rows(file) if row["purpose"] == purpose):
         if row["kind"] == "load":
-            found.loads.append(row["sides"])
+            key = (row.get("workload", "test_load"), row.get("inject", "none"))
+            found.loads.setdefault(key, []).append(row["sides"])
             continue
         state, workload, inject = row["state"], row["workload"], row["inject"]
         if row["kind"] == "live":
@@ -57,8 +58,7 @@ def read(files: Sequence[Path], *, purpose: str) -> Recorded:
                 quiet, typical = (differences([block], "latency", share=share) for share in (ESTIMATOR, TYPICAL))
                 found.pairs.setdefault((state, workload, inject), []).extend(zip(quiet, typical, strict=True))
             if not block.disturbances:
-                key = (state, workload, inject, process)
-                found.blocks.setdefault(key, []).append(block)
+                found.blocks.setdefault((state, workload, inject, process), []).append(block)
     return found
 
 

@@ -1,6 +1,7 @@
 """The workloads as tests of the plugin."""
 
 import pytest
+from lab_models.memory import build
 from lab_models.workloads import WEIGHTS, WORKLOADS
 
 
@@ -16,3 +17,7 @@ def test_load(aiperf):
         return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
     aiperf.load(load, str(WEIGHTS / "cnn.onnx"), first=lambda session: session.get_inputs())
+
+
+def test_peak(aiperf):
+    aiperf.load(build, first=lambda model: model())
