@@ -18,11 +18,21 @@ ONE = "test_onnx_variant and cnn_int8_static"
 pytestmark = pytest.mark.slow
 
 
-def run(tmp_path: Path, chosen: str, **environ: str) -> tuple[int, dict[str, list[dict]], str]:
+def run(tmp_path: Path, chosen: str, *options: str, **environ: str) -> tuple[int, dict[str, list[dict]], str]:
     """Exit code, node id -> verdicts, and output of `pytest --aiperf example_project -k chosen`."""
     report = tmp_path / "report.json"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--aiperf", str(EXAMPLE), "-k", chosen, f"--aiperf-report=json:{report}"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--aiperf",
+            str(EXAMPLE),
+            "-k",
+            chosen,
+            f"--aiperf-report=json:{report}",
+            *options,
+        ],
         env={**os.environ, **environ, "TMPDIR": str(tmp_path)},
         cwd=EXAMPLE.parent,
         capture_output=True,
@@ -52,7 +62,7 @@ def test_it_passes_and_shows_every_kind_of_figure(tmp_path):
     ],
 )
 def test_it_turns_red_for_the_right_reason(tmp_path, breakage, source):
-    code, verdicts, output = run(tmp_path, ONE, DIGITS_BREAK=breakage)
+    code, verdicts, output = run(tmp_path, ONE, "--aiperf-processes=3", DIGITS_BREAK=breakage)
     assert code == 1, output
     (rows,) = verdicts.values()
     assert source in {row["limit_source"] for row in rows if row["status"] == "over_limit"}
