@@ -87,6 +87,21 @@ class FakeAccelerator:
         return {}
 
 
+class QuietMachine:
+    """Nothing ever disturbs it."""
+
+    processors = 2
+
+    def start(self) -> None:
+        pass
+
+    def seen(self) -> tuple[str, ...]:
+        return ()
+
+    def wait_for_quiet(self) -> bool:
+        return True
+
+
 def tools(
     *,
     clock: FakeClock | None = None,

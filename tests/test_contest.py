@@ -13,19 +13,6 @@ from pytest_aiperf.vocabulary import Margins
 from tests import fakes
 
 
-class QuietMachine:
-    processors = 2
-
-    def start(self):
-        pass
-
-    def seen(self):
-        return ()
-
-    def wait_for_quiet(self):
-        return True
-
-
 def race(reference, candidate, *, max_seconds=30.0, noise=0.0, foreign=()):
     """Blocks of two functions that take so many seconds, on a clock of their own."""
     clock, luck = fakes.FakeClock(), random.Random(3)  # noqa: S311
@@ -40,7 +27,7 @@ def race(reference, candidate, *, max_seconds=30.0, noise=0.0, foreign=()):
         tools,
         margins=Margins(),
         max_seconds=max_seconds,
-        machine=QuietMachine(),
+        machine=fakes.QuietMachine(),
         draw=random.Random(1),  # noqa: S311
     )
 

@@ -13,6 +13,7 @@ from pytest_aiperf.errors import ChildGoneError
 from pytest_aiperf.pairing import Side
 from pytest_aiperf.pairs import PairedProcesses, PairOrder
 from pytest_aiperf.trial import Order, Orders
+from tests import fakes
 
 LATENCY = frozenset({"latency"})
 
@@ -94,19 +95,6 @@ class FakeChild:
         return "nothing"
 
 
-class QuietMachine:
-    processors = 2
-
-    def start(self):
-        pass
-
-    def seen(self):
-        return ()
-
-    def wait_for_quiet(self):
-        return True
-
-
 def block(old, new, tests=("a", "b"), *, wanted=None, seed=1, together=True):
     log = []
     scripts = {"old": old, "new": new}
@@ -124,7 +112,7 @@ def block(old, new, tests=("a", "b"), *, wanted=None, seed=1, together=True):
     processes = PairedProcesses(
         launches={side: launch(side.value) for side in Side},
         watched=("/old", "/new"),
-        machine=QuietMachine(),
+        machine=fakes.QuietMachine(),
         clock=lambda: 0.0,
         open_child=child,
     )
@@ -241,7 +229,7 @@ def test_the_waiting_side_is_always_stopped():
     processes = PairedProcesses(
         launches=launches,
         watched=(),
-        machine=QuietMachine(),
+        machine=fakes.QuietMachine(),
         clock=lambda: 0.0,
         open_child=lambda launch, **_: Watching({}, [], Side(launch.arguments[0])),
     )
