@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _QUIET = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER})
+_EVALUATED = "<string>"  # text given to eval or exec; from 3.13, getsource takes it for the text of `python -c`
 _OPENING = frozenset({"FSTRING_START", "TSTRING_START"})
 _CLOSING = frozenset({"FSTRING_END", "TSTRING_END"})
 
@@ -22,7 +23,10 @@ def function_source_hash(function: Callable[..., Any]) -> str | None:
     Decorators, docstrings, comments, blank lines and the layout of lines and indentation count for nothing.
     """
     try:
-        source = inspect.getsource(inspect.unwrap(function))
+        function = inspect.unwrap(function)
+        if inspect.getsourcefile(function) == _EVALUATED:
+            return None
+        source = inspect.getsource(function)
         statements = _without_decorators(list(_statements(source)))
     except (OSError, TypeError, ValueError, SyntaxError, tokenize.TokenError):
         return None

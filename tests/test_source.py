@@ -135,3 +135,8 @@ UNREADABLE = {
 @pytest.mark.parametrize("function", UNREADABLE.values(), ids=UNREADABLE)
 def test_it_is_none_where_there_is_no_source(function: Callable[..., Any]) -> None:
     assert function_source_hash(function) is None
+
+
+def test_what_was_evaluated_is_not_taken_for_the_text_of_python_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(linecache.cache, "<string>", (9, None, ["import this\n"], "<string>"))
+    assert function_source_hash(eval("lambda: 1")) is None  # noqa: S307 - its own text
