@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pytest_aiperf import comparing, discovery, loads, trial_compare
+from pytest_aiperf import discovery, loads, trial_compare
 from pytest_aiperf import files as model_files
 from pytest_aiperf.batches import items_of
-from pytest_aiperf.comparing import Model, Question
+from pytest_aiperf.comparing import Question
 from pytest_aiperf.comparison import Comparison
-from pytest_aiperf.contracts import Framework, Probe, Tools, Turn
 from pytest_aiperf.errors import UsageError
-from pytest_aiperf.measure import Driver, is_asynchronous, settle
-from pytest_aiperf.metrics import accuracy, model_size, throughput
-from pytest_aiperf.metrics.cpu_memory import CpuMemoryPeak
-from pytest_aiperf.metrics.gpu_memory import GpuMemoryPeak
-from pytest_aiperf.metrics.latency import Latency
-from pytest_aiperf.metrics.load_time import Loading
-from pytest_aiperf.metrics.throughput import Throughput
-from pytest_aiperf.pairing import Side
+from pytest_aiperf.measure import is_asynchronous
+from pytest_aiperf.metrics import accuracy, model_size
+from pytest_aiperf.passes import Passes
 from pytest_aiperf.terms import Metric
-from pytest_aiperf.trial import Entry, Trial
-from pytest_aiperf.turns import Turns, slowed
+from pytest_aiperf.trial import Trial
 from pytest_aiperf.vocabulary import Sample
-
-DISTURBED_SHARE = 0.025
-"""More of the processors than this in foreign hands, and a timed pass is repeated."""
-REPEATS = 2
 
 
 class Bench:
@@ -38,6 +25,7 @@ class Bench:
 
     def __init__(self, trial: Trial, *, load_in_fresh_processes: Callable[[], None]) -> None:
         self._trial = trial
+        self._passes = Passes(trial)
         self._load_in_fresh_processes = load_in_fresh_processes
 
     def load(
@@ -89,7 +77,7 @@ class Bench:
         function = framework.bind(model, inputs, kwargs)
         trial.learn(entry, model, framework)
         items = items_of(inputs) if items is None else items
-        return self._measure(
+        return self._passes.measure(
             entry, function, items, asynchronous=is_asynchronous(model), owner=model, contexts=trial.around.frameworks
         )
 
@@ -106,7 +94,7 @@ class Bench:
         The same figures as `infer`; `items` per call default to 1. Raises UsageError for a second call under one label.
         """
         entry = self._trial.entry(label, "call", "call")
-        return self._measure(
+        return self._passes.measure(
             entry,
             lambda: function(*args, **kwargs),
             1 if items is None else items,
@@ -141,88 +129,34 @@ class Bench:
         margin: float | None = None,
         outputs: Callable[[Any], Any] | None = None,
         label: str | None = None,
-    ) -> Comparison:
+    ) -> Any:
         """Hold a candidate against its reference: speed in alternating turns, quality example by example.
 
-        Fails where the candidate is slower beyond the tolerance, or loses more quality than the margin (1 point).
+        Returns a `Comparison`; of a mapping of names to candidates, `Comparisons` by these names, which are labels too.
+        Fails where a candidate is slower beyond the tolerance, or loses more quality than the margin (1 point).
         `inputs`: an array, tensor or dict is one batch, a tuple its positional arguments, anything else that iterates
         is batches (of inputs and labels, without `labels`); speed is measured on the first. `predict` reads the answers
         from an output (default: the largest of the last axis); `metric(answers, labels)` gives one score per example or
         one number (default: answer == label); `outputs` picks what parity is measured on. Raises UsageError.
         """
-        comparing.check(reference, candidate)
-        frameworks = self._trial.around.frameworks
-        models = {Side.OLD: Model(reference, frameworks), Side.NEW: Model(candidate, frameworks)}
         asked = Question(inputs=inputs, labels=labels, predict=predict, metric=metric, better=better, outputs=outputs)
-        return trial_compare.compare(self._trial, models, asked, label=label, margin=margin)
 
-    def _measure(
-        self,
-        entry: Entry,
-        function: Callable[[], Any],
-        items: int,
-        *,
-        asynchronous: bool,
-        owner: Any,
-        contexts: Sequence[Framework],
-    ) -> Any:
-        if items < 1:
-            raise UsageError(f"items={items}: expected how many items one call processes, 1 or more")
-        tools, order = self._trial.around.tools, self._trial.order
-        if order.slowdown is not None:
-            function = slowed(function, order.slowdown, tools=tools, every=order.slowed_every)
-        driver = Driver(function, tools)
-        if not asynchronous:
-            with _inference(contexts):
-                for probes in self._passes(entry, items, owner):
-                    self._keep(entry, driver.run(probes))
-            self._trial.check(entry, owner)
-            return _done(driver.result)
-        return settle(self._measure_async(entry, driver, items, owner, contexts))
+        def one(model: Any, label: str | None) -> Comparison:
+            return trial_compare.compare(self._trial, reference, model, asked, label=label, margin=margin)
 
-    async def _measure_async(
-        self, entry: Entry, driver: Driver, items: int, owner: Any, contexts: Sequence[Framework]
-    ) -> Any:
-        with _inference(contexts):
-            for probes in self._passes(entry, items, owner):
-                self._keep(entry, await driver.run_async(probes))
-        self._trial.check(entry, owner)
-        return _done(driver.result)
+        return of_each(candidate, one, label=label)
 
-    def _passes(self, entry: Entry, items: int, owner: Any) -> Generator[Sequence[Probe], None, None]:
-        """The passes of this process's order, timed ones inside an exclusive section, memory in passes of its own."""
-        trial, order = self._trial, self._trial.order
-        if (loading := trial.pending_load(owner)) is not None:
-            yield (_FirstInference(loading),)
-        if order.paired and trial.around.turn_line is not None:
-            yield (Turns(trial.around.turn_line, test=order.test, label=entry.label, items=items),)
-            return
-        if order.timing:
-            with trial.around.exclusive(f"{entry.label or 'latency and throughput'}"):
-                entry.covariate = trial.around.reference()
-                for _ in range(1 + REPEATS):
-                    yield (Latency(calls=order.calls, seconds=order.seconds, max_seconds=order.max_seconds),)
-                    if trial.runs_on_a_device():
-                        yield (Throughput(items=items, seconds=order.seconds / 2),)
-                    else:
-                        self._keep(entry, (throughput.derived(entry.timed("latency"), items=items),))
-                    entry.disturbances = _disturbances(entry)
-                    if not entry.disturbances:
-                        break
-        memory: list[Probe] = []
-        if order.memory and (trial.wants_ram or order.load or not order.timing):
-            memory.append(CpuMemoryPeak(base=trial.around.base, origin=order.origin))
-        if order.memory and trial.measures_gpu():
-            memory.append(GpuMemoryPeak(origin=order.origin))
-        if memory or not order.timing:
-            yield memory or (_FirstInference(None),)
 
-    def _keep(self, entry: Entry, samples: Sequence[Sample]) -> None:
-        for sample in samples:
-            if sample.metric in ("latency", "throughput"):
-                entry.samples[sample.metric, sample.origin] = _with_origin(sample, self._trial)
-            else:
-                entry.add(sample)
+def of_each(candidate: Any, compare: Callable[[Any, str | None], Comparison], *, label: str | None) -> Any:
+    """`compare(model, label)` of the candidate, or of each where they are a mapping of names. Raises UsageError."""
+    if not isinstance(candidate, Mapping):
+        return compare(candidate, label)
+    from pytest_aiperf.families import Comparisons
+
+    if not candidate or not all(isinstance(name, str) and name for name in candidate):
+        raise UsageError("aiperf.compare: a mapping of candidates needs a name for each, and at least one")
+    labels = {name: f"{label}/{name}" if label else name for name in candidate}
+    return Comparisons({name: compare(model, labels[name]) for name, model in candidate.items()})
 
 
 def scored(scores: Any, *, name: str, better: str) -> tuple[Metric, Sample]:
@@ -239,61 +173,3 @@ def mean(sample: Sample) -> float:
 def _measured_names() -> frozenset[str]:
     modules = (discovery.module("metrics", name) for name in discovery.names("metrics"))
     return frozenset(metric.name for module in modules for metric in module.METRICS)
-
-
-def _done(result: Any) -> Any:
-    """The result of a function that has done its work. Raises UsageError for one that has only promised to."""
-    if inspect.isawaitable(result):
-        raise UsageError("the function returned an awaitable, which was never awaited: make it an `async def`")
-    if isinstance(result, (Iterator, AsyncIterator)):
-        raise UsageError(
-            f"the function returned a {type(result).__name__}, which does its work only while it is read: "
-            "read it inside the function, such as `lambda: list(f())`"
-        )
-    return result
-
-
-class _FirstInference:
-    """One call, before anything else; it ends the load of a model that this process loaded."""
-
-    metrics = ()
-
-    def __init__(self, loading: Loading | None) -> None:
-        self.loading = loading
-
-    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:  # noqa: ARG002 - the contract's
-        """Yield the one turn."""
-        seconds = yield Turn()
-        if self.loading is not None:
-            self.loading.parts["first inference"] = seconds
-            self.loading.complete = True
-        return ()
-
-
-def _with_origin(sample: Sample, trial: Trial) -> Sample:
-    if sample.origin is trial.order.origin:
-        return sample
-    return Sample(
-        metric=sample.metric,
-        values=sample.values,
-        origin=trial.order.origin,
-        notes=sample.notes,
-        parts=sample.parts,
-        foreign_share=sample.foreign_share,
-    )
-
-
-def _disturbances(entry: Entry) -> tuple[str, ...]:
-    shares = [sample.foreign_share or 0.0 for sample in entry.samples.values()]
-    worst = max(shares, default=0.0)
-    if worst <= DISTURBED_SHARE:
-        return ()
-    return (f"other processes used {worst:.0%} of the processors while this was timed",)
-
-
-def _inference(contexts: Sequence[Framework]) -> ExitStack:
-    stack = ExitStack()
-    stack.enter_context(nullcontext())
-    for framework in contexts:
-        stack.enter_context(framework.inference())
-    return stack

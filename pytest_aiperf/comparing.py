@@ -13,7 +13,9 @@ from pytest_aiperf.batches import Batch, batches
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.measure import is_asynchronous
 from pytest_aiperf.metrics import accuracy
+from pytest_aiperf.pairing import Side
 from pytest_aiperf.parity import Meter, Parity
+from pytest_aiperf.variants import ModelFigures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,17 +53,15 @@ class Model:
 
     def operators(self, inputs: tuple[Any, ...]) -> Mapping[str, float] | None:
         """Seconds per call of each kind of operator; None where the runtime cannot say."""
-        if self.framework.name not in discovery.names("profilers"):
+        profiler = self._profiler()
+        if profiler is None:
             return None
-        profiler = discovery.module("profilers", self.framework.name)
         found: Mapping[str, float] | None = profiler.operators(self.model, lambda twin: self._bound(twin, inputs))
         return found
 
     def outputs_of_layers(self, inputs: tuple[Any, ...]) -> Mapping[str, Any]:
         """Name -> output of each layer, in the order they run; empty where the runtime does not show them."""
-        if self.framework.name not in discovery.names("profilers"):
-            return {}
-        profiler = discovery.module("profilers", self.framework.name)
+        profiler = self._profiler()
         if not hasattr(profiler, "outputs_of_layers"):
             return {}
         found: Mapping[str, Any] = profiler.outputs_of_layers(self.model, lambda twin: self._bound(twin, inputs))
@@ -71,10 +71,29 @@ class Model:
         accepted, options = self.framework.accept(model, inputs)
         return self.framework.bind(model, accepted, options)
 
-    @property
-    def size(self) -> int | None:
-        """Bytes."""
-        return self.framework.size(self.model)
+    def figures(self, inputs: tuple[Any, ...], *, score: float | None) -> ModelFigures:
+        """Size, weights and work of one call, as far as the runtime says."""
+        return ModelFigures(
+            score=score,
+            size=self.framework.size(self.model),
+            weights=self.framework.weights(self.model),
+            macs=self._macs(inputs),
+        )
+
+    def _macs(self, inputs: tuple[Any, ...]) -> int | None:
+        profiler = self._profiler()
+        if not hasattr(profiler, "macs"):
+            return None
+        try:
+            found: int | None = profiler.macs(self.model, lambda twin: self._bound(twin, inputs))
+        except Exception:  # noqa: BLE001 - of any model; only shown, and unknown where it cannot be counted
+            return None
+        return found
+
+    def _profiler(self) -> Any:
+        """The member of the shelf for this runtime; None where it has none."""
+        known = self.framework.name in discovery.names("profilers")
+        return discovery.module("profilers", self.framework.name) if known else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,6 +158,12 @@ def quality(reference: Model, candidate: Model, asked: Question) -> Quality:
         agreement=alike or [],
         unsteady=unsteady,
     )
+
+
+def figures(models: Mapping[Side, Model], seen: Quality) -> dict[Side, ModelFigures]:
+    """Of both models; the work of one call is that of the first batch."""
+    scores = {Side.OLD: mean(seen.reference), Side.NEW: mean(seen.candidate)}
+    return {side: model.figures(seen.first.inputs, score=scores[side]) for side, model in models.items()}
 
 
 def layers(reference: Model, candidate: Model, inputs: tuple[Any, ...]) -> dict[str, float]:

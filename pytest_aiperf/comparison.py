@@ -3,107 +3,174 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pytest_aiperf import units
+from pytest_aiperf.pairing import Speed
 from pytest_aiperf.parity import Parity
 from pytest_aiperf.terms import Unit
+from pytest_aiperf.variants import ModelFigures, Weights
+
+SPARSE = 0.01
+"""Share of zeros from which they are shown: a trained model has hardly any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """A candidate beside its reference. NaN and None stand for what was not measured; the text is a table."""
 
-    speedup: float
-    """Seconds of the reference over those of the candidate; above 1 is faster."""
-    speedup_interval: tuple[float, float]
-    """What the pairs in the test's own process leave possible (confidence about 99 %)."""
-    reference_seconds: float
-    """Median of one call on the first batch."""
-    candidate_seconds: float
-    pairs: int
+    speed: Speed
+    """As seen by pairs in the test's own process."""
     score: str
     """Name of the quality figure."""
     examples: int
-    reference_score: float | None
-    candidate_score: float | None
     agreement: float | None
     """Share of the examples with the same answer."""
     parity: Parity
-    reference_bytes: int | None
-    candidate_bytes: int | None
+    reference: ModelFigures
+    candidate: ModelFigures
+    needed_examples: int | None = None
+    """About how many it takes to see a loss of the margin, where so many answers change; None without labels."""
 
     @classmethod
     def unmeasured(cls) -> Comparison:
         """What a fresh process gets, which only takes turns."""
         nothing = Parity(max_abs_error=math.nan, max_rel_error=math.nan, cosine=math.nan, sqnr_db=math.nan)
         return cls(
-            speedup=math.nan,
-            speedup_interval=(math.nan, math.nan),
-            reference_seconds=math.nan,
-            candidate_seconds=math.nan,
-            pairs=0,
+            speed=Speed(),
             score="accuracy",
             examples=0,
-            reference_score=None,
-            candidate_score=None,
             agreement=None,
             parity=nothing,
-            reference_bytes=None,
-            candidate_bytes=None,
+            reference=ModelFigures(),
+            candidate=ModelFigures(),
         )
+
+    @property
+    def speedup(self) -> float:
+        """Seconds of the reference over those of the candidate; above 1 is faster."""
+        return self.speed.speedup
+
+    @property
+    def speedup_interval(self) -> tuple[float, float]:
+        """What the pairs leave possible (confidence about 99 %)."""
+        return self.speed.low, self.speed.high
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs of turns the speed-up comes from."""
+        return self.speed.pairs
+
+    @property
+    def reference_seconds(self) -> float:
+        """Median of one call on the first batch."""
+        return self.speed.reference_seconds
+
+    @property
+    def candidate_seconds(self) -> float:
+        """Median of one call on the first batch."""
+        return self.speed.candidate_seconds
+
+    @property
+    def reference_score(self) -> float | None:
+        """Mean over the examples, or the metric's one number."""
+        return self.reference.score
+
+    @property
+    def candidate_score(self) -> float | None:
+        """Mean over the examples, or the metric's one number."""
+        return self.candidate.score
+
+    @property
+    def reference_bytes(self) -> int | None:
+        """Of parameters and buffers, or of the model's files."""
+        return self.reference.size
+
+    @property
+    def candidate_bytes(self) -> int | None:
+        """Of parameters and buffers, or of the model's files."""
+        return self.candidate.size
 
     @property
     def size_ratio(self) -> float | None:
         """Bytes of the candidate over those of the reference."""
-        if not self.reference_bytes or self.candidate_bytes is None:
-            return None
-        return self.candidate_bytes / self.reference_bytes
+        return _ratio(self.candidate.size, self.reference.size)
 
     @property
     def score_drop(self) -> float | None:
         """What the candidate lost, in the score's own unit (0.01 is a point of accuracy)."""
-        if self.reference_score is None or self.candidate_score is None:
+        if self.reference.score is None or self.candidate.score is None:
             return None
-        return self.reference_score - self.candidate_score
+        return self.reference.score - self.candidate.score
 
     def __str__(self) -> str:
-        low, high = self.speedup_interval
-        rows = [
-            ("latency", self.reference_seconds, self.candidate_seconds, Unit.SECONDS, self._speedup(low, high)),
-            (
-                f"{self.score} of {self.examples}",
-                self.reference_score,
-                self.candidate_score,
-                Unit.FRACTION,
-                self._alike(),
-            ),
-            (
-                "size",
-                self.reference_bytes,
-                self.candidate_bytes,
-                Unit.BYTES,
-                "" if self.size_ratio is None else f"{self.size_ratio:.2f}x",
-            ),
-        ]
-        lines = [f"{'':<20}{'reference':>12}{'candidate':>12}"]
-        for name, old, new, unit, more in rows:
-            if old is not None or new is not None:
-                lines.append(f"{name:<20}{_text(old, unit):>12}{_text(new, unit):>12}  {more}".rstrip())
-        if self.reference_score is None and self.agreement is not None:
-            lines.append(f"{'answers':<20}{self._alike()}")
-        far = self.parity
-        lines.append(
-            f"{'outputs':<20}SQNR {far.sqnr_db:.1f} dB, largest error {far.max_abs_error:.3g}, cosine {far.cosine:.6f}"
-        )
-        return "\n".join(lines)
-
-    def _alike(self) -> str:
-        return "" if self.agreement is None else f"{self.agreement:.1%} answered alike"
-
-    def _speedup(self, low: float, high: float) -> str:
-        return "" if math.isnan(self.speedup) else f"{self.speedup:.2f}x [{low:.2f}, {high:.2f}] in {self.pairs} pairs"
+        return "\n".join([f"{'':<20}{'reference':>12}{'candidate':>12}", *_figures(self), *_outputs(self)])
 
 
-def _text(value: float | None, unit: Unit) -> str:
-    return "-" if value is None or math.isnan(value) else units.text(float(value), unit)
+def _figures(seen: Comparison) -> Iterator[str]:
+    """A row for everything that both models have a figure of."""
+    old, new, speed = seen.reference, seen.candidate, seen.speed
+    rows: list[tuple[str, float | None, float | None, Callable[[float], str], str]] = [
+        ("latency", speed.reference_seconds, speed.candidate_seconds, _seconds, _speedup(seen)),
+        (f"{seen.score} of {seen.examples}", old.score, new.score, _fraction, _alike(seen)),
+        ("size", old.size, new.size, _bytes, _times(new.size, old.size)),
+    ]
+    if old.weights is not None and new.weights is not None:
+        before, after = old.weights, new.weights
+        counts = before.parameters, after.parameters
+        rows.append(("parameters", *counts, units.count, _times(after.parameters, before.parameters)))
+        if max(before.sparsity or 0.0, after.sparsity or 0.0) > SPARSE:
+            rows.append(("of these zero", before.sparsity, after.sparsity, "{:.1%}".format, ""))
+    rows.append(("multiply-adds", old.macs, new.macs, units.count, _times(new.macs, old.macs)))
+    for name, was, now, write, more in rows:
+        if was is not None or now is not None:
+            cells = ("-" if value is None or math.isnan(value) else write(value) for value in (was, now))
+            yield f"{name:<20}{''.join(f'{cell:>12}' for cell in cells)}  {more}".rstrip()
+
+
+def _outputs(seen: Comparison) -> Iterator[str]:
+    old, new, far = seen.reference.weights, seen.candidate.weights, seen.parity
+    if old is not None and new is not None and old.bytes.keys() != new.bytes.keys():
+        yield f"{'weights':<20}{_dtypes(new)}"
+    if seen.reference.score is None and seen.agreement is not None:
+        yield f"{'answers':<20}{_alike(seen)}"
+    yield f"{'outputs':<20}SQNR {far.sqnr_db:.1f} dB, largest error {far.max_abs_error:.3g}, cosine {far.cosine:.6f}"
+
+
+def _alike(seen: Comparison) -> str:
+    told = [] if seen.agreement is None else [f"{seen.agreement:.1%} answered alike"]
+    if seen.needed_examples is not None and 1 < seen.examples < seen.needed_examples:
+        told.append(f"few: a loss shows with about {seen.needed_examples}")
+    return ", ".join(told)
+
+
+def _speedup(seen: Comparison) -> str:
+    low, high = seen.speedup_interval
+    return "" if math.isnan(seen.speedup) else f"{seen.speedup:.2f}x [{low:.2f}, {high:.2f}] in {seen.pairs} pairs"
+
+
+def _ratio(new: int | None, old: int | None) -> float | None:
+    return new / old if old and new is not None else None
+
+
+def _times(new: int | None, old: int | None) -> str:
+    ratio = _ratio(new, old)
+    return "" if ratio is None else f"{ratio:.2f}x"
+
+
+def _seconds(value: float) -> str:
+    return units.text(value, Unit.SECONDS)
+
+
+def _fraction(value: float) -> str:
+    return units.text(value, Unit.FRACTION)
+
+
+def _bytes(value: float) -> str:
+    return units.text(value, Unit.BYTES)
+
+
+def _dtypes(weights: Weights) -> str:
+    largest = sorted(weights.bytes.items(), key=lambda item: -item[1])
+    return ", ".join(f"{_bytes(size)} of {dtype}" for dtype, size in largest)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pytest_aiperf.terms import Metric
+from pytest_aiperf.variants import Weights
 from pytest_aiperf.vocabulary import Baseline, Change, Environment, Measurement, Run, Sample
 
 
@@ -76,6 +77,9 @@ class Framework(Protocol):
 
     def size(self, model: Any) -> int | None:
         """Bytes of parameters and buffers, or of the model file where the runtime hides them."""
+
+    def weights(self, model: Any) -> Weights | None:
+        """Parameters, zeros and bytes by dtype; None where the runtime hides them."""
 
     def files(self, model: Any) -> tuple[Path, ...]:
         """The files that the model was read from, where the runtime remembers."""
@@ -194,9 +198,9 @@ class Store(Protocol):
 
 
 class Reporter(Protocol):
-    """How a run is shown. Returns text, writes nothing."""
+    """How a run is shown. Writes nothing. Its module may name a package that it `NEEDS`."""
 
     name: str
 
-    def render(self, run: Run) -> str:
-        """The whole report as one text."""
+    def render(self, run: Run) -> str | bytes:
+        """The whole report, as a text or the content of a picture."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_aiperf import codec, judge, markers, rows, ruling
+from pytest_aiperf import codec, judge, limit_markers, markers, rows, ruling
 from pytest_aiperf.contracts import Store
 from pytest_aiperf.errors import BaselineError
 from pytest_aiperf.markers import Rules
@@ -52,7 +52,7 @@ class Court:
         self.commit = commit
         self.clock = clock
         self.tests: tuple[str, ...] = ()
-        self.default_limits = markers.default_limits({name: getattr(settings, name) for name in markers.ABSOLUTE})
+        self.default_limits = markers.default_limits({name: getattr(settings, name) for name in limit_markers.ABSOLUTE})
         self.default_margins = Margins(
             tolerance=settings.tolerance,
             max_slowdown=settings.max_slowdown,

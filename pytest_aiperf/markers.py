@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from pytest_aiperf.limit_markers import ABSOLUTE, LIMITS, above_zero, as_number
 from pytest_aiperf.vocabulary import Limit, Margins
 
-MIB = 1024**2
 _NEAR = 0.8
 """How alike (difflib ratio) an unknown marker must be to one of ours to be taken for a typing mistake."""
 
@@ -28,6 +27,7 @@ class Rules:
     calls: int | None = None
     seconds: float | None = None
     memory: bool | None = None
+    group: str | None = None
 
     def margins(self, defaults: Margins) -> Margins:
         """The relative rules of the test, with the run's defaults filled in."""
@@ -51,80 +51,6 @@ class Marked:
     mistakes: list[str] = field(default_factory=list)
 
 
-def max_load_s(s: float, cache: str = "warm", *, label: str | None = None) -> Limit:
-    """Longest load time in seconds, first inference included."""
-    metric = {"warm": "load_warm", "cold": "load_cold"}.get(cache)
-    if metric is None:
-        raise ValueError(f"cache={cache!r}: expected 'warm' or 'cold'")
-    return _limit(metric, _above_zero("s", s), label)
-
-
-def max_latency_ms(ms: float, percentile: float = 50, *, label: str | None = None) -> Limit:
-    """Longest latency of one call in milliseconds."""
-    share = _number("percentile", percentile)
-    if not 0 < share < 100:  # noqa: PLR2004 - percent
-        raise ValueError(f"percentile={percentile!r}: expected a number between 0 and 100, both excluded")
-    return _limit("latency", _above_zero("ms", ms) / 1e3, label, percentile=share)
-
-
-def min_throughput(per_s: float, *, label: str | None = None) -> Limit:
-    """Fewest items per second."""
-    return _limit("throughput", _above_zero("per_s", per_s), label)
-
-
-def max_gpu_mb(mb: float, kind: str = "allocated", *, label: str | None = None) -> Limit:
-    """Most GPU memory in MiB."""
-    if kind not in ("allocated", "reserved", "process"):
-        raise ValueError(f"kind={kind!r}: expected 'allocated', 'reserved' or 'process'")
-    return _limit(f"gpu_{kind}", _above_zero("mb", mb) * MIB, label)
-
-
-def max_ram_mb(mb: float, *, label: str | None = None) -> Limit:
-    """Most process memory in MiB, above that of an idle process."""
-    return _limit("ram", _above_zero("mb", mb) * MIB, label)
-
-
-def max_model_mb(mb: float, *, label: str | None = None) -> Limit:
-    """Largest model in MiB."""
-    return _limit("model_size", _above_zero("mb", mb) * MIB, label)
-
-
-def min_accuracy(value: float, *, label: str | None = None) -> Limit:
-    """Lowest accuracy, as a fraction."""
-    bound = _number("value", value)
-    if not 0 <= bound <= 1:
-        raise ValueError(f"value={value!r}: expected a fraction between 0 and 1 (0.95 is 95 %)")
-    return _limit("accuracy", bound, label)
-
-
-def min_speedup(ratio: float, *, label: str | None = None) -> Limit:
-    """Smallest speed-up of a candidate over its reference: 1.5 is half as fast again."""
-    return _limit("speedup", _above_zero("ratio", ratio), label)
-
-
-def max_size_ratio(ratio: float, *, label: str | None = None) -> Limit:
-    """Largest size of a candidate, as a share of its reference's."""
-    return _limit("size_ratio", _above_zero("ratio", ratio), label)
-
-
-def min_agreement(share: float, *, label: str | None = None) -> Limit:
-    """Smallest share of examples to which candidate and reference give the same answer."""
-    bound = _number("share", share)
-    if not 0 <= bound <= 1:
-        raise ValueError(f"share={share!r}: expected a fraction between 0 and 1")
-    return _limit("agreement", bound, label)
-
-
-def min_sqnr_db(db: float, *, label: str | None = None) -> Limit:
-    """Smallest ratio of the reference's outputs to their error, in decibel."""
-    return _limit("sqnr", _number("db", db), label)
-
-
-def max_abs_error(error: float, *, label: str | None = None) -> Limit:
-    """Largest difference of any output."""
-    return _limit("max_abs_error", _above_zero("error", error), label)
-
-
 def aiperf(
     *,
     max_slowdown: float | None = None,
@@ -133,18 +59,21 @@ def aiperf(
     calls: int | None = None,
     seconds: float | None = None,
     memory: bool | None = None,
+    group: str | None = None,
 ) -> Rules:
-    """The relative rules of a test, and how long to measure it."""
+    """The relative rules of a test, how long to measure it, and whose table its comparisons stand in."""
     fractions = {"max_slowdown": max_slowdown, "tolerance": tolerance, "accuracy_margin": accuracy_margin}
     for name, value in fractions.items():
-        if value is not None and not 0 <= _number(name, value) < 10:  # noqa: PLR2004 - nobody means 1,000 %
+        if value is not None and not 0 <= as_number(name, value) < 10:  # noqa: PLR2004 - nobody means 1,000 %
             raise ValueError(f"{name}={value!r}: expected a fraction such as 0.05 (5 %)")
     if calls is not None and (isinstance(calls, bool) or not isinstance(calls, int) or calls < 1):
         raise ValueError(f"calls={calls!r}: expected a whole number above zero")
     if seconds is not None:
-        _above_zero("seconds", seconds)
+        above_zero("seconds", seconds)
     if memory is not None and not isinstance(memory, bool):
         raise ValueError(f"memory={memory!r}: expected True or False")
+    if group is not None and not (isinstance(group, str) and group.strip()):
+        raise ValueError(f"group={group!r}: expected a name")
     if max_slowdown is not None and tolerance is not None and max_slowdown < tolerance:
         raise ValueError(f"max_slowdown={max_slowdown} is below tolerance={tolerance}: these contradict each other")
     return Rules(
@@ -154,19 +83,8 @@ def aiperf(
         calls=calls,
         seconds=seconds,
         memory=memory,
+        group=group,
     )
-
-
-ABSOLUTE: Mapping[str, Callable[..., Limit]] = {
-    function.__name__: function
-    for function in (max_load_s, max_latency_ms, min_throughput, max_gpu_mb, max_ram_mb, max_model_mb, min_accuracy)
-}
-"""Those that may have a default for all tests."""
-RELATIVE: Mapping[str, Callable[..., Limit]] = {
-    function.__name__: function for function in (min_speedup, max_size_ratio, min_agreement, min_sqnr_db, max_abs_error)
-}
-"""Of a candidate to the reference that it is compared with."""
-LIMITS: Mapping[str, Callable[..., Limit]] = {**ABSOLUTE, **RELATIVE}
 
 
 def default_limits(values: Mapping[str, Any]) -> tuple[Limit, ...]:
@@ -267,24 +185,5 @@ def _given(rules: Rules) -> dict[str, Any]:
     return {name: getattr(rules, name) for name in Rules.__slots__}
 
 
-def _limit(metric: str, bound: float, label: str | None, percentile: float | None = None) -> Limit:
-    if label is not None and not isinstance(label, str):
-        raise ValueError(f"label={label!r}: expected a string")
-    return Limit(metric=metric, bound=bound, source="", percentile=percentile, label=label)
-
-
 def _written(limit: Limit, source: str) -> Limit:
     return Limit(metric=limit.metric, bound=limit.bound, source=source, percentile=limit.percentile, label=limit.label)
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
-        raise ValueError(f"{name}={value!r}: expected a number")
-    return float(value)
-
-
-def _above_zero(name: str, value: Any) -> float:
-    number = _number(name, value)
-    if not 0 < number < math.inf:
-        raise ValueError(f"{name}={value!r}: expected a number above zero")
-    return number

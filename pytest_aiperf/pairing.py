@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -47,6 +48,21 @@ class Block:
     """What disturbed the machine; such a block is measured again and decides nothing."""
     thrown_away: int = 0
     """Turns that were repeated because somebody else used the processor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """What pairs say of two models; NaN where nothing was timed."""
+
+    speedup: float = math.nan
+    """Seconds of the reference over those of the candidate; above 1 is faster."""
+    low: float = math.nan
+    high: float = math.nan
+    """What the pairs leave possible (confidence about 99 %)."""
+    pairs: int = 0
+    reference_seconds: float = math.nan
+    """Median of one call."""
+    candidate_seconds: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

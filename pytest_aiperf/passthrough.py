@@ -64,13 +64,18 @@ class PassThrough:
         better: str = "higher",
         margin: float | None = None,  # noqa: ARG002 - same signature as Bench.compare
         outputs: Callable[[Any], Any] | None = None,
-        label: str | None = None,  # noqa: ARG002
-    ) -> Comparison:
+        label: str | None = None,
+    ) -> Any:
         """The same figures; the speed of a few calls only, with no interval."""
         from pytest_aiperf import trial_compare, wiring
 
         asked = Question(inputs=inputs, labels=labels, predict=predict, metric=metric, better=better, outputs=outputs)
-        return trial_compare.at_a_glance(reference, candidate, asked, wiring.tools_and_frameworks())
+        means = wiring.tools_and_frameworks()
+
+        def one(model: Any, label: str | None) -> Comparison:  # noqa: ARG001 - nothing is kept under it
+            return trial_compare.at_a_glance(reference, model, asked, means)
+
+        return bench.of_each(candidate, one, label=label)
 
     def score(
         self,

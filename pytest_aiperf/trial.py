@@ -15,6 +15,7 @@ from pytest_aiperf.metrics import model_size
 from pytest_aiperf.metrics.load_time import Loading
 from pytest_aiperf.pairing import Pairing, Side
 from pytest_aiperf.terms import Metric, Origin
+from pytest_aiperf.variants import Variant
 from pytest_aiperf.vocabulary import Limit, Margins, Measurement, PortableValue, Sample
 
 
@@ -92,6 +93,7 @@ class Entry:
     """Of a comparison: what the reference model gave."""
     accuracy_margin: float | None = None
     reasons: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    variant: Variant | None = None
 
     def add(self, sample: Sample) -> None:
         """Keep a sample; of two peaks in one process the higher one counts."""
@@ -122,12 +124,15 @@ class Trial:
         margins: Margins,
         source: str | None,
         wants_ram: bool,
+        group: str | None = None,
     ) -> None:
         self.order = order
         self.around = around
         self.source = source
         self.wants_ram = wants_ram
         self.wants_gpu = False
+        self.group = group or order.test.partition("[")[0]
+        """Whose table the comparisons of this test stand in: by default, one for all parameters of a test."""
         self.hold_to(limits, margins)
         self.entries: dict[str, Entry] = {}
         self.loadings: list[tuple[str, Loading]] = []
@@ -159,6 +164,11 @@ class Trial:
             raise UsageError(f"aiperf.{call} in {self.order.test}: {which}: give each measurement its own label=")
         entry.kinds.add(kind)
         return entry
+
+    def variant_name(self, label: str) -> str:
+        """What a candidate of this test is called among others: its parameters, its label, else the test's name."""
+        test, _, parameters = self.order.test.partition("[")
+        return "/".join(filter(None, (parameters.removesuffix("]"), label))) or test.rpartition("::")[2]
 
     def check(self, entry: Entry, function: Any) -> None:
         """Note, once it has run, whether a model runs as it was asked to: some runtimes fall back during a call.
@@ -228,6 +238,7 @@ class Trial:
                 reference=entry.reference,
                 accuracy_margin=entry.accuracy_margin,
                 reasons=entry.reasons,
+                variant=entry.variant,
             )
             for entry in self.entries.values()
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -16,9 +15,10 @@ from pytest_aiperf.disturbance import MachineWatch
 from pytest_aiperf.measure import Driver
 from pytest_aiperf.metrics import accuracy, latency
 from pytest_aiperf.metrics.comparison import AGREEMENT, MAX_ABS_ERROR, SIZE_RATIO, SPEEDUP, SQNR
-from pytest_aiperf.pairing import REFERENCE_MODEL, Block, Pairing, Side
+from pytest_aiperf.pairing import REFERENCE_MODEL, Block, Pairing, Side, Speed
 from pytest_aiperf.trial import Entry, Trial
 from pytest_aiperf.turns import Turns, slowed
+from pytest_aiperf.variants import ModelFigures, Variant
 from pytest_aiperf.vocabulary import Margins, PortableValue, Sample
 
 if TYPE_CHECKING:
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 
 def compare(
-    trial: Trial, models: Mapping[Side, Model], asked: Question, *, label: str | None, margin: float | None
+    trial: Trial, reference: Any, candidate: Any, asked: Question, *, label: str | None, margin: float | None
 ) -> Comparison:
     """Measure and keep. Raises UsageError for what cannot be compared."""
+    models = _models(reference, candidate, trial.around.frameworks)
     entry = trial.entry(label, "call", "compare")
     around, order = trial.around, trial.order
     entry.reference, entry.accuracy_margin = {}, margin
@@ -38,17 +39,26 @@ def compare(
             trial.has_turned = True
             return Comparison.unmeasured()
         seen = comparing.quality(models[Side.OLD], models[Side.NEW], asked)
-        sizes = {side: model.size for side, model in models.items()}
-        _keep_quality(entry, seen, sizes)
+        figures = comparing.figures(models, seen)
+        _keep_quality(entry, seen)
+        _keep_sizes(entry, figures)
+        entry.variant = Variant(
+            group=trial.group,
+            name=trial.variant_name(entry.label),
+            score=seen.metric.title,
+            agreement=mean(seen.agreement),
+            reference=figures[Side.OLD],
+            candidate=figures[Side.NEW],
+        )
         if order.timing and _is_worse(trial, entry, seen):
             entry.reasons |= dict.fromkeys((seen.metric.name, AGREEMENT.name, SQNR.name), _why_wrong(models, seen))
         blocks = _speed(trial, entry, models, seen) if order.timing else ()
-        if blocks and _is_too_slow(trial, entry, _speedup(blocks)[0]):
+        if blocks and _is_too_slow(trial, entry, _speed_of(blocks).speedup):
             entry.reasons |= dict.fromkeys((latency.METRIC.name, SPEEDUP.name), _why_slow(models, seen, blocks))
     trial.has_turned = trial.has_turned or not order.timing
     for model in models.values():
         trial.check(entry, model.model)
-    return _comparison(seen, sizes, blocks)
+    return _comparison(seen, figures, blocks, margin=trial.margins.accuracy_margin if margin is None else margin)
 
 
 def at_a_glance(
@@ -58,13 +68,17 @@ def at_a_glance(
     from pytest_aiperf.contest import contest
 
     tools, frameworks = means
-    comparing.check(reference, candidate)
-    models = {Side.OLD: Model(reference, frameworks), Side.NEW: Model(candidate, frameworks)}
+    models = _models(reference, candidate, frameworks)
     with comparing.inference(frameworks):
         seen = comparing.quality(models[Side.OLD], models[Side.NEW], asked)
         functions = {side: model.bind(seen.first.inputs) for side, model in models.items()}
         blocks = contest(functions, tools, margins=Margins(), max_seconds=0.0, machine=MachineWatch(), draw=_draw())
-    return _comparison(seen, {side: model.size for side, model in models.items()}, blocks)
+    return _comparison(seen, comparing.figures(models, seen), blocks, margin=Margins().accuracy_margin)
+
+
+def _models(reference: Any, candidate: Any, frameworks: Sequence[Framework]) -> dict[Side, Model]:
+    comparing.check(reference, candidate)
+    return {Side.OLD: Model(reference, frameworks), Side.NEW: Model(candidate, frameworks)}
 
 
 def _draw() -> random.Random:
@@ -105,7 +119,7 @@ def _speed(trial: Trial, entry: Entry, models: Mapping[Side, Model], seen: Quali
         entry.anomalies = (*entry.anomalies, text)
     values = tuple(value for block in blocks for leg in block.legs if leg.side is Side.NEW for value in leg.values)
     entry.add(Sample(metric=latency.METRIC.name, values=values, origin=trial.order.origin))
-    entry.add(Sample(metric=SPEEDUP.name, values=(_speedup(blocks)[0],)))
+    entry.add(Sample(metric=SPEEDUP.name, values=(_speed_of(blocks).speedup,)))
     trial.pairings[entry.label] = Pairing(against=REFERENCE_MODEL, screen=blocks)
     return blocks
 
@@ -141,7 +155,7 @@ def _why_slow(models: Mapping[Side, Model], seen: Quality, blocks: Sequence[Bloc
     return tuple(f"why: {reason}" for reason in why.slower(old, new, candidate_seconds=seconds))
 
 
-def _keep_quality(entry: Entry, seen: Quality, sizes: Mapping[Side, int | None]) -> None:
+def _keep_quality(entry: Entry, seen: Quality) -> None:
     entry.anomalies = (*entry.anomalies, *(f"the candidate's outputs: {one}" for one in seen.parity.mismatches))
     notes = (f"void: {seen.unsteady}",) if seen.unsteady else ()
     if seen.candidate:
@@ -157,47 +171,39 @@ def _keep_quality(entry: Entry, seen: Quality, sizes: Mapping[Side, int | None])
         entry.add(Sample(metric=AGREEMENT.name, values=(agreed,), notes=notes))
     for metric, value in ((SQNR, seen.parity.sqnr_db), (MAX_ABS_ERROR, seen.parity.max_abs_error)):
         entry.add(Sample(metric=metric.name, values=(value,), notes=notes))
-    old, new = sizes[Side.OLD], sizes[Side.NEW]
+
+
+def _keep_sizes(entry: Entry, figures: Mapping[Side, ModelFigures]) -> None:
+    old, new = figures[Side.OLD].size, figures[Side.NEW].size
     ratio = (new / old,) if old and new is not None else ()
     entry.add(Sample(metric=SIZE_RATIO.name, values=ratio, notes=() if ratio else ("a size is unknown",)))
 
 
-def _speedup(blocks: Sequence[Block]) -> tuple[float, float, float, int]:
-    """Estimate, lower and upper end, pairs."""
-    if not blocks:
-        return math.nan, math.nan, math.nan, 0
-    from pytest_aiperf.judging.paired import ESTIMATOR, differences
-    from pytest_aiperf.sequential import look
-
-    logs = differences(blocks, latency.METRIC.name, share=ESTIMATOR)
-    if len(logs) < 2:  # noqa: PLR2004 - one difference has no spread
-        every = differences(
-            [Block(seed=one.seed, legs=one.legs) for one in blocks], latency.METRIC.name, share=ESTIMATOR
-        )
-        estimate = math.exp(-median(every)) if every else math.nan
-        return estimate, 0.0, math.inf, len(logs)
-    seen = look(logs)
-    return math.exp(-seen.estimate), math.exp(-seen.best), math.exp(-seen.low), seen.pairs
-
-
-def _comparison(seen: Quality, sizes: Mapping[Side, int | None], blocks: Sequence[Block]) -> Comparison:
-    estimate, low, high, pairs = _speedup(blocks)
-    seconds = {
-        side: [value for block in blocks for leg in block.legs if leg.side is side for value in leg.values]
-        for side in Side
-    }
+def _comparison(
+    seen: Quality, figures: Mapping[Side, ModelFigures], blocks: Sequence[Block], *, margin: float
+) -> Comparison:
     return Comparison(
-        speedup=estimate,
-        speedup_interval=(low, high),
-        reference_seconds=median(seconds[Side.OLD]) if seconds[Side.OLD] else math.nan,
-        candidate_seconds=median(seconds[Side.NEW]) if seconds[Side.NEW] else math.nan,
-        pairs=pairs,
+        speed=_speed_of(blocks),
         score=seen.metric.title,
         examples=len(seen.candidate),
-        reference_score=mean(seen.reference),
-        candidate_score=mean(seen.candidate),
         agreement=mean(seen.agreement),
         parity=seen.parity,
-        reference_bytes=sizes[Side.OLD],
-        candidate_bytes=sizes[Side.NEW],
+        reference=figures[Side.OLD],
+        candidate=figures[Side.NEW],
+        needed_examples=_needed(seen, margin),
     )
+
+
+def _speed_of(blocks: Sequence[Block]) -> Speed:
+    from pytest_aiperf.judging.speed import speed_of  # with scipy: never in a fresh process
+
+    return speed_of(blocks) if blocks else Speed()
+
+
+def _needed(seen: Quality, margin: float) -> int | None:
+    """How many examples would show a loss of the margin; of one number each that cannot be said."""
+    from pytest_aiperf.statistics import needed_examples
+
+    changes = [new - old for old, new in zip(seen.reference, seen.candidate, strict=True)]
+    squares = mean([change**2 for change in changes])
+    return needed_examples(squares, margin) if len(changes) > 1 and squares and margin > 0 else None

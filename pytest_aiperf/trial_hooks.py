@@ -89,6 +89,7 @@ class TrialHooks:
             around=self.around,
             limits=marked.limits,
             margins=marked.rules.margins(self.default_margins()),
+            group=marked.rules.group,
             source=source.function_source_hash(item.function) if hasattr(item, "function") else None,
             wants_ram=bool(marked.rules.memory)
             or (uses_fixture and (self.around.memory_always or any(limit.metric == "ram" for limit in defaults))),

@@ -11,6 +11,7 @@ from pytest_aiperf.terms import Unit
 _SECONDS = ((" ns", 1e-9), (" us", 1e-6), (" ms", 1e-3), (" s", 1.0))
 _KIB = 1024.0
 _BYTES = ((" KiB", _KIB), (" MiB", _KIB**2), (" GiB", _KIB**3), (" TiB", _KIB**4))
+_COUNTS = ((" k", 1e3), (" M", 1e6), (" G", 1e9), (" T", 1e12))
 _RATES = ((" /s", 1.0), ("k /s", 1e3), ("M /s", 1e6), ("G /s", 1e9))
 
 _QUANTITY = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*([a-zµμ%]*)\s*", re.IGNORECASE)
@@ -41,6 +42,11 @@ def text(value: float | None, unit: Unit, *, digits: int = 3) -> str:
     if unit is Unit.FRACTION and (value == 0 or abs(value) >= 10**-digits):
         return f"{value:.{digits}f}"
     return _significant(value, digits)
+
+
+def count(number: float) -> str:
+    """A number of things: `283 k`, `93.6 M`."""
+    return _scaled(number, _COUNTS, 3, step=1000) if number >= _COUNTS[0][1] else f"{number:.0f}"
 
 
 def bound(value: float, unit: Unit) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pytest_aiperf.pairing import Pairing
 from pytest_aiperf.terms import Metric, Origin, Pairs, Status, Unit, Want
+from pytest_aiperf.variants import Variant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,8 @@ class Measurement:
     """Of a comparison that was given its own."""
     reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Of a comparison: metric -> why the candidate is no better, as its runtime's own means tell."""
+    variant: Variant | None = None
+    """Of a comparison: what a table of all candidates shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.util
 import random
 import sys
 import time
@@ -249,6 +250,9 @@ def _check_reports(wanted: Sequence[str]) -> None:
         if name.replace("-", "_") not in known:
             spelled = ", ".join(sorted(entry.replace("_", "-") for entry in known))
             raise pytest.UsageError(f"--aiperf-report={text}: there is no format {name!r}; there are: {spelled}")
+        needs = getattr(discovery.module("reporters", name), "NEEDS", None)
+        if needs is not None and importlib.util.find_spec(needs) is None:
+            raise pytest.UsageError(f"--aiperf-report={text}: {needs} is not installed: pip install {needs}")
 
 
 def _write_reports(run: Run, wanted: Sequence[str], directory: Path) -> list[str]:
@@ -259,7 +263,8 @@ def _write_reports(run: Run, wanted: Sequence[str], directory: Path) -> list[str
         path = directory / file
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(discovery.create("reporters", name).render(run), encoding="utf-8")
+            rendered = discovery.create("reporters", name).render(run)
+            path.write_bytes(rendered if isinstance(rendered, bytes) else rendered.encode())
         except OSError as error:
             errors.append(f"report {text} was not written: {error}")
     return errors

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_aiperf import markers
+from pytest_aiperf import limit_markers, markers
 from pytest_aiperf.vocabulary import Margins
 
 MIB = 1024**2
-REGISTERED = frozenset({*markers.LIMITS, "aiperf", "parametrize", "slow"})
+REGISTERED = frozenset({*limit_markers.LIMITS, "aiperf", "parametrize", "slow"})
 
 
 def read(pytester: pytest.Pytester, source: str, name: str = "test_it") -> markers.Marked:
@@ -138,7 +138,7 @@ def test_it_takes_each_rule_from_the_closest_marker_that_names_it(pytester):
 
 def test_it_applies_a_default_only_where_the_metric_was_measured_without_its_own_limit():
     defaults = markers.default_limits({"max_latency_ms": 20.0, "max_ram_mb": 300.0, "min_accuracy": None})
-    own = (markers.max_latency_ms(5),)
+    own = (limit_markers.max_latency_ms(5),)
     assert [limit.metric for limit in markers.with_defaults((), defaults, {"latency"})] == ["latency"]
     assert markers.with_defaults(own, defaults, {"latency"}) == own
     assert markers.with_defaults((), defaults, ()) == ()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_aiperf import markers, ruling
+from pytest_aiperf import limit_markers, markers, ruling
 from pytest_aiperf.terms import Status
 from pytest_aiperf.vocabulary import Grounds, Margins, Policy
 from tests.judging.worlds import HERE, METRICS, baseline, measured, scored, seen, steady
@@ -35,10 +35,10 @@ def timed(label, seconds):
     ("limits", "over"),
     [
         ((), {"small", "big"}),
-        ((markers.max_latency_ms(500, label="small"),), {"big"}),
-        ((markers.max_latency_ms(500, label="elsewhere"),), {"small", "big"}),
-        ((markers.max_latency_ms(500),), set()),
-        ((markers.max_latency_ms(500, percentile=95),), {"small", "big"}),
+        ((limit_markers.max_latency_ms(500, label="small"),), {"big"}),
+        ((limit_markers.max_latency_ms(500, label="elsewhere"),), {"small", "big"}),
+        ((limit_markers.max_latency_ms(500),), set()),
+        ((limit_markers.max_latency_ms(500, percentile=95),), {"small", "big"}),
     ],
 )
 def test_it_holds_every_label_without_a_limit_of_its_own_to_the_default(limits, over):

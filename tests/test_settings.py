@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_aiperf import markers, settings
+from pytest_aiperf import limit_markers, markers, settings
 
 EXAMPLES = {
     "inconclusive": ("fail", "fail"),
@@ -102,7 +102,7 @@ def test_it_measures_only_when_told_to(pytester, arguments, environ, active):
     assert settings.resolve(config, environ).active is active
 
 
-@pytest.mark.parametrize("option", [option for option in settings.OPTIONS if option.attribute in markers.LIMITS])
+@pytest.mark.parametrize("option", [option for option in settings.OPTIONS if option.attribute in limit_markers.LIMITS])
 @pytest.mark.parametrize("text", ["0", "1e-9", "0.5", "1", "95", "1e9"])
 def test_it_lets_no_default_limit_through_that_a_marker_refuses(option, text):
     try:

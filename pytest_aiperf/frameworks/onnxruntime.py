@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import mmap
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from pytest_aiperf import onnx_models
 from pytest_aiperf.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,11 +20,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from pytest_aiperf.contracts import Framework
+    from pytest_aiperf.variants import Weights
 
 CPU = "CPUExecutionProvider"
 OUTPUTS = "outputs"
-EXTERNAL_FILE = re.compile(rb"\x0a\x08location\x12([\x01-\x7f]|[\x80-\xff]\x01)")
-"""Protobuf: the key `location` of a tensor's external data and the length (up to 255) of the file name that follows."""
 
 
 def create() -> Framework:
@@ -72,11 +70,15 @@ class OnnxRuntime:
         content = getattr(model, "_model_bytes", None)
         return None if content is None else len(content)
 
+    def weights(self, model: Any) -> Weights | None:
+        source = onnx_models.source_of(model)
+        return None if source is None else onnx_models.weights(source)
+
     def files(self, model: Any) -> tuple[Path, ...]:
         path = getattr(model, "_model_path", None)
         if not path or not Path(path).is_file():
             return ()
-        return (Path(path), *_external_files(Path(path)))
+        return (Path(path), *onnx_models.external_files(Path(path)))
 
     def facts(self, model: Any) -> Mapping[str, str]:
         options = model.get_session_options()
@@ -198,21 +200,6 @@ def _provider_names(providers: Iterable[str | tuple[str, Mapping[str, Any]]] | N
 
 def _threads(count: int) -> str:
     return str(count) if count else "0 (the runtime's choice)"
-
-
-def _external_files(path: Path) -> tuple[Path, ...]:
-    """Find the files that hold large tensors, without a parser: this process need not have `onnx`."""
-    if path.stat().st_size == 0:
-        return ()
-    with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        named = {_text_after(content, match) for match in EXTERNAL_FILE.finditer(content)}
-    beside = (path.parent / name for name in sorted(named))
-    return tuple(file for file in beside if file.is_file())
-
-
-def _text_after(content: mmap.mmap, match: re.Match[bytes]) -> str:
-    length = sum((byte & 0x7F) << (7 * place) for place, byte in enumerate(match.group(1)))
-    return content[match.end() : match.end() + length].decode("utf-8", "surrogateescape")
 
 
 def _outputs(session: Any, chosen: str | Sequence[str] | None) -> list[str] | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_aiperf.contracts import Framework
+    from pytest_aiperf.variants import Weights
 
 
 def create() -> Framework:
@@ -47,6 +48,9 @@ class Plain:
         return nullcontext()
 
     def size(self, model: Any) -> int | None:  # noqa: ARG002 - the contract's
+        return None
+
+    def weights(self, model: Any) -> Weights | None:  # noqa: ARG002 - the contract's
         return None
 
     def files(self, model: Any) -> tuple[Path, ...]:  # noqa: ARG002 - the contract's

@@ -9,6 +9,8 @@ from collections import Counter
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from pytest_aiperf.variants import Weights
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_aiperf.contracts import Framework
 
 NANOSECOND = 1e-9
+MASK, UNMASKED = "_mask", "_orig"
+"""How `torch.nn.utils.prune` names what it multiplies in every call."""
 PACKED = ("_packed_params", "param")
 """Where quantised modules of `torch.ao` keep the weights that `parameters()` does not show."""
 
@@ -64,6 +68,22 @@ class Torch:
                 continue
             storages[storage._cdata] = storage  # noqa: SLF001 - the address: data_ptr() is 0 for all on the meta device
         return opaque + sum(int(storage.nbytes()) for storage in storages.values())
+
+    def weights(self, model: Any) -> Weights | None:
+        learnt = [*model.parameters(), *_packed(model)]
+        if not learnt or any(map(_is_lazy, learnt)):
+            return None
+        kinds: Counter[str] = Counter()
+        for leaf in (leaf for tensor in (*learnt, *model.buffers()) for leaf in _leaves(tensor)):
+            kinds[_dtype(leaf)] += leaf.numel() * leaf.element_size()
+        masks = _masks(model)
+        zeros = [_zeros(masks.get(id(tensor), tensor)) for tensor in learnt]
+        return Weights(
+            parameters=sum(tensor.numel() for tensor in learnt),
+            zeros=None if None in zeros else sum(filter(None, zeros)),
+            bytes=dict(kinds),
+            masks=len(masks),
+        )
 
     def files(self, model: Any) -> tuple[Path, ...]:  # noqa: ARG002 - the contract's
         return ()
@@ -183,10 +203,35 @@ def _leaves(tensor: Any) -> Iterator[Any]:
 
 def _dtypes(weights: list[Any]) -> str:
     """Say `float32`, or `bfloat16 x 12, int8 x 4`; a quantised tensor counts as what most of its bytes are."""
-    kinds = Counter(str(_heaviest(tensor).dtype).removeprefix("torch.") for tensor in weights)
+    kinds = Counter(_dtype(_heaviest(tensor)) for tensor in weights)
     if len(kinds) == 1:
         return next(iter(kinds))
     return ", ".join(f"{kind} x {count}" for kind, count in kinds.most_common())
+
+
+def _dtype(tensor: Any) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _zeros(tensor: Any) -> int | None:
+    """How many elements are 0, those that a sparse layout does not store included; None of several in one byte."""
+    torch: Any = sys.modules["torch"]
+    if tensor.layout == torch.sparse_coo:
+        stored = tensor._values()  # noqa: SLF001 - the public one demands coalescing first
+    elif tensor.layout in (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc):
+        stored = tensor.values()
+    else:
+        stored = tensor.dequantize() if tensor.is_quantized else _heaviest(tensor)
+        if stored.numel() != tensor.numel():
+            return None
+    return int(tensor.numel() - stored.count_nonzero())
+
+
+def _masks(model: Any) -> dict[int, Any]:
+    """Identity of each parameter that is pruned in every call anew -> its mask."""
+    masks = {name.removesuffix(MASK): mask for name, mask in model.named_buffers() if name.endswith(MASK)}
+    named = {name.removesuffix(UNMASKED): one for name, one in model.named_parameters() if name.endswith(UNMASKED)}
+    return {id(one): masks[name] for name, one in named.items() if name in masks}
 
 
 def _heaviest(tensor: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 CALLS = 10
 MICROSECOND = 1e-6
+FLOPS_PER_MAC = 2
 
 
 def operators(model: Any, bind: Callable[[Any], Callable[[], Any]]) -> dict[str, float]:
@@ -27,6 +28,16 @@ def operators(model: Any, bind: Callable[[Any], Callable[[], Any]]) -> dict[str,
     on_host = {entry.key: entry.self_cpu_time_total for entry in entries}
     times = on_device if any(on_device.values()) else on_host
     return {name: time * MICROSECOND / CALLS for name, time in times.items() if time > 0}
+
+
+def macs(model: Any, bind: Callable[[Any], Callable[[], Any]]) -> int | None:
+    """Multiply-accumulates of one inference; None where nothing that runs is known to the counter."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    call = bind(getattr(model, "_orig_mod", model))  # what torch.compile made calls kernels that no counter knows
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return counter.get_total_flops() // FLOPS_PER_MAC or None
 
 
 def outputs_of_layers(model: Any, bind: Callable[[Any], Callable[[], Any]]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class Markdown:
         figures = [(result.test, verdict) for result in run.results for verdict in result.verdicts]
         blocks = [
             _headline(run, figures),
+            *_families(run),
             _section("Failed", figures, lambda verdict: verdict.fails),
             _section("Open", figures, lambda verdict: not verdict.fails and verdict.status in _OPEN),
             _section("Improved", figures, lambda verdict: verdict.status is Status.IMPROVED),
@@ -58,6 +59,14 @@ def _headline(run: Run, figures: Sequence[Figure]) -> str:
         f"{len(figures)} figures: {words or 'nothing was measured'}. "
         f"Machine class {_code(run.environment.key)}{commit}, {spent} measuring."
     )
+
+
+def _families(run: Run) -> Iterable[str]:
+    if any(measurement.variant for result in run.results for measurement in result.measurements):
+        from pytest_aiperf import families  # judges, with scipy
+
+        for family in families.families(run):
+            yield f"#### {family.name.translate(_TEXT)}\n\n{families.markdown(family)}"
 
 
 def _section(title: str, figures: Sequence[Figure], belongs: Callable[[Verdict], bool]) -> str:

@@ -55,6 +55,7 @@ def summary(
     parts = [
         *_tests(shown, grouped, width=width, everything=everything, details=details, color=color),
         *_groups(grouped, width=width),
+        *_families(run, width=width),
         *_changes(run.changes, width=width, everything=everything),
         *_hints(run, width=width),
         *notes,
@@ -121,6 +122,14 @@ def _groups(grouped: dict[Kind, list[Row]], *, width: int) -> Iterable[list[str]
             yield [head]
             continue
         yield [*rows.wrapped(f"{head}: {message}", width=width), *rows.wrapped(_names(tests), width=width, indent="  ")]
+
+
+def _families(run: Run, *, width: int) -> Iterable[list[str]]:
+    if any(measurement.variant for result in run.results for measurement in result.measurements):
+        from pytest_aiperf import families  # judges, with scipy
+
+        for family in families.families(run):
+            yield ["", *families.text(family, width=width), ""]
 
 
 def changes_text(changes: Sequence[Change], *, width: int = rows.WIDTH) -> str:

@@ -291,3 +291,59 @@ def test_inputs_of_other_runtimes_are_made_fit():
     (kept, flag), _ = adapter.accept(torch.nn.ReLU(), (torch.ones(2), True))
     assert kept.dtype == torch.float32
     assert flag is True
+
+
+def _sparse_linear(layout: str) -> Any:
+    linear = nn.Linear(8, 8, bias=False)
+    with torch.no_grad():
+        linear.weight[:, 4:] = 0
+    linear.weight = nn.Parameter(linear.weight.detach().to_sparse(layout=getattr(torch, layout)), requires_grad=False)
+    return linear
+
+
+def _zeroed() -> Any:
+    linear = nn.Linear(8, 8, bias=False)
+    nn.init.ones_(linear.weight)
+    with torch.no_grad():
+        linear.weight[:, 4:] = 0
+    return linear
+
+
+def _masked() -> Any:
+    from torch.nn.utils import prune
+
+    linear = nn.Linear(8, 8, bias=False)
+    prune.l1_unstructured(linear, "weight", amount=0.5)
+    return linear
+
+
+@pytest.mark.parametrize(
+    ("build", "masks"),
+    [
+        pytest.param(_zeroed, 0, id="zeros that are stored"),
+        pytest.param(_masked, 1, id="a mask in every call"),
+        pytest.param(lambda: _sparse_linear("sparse_coo"), 0, id="coordinates"),
+        pytest.param(lambda: _sparse_linear("sparse_csr"), 0, id="rows"),
+        pytest.param(lambda: nn.Sequential(_zeroed()).to(torch.bfloat16), 0, id="half precision"),
+    ],
+)
+def test_zeros_count_however_they_are_stored(build: Callable[[], Any], masks: int) -> None:
+    weights = create().weights(build())
+    assert (weights.parameters, weights.zeros, weights.sparsity, weights.masks) == (64, 32, 0.5, masks)
+
+
+def test_weights_are_told_by_their_kind_and_shared_ones_once() -> None:
+    shared = nn.Linear(8, 8, bias=False)
+    weights = create().weights(nn.Sequential(shared, shared, nn.BatchNorm1d(8)))
+    assert weights.parameters == 64 + 16
+    assert weights.bytes == {"float32": 4 * (64 + 16 + 16), "int64": 8}
+
+
+def test_packed_weights_count_their_zeros() -> None:
+    quantised = torch.ao.quantization.quantize_dynamic(nn.Sequential(_zeroed()), {nn.Linear})
+    assert create().weights(quantised).zeros == 32
+
+
+def test_a_model_without_weights_yet_has_none() -> None:
+    assert create().weights(nn.LazyLinear(4)) is None
+    assert create().weights(nn.ReLU()) is None

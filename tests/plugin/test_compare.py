@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import ANY
+
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -37,9 +39,21 @@ def test_faster(aiperf, original):
     assert (seen.reference_score, seen.candidate_score, seen.agreement) == (1.0, 0.995, 0.995)
     assert "accuracy of 200" in str(seen)
 
-def test_two_candidates(aiperf, original):
-    for name, turns in (("half", 20_000), ("third", 14_000)):
-        aiperf.compare(original, model(turns), INPUTS, LABELS, label=name)
+@pytest.mark.min_speedup(2.3, label="third")
+def test_family(aiperf, original):
+    seen = aiperf.compare(original, {"half": model(20_000), "third": model(14_000)}, INPUTS, LABELS)
+    assert 1.3 < seen["half"].speedup < seen["third"].speedup
+    assert "third" in str(seen)
+"""
+GROUPED = """
+@pytest.mark.aiperf(group="cnn")
+@pytest.mark.parametrize("turns", [pytest.param(20_000, id="half"), pytest.param(14_000, id="third")])
+def test_variant(aiperf, original, turns):
+    aiperf.compare(original, model(turns), INPUTS, LABELS)
+
+@pytest.mark.aiperf(group="cnn", max_slowdown=9)
+def test_other(aiperf, original):
+    aiperf.compare(original, model(39_999), INPUTS, LABELS)
 """
 BAD = """
 def test_slower(aiperf, original):
@@ -79,8 +93,23 @@ def test_a_better_model_passes_and_stores_nothing(project):
     assert rows["latency p50"] == ("improved", "faster")
     assert rows["accuracy"] == ("passed", "within_margin")
     assert rows["agreement"] == rows["SQNR"] == ("passed", "within_limit")
+    table = result.stdout.str().rpartition("test_model.py::test_family\n  ")[2].splitlines()
+    assert [line.split()[:2] for line in table[1:4]] == [["reference", ANY], ["*", "third"], ["half", ANY]]
     project.pytest("--aiperf", "--aiperf-update").assert_outcomes(passed=2)
     assert not project.baseline().exists()
+
+
+def test_tests_that_share_a_group_stand_in_one_table(project):
+    project.write("test_model.py", MODELS + GROUPED)
+    result = project.pytest("--aiperf", "--aiperf-report=markdown:family.md")
+    result.assert_outcomes(passed=3)
+    table = (project.root / "family.md").read_text().partition("#### cnn")[2]
+    assert [line.split("|")[2].strip() for line in table.splitlines()[4:8]] == [
+        "reference",
+        "third",
+        "half",
+        "test_other",
+    ]
 
 
 def test_a_worse_model_fails_for_its_own_reason(project):

@@ -85,6 +85,12 @@ def test_its_size_is_positive_or_unknown(framework: Framework, small: Small) -> 
     assert size is None or (isinstance(size, int) and size > 0)
 
 
+def test_its_weights_are_counted_or_unknown(framework: Framework, small: Small) -> None:
+    """It never counts zeros that are not there, nor bytes that its size does not know."""
+    weights = framework.weights(small[0])
+    assert weights is None or (weights.parameters > 0 and weights.zeros == 0 and sum(weights.bytes.values()) > 0)
+
+
 def test_its_files_exist(framework: Framework, small: Small) -> None:
     """It only names files that are there."""
     files = framework.files(small[0])

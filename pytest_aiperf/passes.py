@@ -1,0 +1,159 @@
+"""One call of `infer` or `call`: the passes that it is made of, and what they keep."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, nullcontext
+from typing import Any
+
+from pytest_aiperf.contracts import Framework, Probe, Tools, Turn
+from pytest_aiperf.errors import UsageError
+from pytest_aiperf.measure import Driver, settle
+from pytest_aiperf.metrics import throughput
+from pytest_aiperf.metrics.cpu_memory import CpuMemoryPeak
+from pytest_aiperf.metrics.gpu_memory import GpuMemoryPeak
+from pytest_aiperf.metrics.latency import Latency
+from pytest_aiperf.metrics.load_time import Loading
+from pytest_aiperf.metrics.throughput import Throughput
+from pytest_aiperf.trial import Entry, Trial
+from pytest_aiperf.turns import Turns, slowed
+from pytest_aiperf.vocabulary import Sample
+
+DISTURBED_SHARE = 0.025
+"""More of the processors than this in foreign hands, and a timed pass is repeated."""
+REPEATS = 2
+
+
+class Passes:
+    """Measures functions for one trial."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+
+    def measure(
+        self,
+        entry: Entry,
+        function: Callable[[], Any],
+        items: int,
+        *,
+        asynchronous: bool,
+        owner: Any,
+        contexts: Sequence[Framework],
+    ) -> Any:
+        """Run every pass that the trial's order asks for; return what the function returned. Raises UsageError."""
+        if items < 1:
+            raise UsageError(f"items={items}: expected how many items one call processes, 1 or more")
+        tools, order = self._trial.around.tools, self._trial.order
+        if order.slowdown is not None:
+            function = slowed(function, order.slowdown, tools=tools, every=order.slowed_every)
+        driver = Driver(function, tools)
+        if not asynchronous:
+            with _inference(contexts):
+                for probes in self._passes(entry, items, owner):
+                    self._keep(entry, driver.run(probes))
+            self._trial.check(entry, owner)
+            return _done(driver.result)
+        return settle(self._measure_async(entry, driver, items, owner, contexts))
+
+    async def _measure_async(
+        self, entry: Entry, driver: Driver, items: int, owner: Any, contexts: Sequence[Framework]
+    ) -> Any:
+        with _inference(contexts):
+            for probes in self._passes(entry, items, owner):
+                self._keep(entry, await driver.run_async(probes))
+        self._trial.check(entry, owner)
+        return _done(driver.result)
+
+    def _passes(self, entry: Entry, items: int, owner: Any) -> Generator[Sequence[Probe], None, None]:
+        """The passes of this process's order, timed ones inside an exclusive section, memory in passes of its own."""
+        trial, order = self._trial, self._trial.order
+        if (loading := trial.pending_load(owner)) is not None:
+            yield (_FirstInference(loading),)
+        if order.paired and trial.around.turn_line is not None:
+            yield (Turns(trial.around.turn_line, test=order.test, label=entry.label, items=items),)
+            return
+        if order.timing:
+            with trial.around.exclusive(f"{entry.label or 'latency and throughput'}"):
+                entry.covariate = trial.around.reference()
+                for _ in range(1 + REPEATS):
+                    yield (Latency(calls=order.calls, seconds=order.seconds, max_seconds=order.max_seconds),)
+                    if trial.runs_on_a_device():
+                        yield (Throughput(items=items, seconds=order.seconds / 2),)
+                    else:
+                        self._keep(entry, (throughput.derived(entry.timed("latency"), items=items),))
+                    entry.disturbances = _disturbances(entry)
+                    if not entry.disturbances:
+                        break
+        memory: list[Probe] = []
+        if order.memory and (trial.wants_ram or order.load or not order.timing):
+            memory.append(CpuMemoryPeak(base=trial.around.base, origin=order.origin))
+        if order.memory and trial.measures_gpu():
+            memory.append(GpuMemoryPeak(origin=order.origin))
+        if memory or not order.timing:
+            yield memory or (_FirstInference(None),)
+
+    def _keep(self, entry: Entry, samples: Sequence[Sample]) -> None:
+        for sample in samples:
+            if sample.metric in ("latency", "throughput"):
+                entry.samples[sample.metric, sample.origin] = _with_origin(sample, self._trial)
+            else:
+                entry.add(sample)
+
+
+def _done(result: Any) -> Any:
+    """The result of a function that has done its work. Raises UsageError for one that has only promised to."""
+    if inspect.isawaitable(result):
+        raise UsageError("the function returned an awaitable, which was never awaited: make it an `async def`")
+    if isinstance(result, (Iterator, AsyncIterator)):
+        raise UsageError(
+            f"the function returned a {type(result).__name__}, which does its work only while it is read: "
+            "read it inside the function, such as `lambda: list(f())`"
+        )
+    return result
+
+
+class _FirstInference:
+    """One call, before anything else; it ends the load of a model that this process loaded."""
+
+    metrics = ()
+
+    def __init__(self, loading: Loading | None) -> None:
+        self.loading = loading
+
+    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:  # noqa: ARG002 - the contract's
+        """Yield the one turn."""
+        seconds = yield Turn()
+        if self.loading is not None:
+            self.loading.parts["first inference"] = seconds
+            self.loading.complete = True
+        return ()
+
+
+def _with_origin(sample: Sample, trial: Trial) -> Sample:
+    if sample.origin is trial.order.origin:
+        return sample
+    return Sample(
+        metric=sample.metric,
+        values=sample.values,
+        origin=trial.order.origin,
+        notes=sample.notes,
+        parts=sample.parts,
+        foreign_share=sample.foreign_share,
+    )
+
+
+def _disturbances(entry: Entry) -> tuple[str, ...]:
+    shares = [sample.foreign_share or 0.0 for sample in entry.samples.values()]
+    worst = max(shares, default=0.0)
+    if worst <= DISTURBED_SHARE:
+        return ()
+    return (f"other processes used {worst:.0%} of the processors while this was timed",)
+
+
+def _inference(contexts: Sequence[Framework]) -> ExitStack:
+    stack = ExitStack()
+    stack.enter_context(nullcontext())
+    for framework in contexts:
+        stack.enter_context(framework.inference())
+    return stack

@@ -1,0 +1,24 @@
+"""The families of a run as a picture (SVG), with matplotlib."""
+
+from __future__ import annotations
+
+from pytest_aiperf import pictures
+from pytest_aiperf.contracts import Reporter
+from pytest_aiperf.families import families
+from pytest_aiperf.vocabulary import Run
+
+NEEDS = "matplotlib"
+
+
+class Svg:
+    """Quality against latency."""
+
+    name = "svg"
+
+    def render(self, run: Run) -> bytes:
+        return pictures.draw(families(run), form="svg")
+
+
+def create() -> Reporter:
+    """For the shelf."""
+    return Svg()
