@@ -53,10 +53,13 @@ def main() -> None:
     export(cnn, VARIANTS["cnn_onnx"].path)
     quantize_dynamically(VARIANTS["cnn_onnx"].path, VARIANTS["cnn_int8_dynamic"].path)
     quantize_statically(VARIANTS["cnn_onnx"].path, VARIANTS["cnn_int8_static"].path, images)
-    with tempfile.TemporaryDirectory() as folder:
-        exported = Path(folder) / "vit.onnx"
-        export(vit, exported)
-        quantize_statically(exported, VARIANTS["vit_int8_static"].path, images)
+    export(vit, VARIANTS["vit_onnx"].path)
+    quantize_statically(VARIANTS["vit_onnx"].path, VARIANTS["vit_int8_static"].path, images)
+
+    save(fit(narrow(vit), images, labels, epochs=10, rate=5e-4), "vit_pruned")
+    save(fit(flatten(vit, rank=32), images, labels, epochs=10, rate=5e-4), "vit_low_rank")
+    student = Vit(**VARIANTS["vit_student"].options)
+    save(fit(student, images, labels, epochs=40, rate=2e-3, loss=distillation(vit)), "vit_student")
     report()
 
 
@@ -123,18 +126,53 @@ def copy_layer(source: nn.Module, target: nn.Module, *, rows: torch.Tensor, colu
     target.bias.copy_(source.bias[rows])
 
 
+def narrow(vit: Vit) -> Vit:
+    """Keep the half of each perceptron's neurons that has the largest weights (structured pruning)."""
+    small = Vit(**VARIANTS["vit_pruned"].options)
+    copy_all_but(vit, small, "mlp")
+    with torch.no_grad():
+        for source, target in zip(vit.blocks, small.blocks, strict=True):
+            kept = strongest_half(source.mlp[0])
+            copy_layer(source.mlp[0], target.mlp[0], rows=kept, columns=torch.arange(128))
+            copy_layer(source.mlp[2], target.mlp[2], rows=torch.arange(128), columns=kept)
+    return small
+
+
 def factorise(cnn: Cnn, *, rank: int) -> Cnn:
-    """Replace the large dense layer by its best approximation of that rank (singular value decomposition)."""
+    """Replace the large dense layer by its best approximation of that rank."""
     thin = Cnn(rank=rank)
-    left, singular, right = torch.linalg.svd(cnn.dense.weight.detach(), full_matrices=False)
+    copy_all_but(cnn, thin, "dense")
+    approximate(cnn.dense, thin.dense)
+    return thin
+
+
+def flatten(vit: Vit, *, rank: int) -> Vit:
+    """Replace the dense layers of each perceptron by their best approximations of that rank."""
+    thin = Vit(rank=rank)
+    copy_all_but(vit, thin, "mlp")
+    for source, target in zip(vit.blocks, thin.blocks, strict=True):
+        for place in (0, 2):
+            approximate(source.mlp[place], target.mlp[place])
+    return thin
+
+
+def copy_all_but(source: nn.Module, target: nn.Module, name: str) -> None:
+    """Copy every parameter whose name does not contain that."""
+    kept = {key: value for key, value in source.state_dict().items() if name not in key.split(".")}
+    missing, unexpected = target.load_state_dict(kept, strict=False)
+    assert not unexpected
+    assert all(name in key.split(".") for key in missing)
+
+
+def approximate(layer: nn.Linear, thin: nn.Sequential) -> None:
+    """Set two thin layers to the best approximation of a full one (singular value decomposition)."""
+    left, singular, right = torch.linalg.svd(layer.weight.detach(), full_matrices=False)
+    rank = thin[0].out_features
     root = singular[:rank].sqrt()
     with torch.no_grad():
-        for name in ("conv1", "conv2", "head"):
-            getattr(thin, name).load_state_dict(getattr(cnn, name).state_dict())
-        thin.dense[0].weight.copy_(root[:, None] * right[:rank])
-        thin.dense[1].weight.copy_(left[:, :rank] * root)
-        thin.dense[1].bias.copy_(cnn.dense.bias)
-    return thin
+        thin[0].weight.copy_(root[:, None] * right[:rank])
+        thin[1].weight.copy_(left[:, :rank] * root)
+        thin[1].bias.copy_(layer.bias)
 
 
 def distillation(teacher: nn.Module, *, temperature: float = 4.0) -> Loss:

@@ -13,6 +13,8 @@ import pytest
 from pytest_aiperf.limit_markers import ABSOLUTE, LIMITS, above_zero, as_number
 from pytest_aiperf.vocabulary import Limit, Margins
 
+TOLERATED_SHARE = 0.2
+"""Of the largest slowdown: the tolerance that goes with it, as 1 % goes with 5 %."""
 _NEAR = 0.8
 """How alike (difflib ratio) an unknown marker must be to one of ours to be taken for a typing mistake."""
 
@@ -32,7 +34,7 @@ class Rules:
     def margins(self, defaults: Margins) -> Margins:
         """The relative rules of the test, with the run's defaults filled in."""
         return Margins(
-            tolerance=defaults.tolerance if self.tolerance is None else self.tolerance,
+            tolerance=self._tolerance(defaults) if self.tolerance is None else self.tolerance,
             max_slowdown=defaults.max_slowdown if self.max_slowdown is None else self.max_slowdown,
             load_tolerance=defaults.load_tolerance,
             max_load_slowdown=defaults.max_load_slowdown,
@@ -40,6 +42,12 @@ class Rules:
             max_size_growth=defaults.max_size_growth,
             max_memory_growth=defaults.max_memory_growth,
         )
+
+    def _tolerance(self, defaults: Margins) -> float:
+        """Grows with a `max_slowdown` that was asked for: who lets 50 % pass does not want to hear of 2 %."""
+        if self.max_slowdown is None:
+            return defaults.tolerance
+        return min(self.max_slowdown, max(defaults.tolerance, self.max_slowdown * TOLERATED_SHARE))
 
 
 @dataclass(slots=True, kw_only=True)

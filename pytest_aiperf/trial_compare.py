@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from pytest_aiperf import comparing, why
+from pytest_aiperf import comparing, processor, why
 from pytest_aiperf.batches import batches
 from pytest_aiperf.comparing import Model, Quality, Question, mean
 from pytest_aiperf.comparison import Comparison
@@ -20,6 +20,7 @@ from pytest_aiperf.trial import Entry, Trial
 from pytest_aiperf.turns import Turns, slowed
 from pytest_aiperf.variants import ModelFigures, Variant
 from pytest_aiperf.vocabulary import Margins, PortableValue, Sample
+from pytest_aiperf.why import Workload
 
 if TYPE_CHECKING:
     from pytest_aiperf.contracts import Framework, Tools
@@ -54,7 +55,9 @@ def compare(
             entry.reasons |= dict.fromkeys((seen.metric.name, AGREEMENT.name, SQNR.name), _why_wrong(models, seen))
         blocks = _speed(trial, entry, models, seen) if order.timing else ()
         if blocks and _is_too_slow(trial, entry, _speed_of(blocks).speedup):
-            entry.reasons |= dict.fromkeys((latency.METRIC.name, SPEEDUP.name), _why_slow(models, seen, blocks))
+            entry.reasons |= dict.fromkeys(
+                (latency.METRIC.name, SPEEDUP.name), _why_slow(models, seen, figures, blocks)
+            )
     trial.has_turned = trial.has_turned or not order.timing
     for model in models.values():
         trial.check(entry, model.model)
@@ -145,14 +148,28 @@ def _why_wrong(models: Mapping[Side, Model], seen: Quality) -> tuple[str, ...]:
     return tuple(f"why: {reason}" for reason in why.diverging(found))
 
 
-def _why_slow(models: Mapping[Side, Model], seen: Quality, blocks: Sequence[Block]) -> tuple[str, ...]:
+def _why_slow(
+    models: Mapping[Side, Model], seen: Quality, figures: Mapping[Side, ModelFigures], blocks: Sequence[Block]
+) -> tuple[str, ...]:
     """Reasons, from profiles of both models; one that cannot be profiled says so, and fails nothing."""
-    try:
-        old, new = (models[side].operators(seen.first.inputs) for side in (Side.OLD, Side.NEW))
-    except Exception as error:  # noqa: BLE001 - of any runtime; a reason that is not found is told, not raised
-        return (f"why: its operators could not be profiled ({type(error).__name__}: {error})",)
     seconds = median(value for block in blocks for leg in block.legs if leg.side is Side.NEW for value in leg.values)
-    return tuple(f"why: {reason}" for reason in why.slower(old, new, candidate_seconds=seconds))
+    unknown: tuple[str, ...] = ()
+    try:
+        operators = {side: model.operators(seen.first.inputs) for side, model in models.items()}
+    except Exception as error:  # noqa: BLE001 - of any runtime; a reason that is not found is told, not raised
+        unknown = (f"its operators could not be profiled ({type(error).__name__}: {error})",)
+        operators = {}
+    old, new = (
+        Workload(
+            operators=operators.get(side),
+            weights=figures[side].weights,
+            macs=figures[side].macs,
+            facts=models[side].framework.facts(models[side].model),
+        )
+        for side in (Side.OLD, Side.NEW)
+    )
+    found = why.slower(old, new, candidate_seconds=seconds, processor=processor.here())
+    return tuple(f"why: {reason}" for reason in (*found, *unknown))
 
 
 def _keep_quality(entry: Entry, seen: Quality) -> None:

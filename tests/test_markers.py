@@ -136,6 +136,11 @@ def test_it_takes_each_rule_from_the_closest_marker_that_names_it(pytester):
     assert marked.rules.margins(Margins(tolerance=0.03)) == Margins(tolerance=0.03, max_slowdown=0.1)
 
 
+@pytest.mark.parametrize(("slowest", "tolerance"), [(0.03, 0.01), (0.05, 0.01), (9, 1.8), (0.004, 0.004)])
+def test_the_tolerance_goes_with_the_largest_slowdown(slowest, tolerance):
+    assert markers.aiperf(max_slowdown=slowest).margins(Margins()).tolerance == pytest.approx(tolerance)
+
+
 def test_it_applies_a_default_only_where_the_metric_was_measured_without_its_own_limit():
     defaults = markers.default_limits({"max_latency_ms": 20.0, "max_ram_mb": 300.0, "min_accuracy": None})
     own = (limit_markers.max_latency_ms(5),)

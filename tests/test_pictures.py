@@ -15,7 +15,7 @@ def test_an_svg_names_every_candidate_with_its_size_and_is_the_same_every_time()
     drawn = pictures.draw([SEEN, SEEN], form="svg")
     assert drawn == pictures.draw([SEEN, SEEN], form="svg")
     text = drawn.decode()
-    assert all(f"<!-- {name} -->" in text for name in ("int8", "pruned", "reference", "1.00 MiB", "4.00 MiB"))
+    assert all(f"<!-- {name} -->" in text for name in ("int8 1.00 MiB", "pruned 1.00 MiB", "reference 4.00 MiB"))
 
 
 def test_a_png_is_one():

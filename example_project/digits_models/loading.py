@@ -60,7 +60,12 @@ def _load_torch(variant: Variant) -> nn.Module:
     model = getattr(models, variant.architecture)(**variant.options)
     # The files hold float16; `load_state_dict` widens it to the module's float32.
     model.load_state_dict(torch.load(variant.path, weights_only=True))
-    return model.to(getattr(torch, variant.dtype)).eval()
+    model = model.to(getattr(torch, variant.dtype)).eval()
+    if variant.optimise:
+        from digits_models import optimising
+
+        model = getattr(optimising, variant.optimise)(model)
+    return model
 
 
 def _load_onnx(variant: Variant) -> onnxruntime.InferenceSession:

@@ -7,6 +7,13 @@ from torch import nn
 from torch.nn import functional
 
 
+def thin_or_full(inputs: int, outputs: int, rank: int | None) -> nn.Module:
+    """A dense layer, or two thin ones of the given rank in its place."""
+    if rank is None:
+        return nn.Linear(inputs, outputs)
+    return nn.Sequential(nn.Linear(inputs, rank, bias=False), nn.Linear(rank, outputs))
+
+
 class Cnn(nn.Module):
     """Two convolutions and two dense layers; (n, 1, 8, 8) -> (n, 10).
 
@@ -19,11 +26,7 @@ class Cnn(nn.Module):
         features = second * 4 * 4
         self.conv1 = nn.Conv2d(1, first, 3, padding=1)
         self.conv2 = nn.Conv2d(first, second, 3, padding=1)
-        self.dense = (
-            nn.Linear(features, hidden)
-            if rank is None
-            else nn.Sequential(nn.Linear(features, rank, bias=False), nn.Linear(rank, hidden))
-        )
+        self.dense = thin_or_full(features, hidden, rank)
         self.head = nn.Linear(hidden, 10)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -53,14 +56,14 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """One pre-norm transformer block."""
+    """One pre-norm transformer block; with a `rank`, each layer of its perceptron is the product of two thin ones."""
 
-    def __init__(self, *, width: int, heads: int) -> None:
+    def __init__(self, *, width: int, heads: int, hidden: int, rank: int | None) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width)
         self.attention = Attention(width=width, heads=heads)
         self.norm2 = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(thin_or_full(width, hidden, rank), nn.GELU(), thin_or_full(hidden, width, rank))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Attend, then transform each token."""
@@ -71,11 +74,13 @@ class Block(nn.Module):
 class Vit(nn.Module):
     """A vision transformer on 16 patches of 2 x 2 pixels; (n, 1, 8, 8) -> (n, 10)."""
 
-    def __init__(self, *, width: int = 128, heads: int = 4, depth: int = 2) -> None:
+    def __init__(
+        self, *, width: int = 128, heads: int = 4, depth: int = 2, hidden: int = 512, rank: int | None = None
+    ) -> None:
         super().__init__()
         self.patches = nn.Conv2d(1, width, 2, stride=2)
         self.positions = nn.Parameter(torch.randn(1, 16, width) / 2)
-        self.blocks = nn.Sequential(*(Block(width=width, heads=heads) for _ in range(depth)))
+        self.blocks = nn.Sequential(*(Block(width=width, heads=heads, hidden=hidden, rank=rank) for _ in range(depth)))
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, 10)
 

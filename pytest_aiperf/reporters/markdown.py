@@ -47,9 +47,12 @@ def create() -> Reporter:
 
 
 def _headline(run: Run, figures: Sequence[Figure]) -> str:
-    failed = len({test for test, verdict in figures if verdict.fails})
-    tests = len(run.results)
+    failing = {test for test, verdict in figures if verdict.fails}
+    expected = len({result.test for result in run.results if result.outcome == "skipped"} & failing)
+    failed, tests = len(failing) - expected, len(run.results)
     answer = f"{failed} of {tests} tests failed" if failed else f"{tests} test{'' if tests == 1 else 's'}, none failed"
+    if expected:
+        answer += f", {expected} as expected"
     counts = Counter(verdict.status for _, verdict in figures)
     words = ", ".join(f"{counts[status]} {status.value.replace('_', ' ')}" for status in Status if counts[status])
     spent = units.duration(sum(result.seconds for result in run.results))

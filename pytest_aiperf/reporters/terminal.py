@@ -129,7 +129,7 @@ def _families(run: Run, *, width: int) -> Iterable[list[str]]:
         from pytest_aiperf import families  # judges, with scipy
 
         for family in families.families(run):
-            yield ["", *families.text(family, width=width), ""]
+            yield ["", *families.text(family, width=width)]
 
 
 def changes_text(changes: Sequence[Change], *, width: int = rows.WIDTH) -> str:
