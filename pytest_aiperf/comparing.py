@@ -16,6 +16,7 @@ from pytest_aiperf.metrics import accuracy
 from pytest_aiperf.pairing import Side
 from pytest_aiperf.parity import Meter, Parity
 from pytest_aiperf.variants import ModelFigures
+from pytest_aiperf.why_worse import Answers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,6 +109,8 @@ class Quality:
     candidate: list[float] = field(default_factory=list)
     agreement: list[float] = field(default_factory=list)
     """Per example; empty where no answers can be read from the outputs."""
+    answers: Answers | None = None
+    """Of labelled examples, where each has one whole number as its answer."""
     unsteady: str = ""
     """How two runs of the reference differ, where they do."""
 
@@ -156,6 +159,7 @@ def quality(reference: Model, candidate: Model, asked: Question) -> Quality:
         reference=scores[0],
         candidate=scores[1],
         agreement=alike or [],
+        answers=scorer.given(),
         unsteady=unsteady,
     )
 
@@ -225,6 +229,18 @@ class Scorer:
         return self._score(np.concatenate(self.answers[0]), labels), self._score(
             np.concatenate(self.answers[1]), labels
         )
+
+    def given(self) -> Answers | None:
+        """Labels and answers, where they are classes."""
+        import numpy as np
+
+        if not self.labels:
+            return None
+        every = [np.concatenate(one) for one in (self.labels, *self.answers)]
+        if any(one.ndim != 1 or one.dtype.kind not in "iub" for one in every):
+            return None
+        labels, old, new = (one.tolist() for one in every)
+        return Answers(labels=labels, reference=old, candidate=new)
 
     def _score(self, answers: np.ndarray, labels: np.ndarray) -> list[float]:
         metric = self.asked.metric

@@ -12,6 +12,8 @@ from pytest_aiperf.terms import Status, Unit
 from pytest_aiperf.vocabulary import Interval, Result, Verdict
 
 WIDTH = 100
+WHY = "why: "
+"""Begins a note that gives a reason for a bad figure."""
 SERIOUS = frozenset({Status.REGRESSED, Status.OVER_LIMIT, Status.ANOMALOUS})
 
 _MOST_NAMED = 3
@@ -90,7 +92,10 @@ class Layout:
     def lines(
         self, verdicts: Sequence[Verdict], *, notes: bool, reasons: bool = False, paint: Paint | None = None
     ) -> list[str]:
-        """The rows with their messages; each note, and a message that rows in a row share, only once."""
+        """The rows with their messages; each note, and a message that rows in a row share, only once.
+
+        The reasons of a bad figure come first; without `notes`, only the first of them.
+        """
         lines: list[str] = []
         told: set[str] = set()
         for verdict, following in zip(verdicts, [*verdicts[1:], None], strict=True):
@@ -98,13 +103,13 @@ class Layout:
             row, below = self._row(verdict, message=message, paint=paint)
             if below and below[-1] == message and _is_told_by(following, verdict):
                 below.pop()
-            lines += row
-            if below:
-                lines += wrapped(_GAP.join(below), width=self.width, indent=_INDENT * 2)
-            fresh = [note for note in verdict.notes if notes and note not in told]
+            fresh = [note for note in verdict.notes if note not in told]
             told.update(fresh)
-            for note in fresh:
-                lines += wrapped(note, width=self.width, indent=_INDENT * 2)
+            why = [note for note in fresh if note.startswith(WHY)]
+            others = [note for note in fresh if note not in why]
+            lines += row
+            for text in (*(why if notes else why[:1]), _GAP.join(below), *(others if notes else ())):
+                lines += wrapped(text, width=self.width, indent=_INDENT * 2) if text else []
         return lines
 
     def _row(self, verdict: Verdict, *, message: str, paint: Paint | None) -> tuple[list[str], list[str]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from pytest_aiperf import comparing, processor, why
+from pytest_aiperf import comparing, processor, why_slower, why_worse
 from pytest_aiperf.batches import batches
 from pytest_aiperf.comparing import Model, Quality, Question, mean
 from pytest_aiperf.comparison import Comparison
@@ -16,11 +16,12 @@ from pytest_aiperf.measure import Driver
 from pytest_aiperf.metrics import accuracy, latency
 from pytest_aiperf.metrics.comparison import AGREEMENT, MAX_ABS_ERROR, SIZE_RATIO, SPEEDUP, SQNR
 from pytest_aiperf.pairing import REFERENCE_MODEL, Block, Pairing, Side, Speed
+from pytest_aiperf.rows import WHY
 from pytest_aiperf.trial import Entry, Trial
 from pytest_aiperf.turns import Turns, slowed
 from pytest_aiperf.variants import ModelFigures, Variant
 from pytest_aiperf.vocabulary import Margins, PortableValue, Sample
-from pytest_aiperf.why import Workload
+from pytest_aiperf.why_slower import Workload
 
 if TYPE_CHECKING:
     from pytest_aiperf.contracts import Framework, Tools
@@ -52,7 +53,9 @@ def compare(
             candidate=figures[Side.NEW],
         )
         if order.timing and _is_worse(trial, entry, seen):
-            entry.reasons |= dict.fromkeys((seen.metric.name, AGREEMENT.name, SQNR.name), _why_wrong(models, seen))
+            entry.reasons |= dict.fromkeys(
+                (seen.metric.name, AGREEMENT.name, SQNR.name, MAX_ABS_ERROR.name), _why_worse(models, seen, figures)
+            )
         blocks = _speed(trial, entry, models, seen) if order.timing else ()
         if blocks and _is_too_slow(trial, entry, _speed_of(blocks).speedup):
             entry.reasons |= dict.fromkeys(
@@ -136,16 +139,19 @@ def _is_worse(trial: Trial, entry: Entry, seen: Quality) -> bool:
     """Whether the quality may fail: worse on average, or limited by a marker."""
     limited = {limit.metric for limit in trial.limits if limit.label in (None, entry.label)}
     lost = (mean(seen.candidate) or 0.0) != (mean(seen.reference) or 0.0)
-    return lost or bool(limited & {AGREEMENT.name, SQNR.name})
+    return lost or bool(limited & {AGREEMENT.name, SQNR.name, MAX_ABS_ERROR.name})
 
 
-def _why_wrong(models: Mapping[Side, Model], seen: Quality) -> tuple[str, ...]:
-    """The layers at which the candidate leaves its reference."""
+def _why_worse(models: Mapping[Side, Model], seen: Quality, figures: Mapping[Side, ModelFigures]) -> tuple[str, ...]:
+    """Reasons, from weights, layers and answers; layers that cannot be compared say so, and fail nothing."""
+    layers: Mapping[str, float] = {}
+    unknown: tuple[str, ...] = ()
     try:
-        found = comparing.layers(models[Side.OLD], models[Side.NEW], seen.first.inputs)
+        layers = comparing.layers(models[Side.OLD], models[Side.NEW], seen.first.inputs)
     except Exception as error:  # noqa: BLE001 - of any model; a reason that is not found is told, not raised
-        return (f"why: its layers could not be compared ({type(error).__name__}: {error})",)
-    return tuple(f"why: {reason}" for reason in why.diverging(found))
+        unknown = (f"its layers could not be compared ({type(error).__name__}: {error})",)
+    found = why_worse.worse(figures[Side.OLD].weights, figures[Side.NEW].weights, layers, seen.answers)
+    return tuple(f"{WHY}{reason}" for reason in (*found, *unknown))
 
 
 def _why_slow(
@@ -168,8 +174,8 @@ def _why_slow(
         )
         for side in (Side.OLD, Side.NEW)
     )
-    found = why.slower(old, new, candidate_seconds=seconds, processor=processor.here())
-    return tuple(f"why: {reason}" for reason in (*found, *unknown))
+    found = why_slower.slower(old, new, candidate_seconds=seconds, processor=processor.here())
+    return tuple(f"{WHY}{reason}" for reason in (*found, *unknown))
 
 
 def _keep_quality(entry: Entry, seen: Quality) -> None:

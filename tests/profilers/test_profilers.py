@@ -60,3 +60,33 @@ def test_a_module_says_what_it_runs():
     seen = torch.operators(model, lambda twin: lambda: twin(rows))
     assert {"aten::addmm", "aten::tanh"} <= seen.keys()
     assert all(seconds > 0 for seconds in seen.values())
+
+
+def test_a_session_shows_its_tensors_under_their_names():
+    runtime = pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "x"], ["y"]),
+            helper.make_node("Transpose", ["y"], ["t"]),
+            helper.make_node("Exp", ["t"], ["z"]),
+        ],
+        "graph",
+        [helper.make_tensor_value_info("x", kind, [4, 4])],
+        [helper.make_tensor_value_info("z", kind, [4, 4])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    session = runtime.InferenceSession(model.SerializeToString(), providers=[CPU])
+    adapter, inputs = onnxruntime_adapter.create(), (np.eye(4, dtype=np.float32),)
+    seen = onnxruntime.outputs_of_layers(session, lambda twin: adapter.bind(twin, inputs, {}))
+    assert list(seen) == ["y", "z"]
+    assert seen["y"].reshape(4, 4) == pytest.approx(np.eye(4))
+
+
+def test_work_is_counted_in_multiply_adds():
+    framework = pytest.importorskip("torch")
+    model = framework.nn.Sequential(framework.nn.Linear(64, 32, bias=False), framework.nn.Tanh())
+    with framework.inference_mode():
+        assert torch.macs(model, lambda twin: lambda: twin(framework.zeros(8, 64))) == 8 * 64 * 32
+        assert torch.macs(framework.nn.Tanh(), lambda twin: lambda: twin(framework.zeros(8))) is None

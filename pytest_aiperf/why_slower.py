@@ -1,4 +1,4 @@
-"""Why a candidate is slower or less accurate than it should be, in sentences, from what is known of both models."""
+"""Why a candidate is slower than it should be, in sentences, from what is known of both models."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from pytest_aiperf.variants import Weights
 MOST_NAMED = 3
 WORTH_NAMING = 0.05
 """Share of the candidate's time."""
-ROUGH_DB = 20.0
-"""Below it the error is more than a tenth of the signal."""
 OVERHEAD = 100e-6
 """Seconds: calls this short spend more on being called than on their operators."""
 SPARSE = 0.2
@@ -24,6 +22,8 @@ HEAVY = ("Conv", "MatMul", "Gemm", "FusedConv", "FusedMatMul", "FusedGemm")
 """What Q/DQ pairs are meant to be fused with."""
 INT8 = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}
 """Instruction sets that multiply 8-bit numbers in one step, of x86 and of Arm."""
+SETTINGS = ("graph optimisation", "device", "threads", "intra-op threads", "inter-op threads", "compiled")
+"""Facts of a model that a candidate rarely means to change."""
 HALF = {"bfloat16": {"avx512_bf16", "amx_bf16", "bf16"}, "float16": {"avx512_fp16", "amx_fp16", "fphp"}}
 
 
@@ -44,7 +44,7 @@ def slower(
 ) -> tuple[str, ...]:
     """Reasons, the most telling first: how it runs, what it is made of, what the processor lacks, its operators."""
     return (
-        *_how_it_runs(candidate, processor),
+        *_how_it_runs(reference, candidate, processor),
         *_what_it_is_made_of(reference, candidate),
         *_what_the_processor_lacks(candidate, processor),
         *_operators(reference.operators or {}, candidate.operators or {}),
@@ -52,7 +52,7 @@ def slower(
     )
 
 
-def _how_it_runs(candidate: Workload, processor: Processor) -> Iterator[str]:
+def _how_it_runs(reference: Workload, candidate: Workload, processor: Processor) -> Iterator[str]:
     operators = candidate.operators or {}
     total = sum(operators.values())
     if elsewhere := sorted({name.partition(" on ")[2] for name in operators if " on " in name}):
@@ -60,6 +60,10 @@ def _how_it_runs(candidate: Workload, processor: Processor) -> Iterator[str]:
         yield f"{share:.0%} of its time is spent on {', '.join(elsewhere)}, not on the provider that was asked for"
     if "training" in candidate.facts.get("mode", ""):
         yield "it is in training mode: call .eval()"
+    for name in SETTINGS:
+        old, new = reference.facts.get(name), candidate.facts.get(name)
+        if old is not None and new is not None and old != new:
+            yield f"its {name}: {new}, of the reference: {old}"
     threads = max((_number(candidate.facts.get(name, "")) for name in ("threads", "intra-op threads")), default=0)
     if threads > processor.cores:
         yield f"it runs on {threads} threads, and this process may use {processor.cores:g} cores"
@@ -116,17 +120,6 @@ def _operators(known: Mapping[str, float], candidate: Mapping[str, float]) -> It
 def _overhead(seconds: float) -> Iterator[str]:
     if seconds < OVERHEAD:
         yield f"a call of {_text(seconds)} is mostly overhead: compare larger batches"
-
-
-def diverging(layers: Mapping[str, float]) -> tuple[str, ...]:
-    """Where the candidate leaves its reference. `layers`: name -> SQNR in dB of its outputs, in the order they ran."""
-    rough = [name for name, sqnr_db in layers.items() if sqnr_db < ROUGH_DB]
-    if not rough:
-        return ()
-    worst = sorted(rough, key=lambda name: layers[name])[:MOST_NAMED]
-    named = ", ".join(f"{name} {layers[name]:.1f} dB" for name in worst)
-    first = f"its layers leave the reference first at {rough[0]} ({layers[rough[0]]:.1f} dB), most at {named}"
-    return (f"{first}: try leaving these as they were",)
 
 
 def _before(name: str, known: Mapping[str, float]) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_aiperf import why
+from pytest_aiperf import why_slower
 from pytest_aiperf.processor import Processor
 from pytest_aiperf.variants import Weights
-from pytest_aiperf.why import Workload, diverging
+from pytest_aiperf.why_slower import Workload
 
 CONV = {"Conv": 600e-6, "FusedGemm": 150e-6}
 MODERN = Processor(cores=4, flags=frozenset({"avx2", "avx512_vnni", "avx512_bf16"}))
@@ -17,7 +17,7 @@ OLD = Processor(cores=4, flags=frozenset({"avx2"}))
 def slower(reference, candidate, *, candidate_seconds=1e-3):
     """From operators alone."""
     old, new = Workload(operators=reference), Workload(operators=candidate)
-    return why.slower(old, new, candidate_seconds=candidate_seconds, processor=MODERN)
+    return why_slower.slower(old, new, candidate_seconds=candidate_seconds, processor=MODERN)
 
 
 def of(*, processor=MODERN, macs=None, facts=(), **weights):
@@ -25,7 +25,7 @@ def of(*, processor=MODERN, macs=None, facts=(), **weights):
     dense = Weights(parameters=100, zeros=0, bytes={"float32": 400})
     weights = {"parameters": 100, "zeros": 0, "bytes": {"float32": 400}, **weights}
     candidate = Workload(weights=Weights(**weights), macs=macs, facts=dict(facts))
-    return why.slower(Workload(weights=dense), candidate, candidate_seconds=1e-3, processor=processor)
+    return why_slower.slower(Workload(weights=dense), candidate, candidate_seconds=1e-3, processor=processor)
 
 
 def test_operators_that_cost_more_and_those_they_stand_for():
@@ -74,6 +74,14 @@ def test_what_it_is_and_how_it_runs(model, expected):
     assert any(expected in reason for reason in of(**model))
 
 
+def test_settings_that_differ():
+    old = Workload(facts={"graph optimisation": "ORT_ENABLE_ALL", "intra-op threads": "1", "io": "copied"})
+    new = Workload(facts={"graph optimisation": "ORT_DISABLE_ALL", "intra-op threads": "1"})
+    assert why_slower.slower(old, new, candidate_seconds=1e-3, processor=MODERN) == (
+        "its graph optimisation: ORT_DISABLE_ALL, of the reference: ORT_ENABLE_ALL",
+    )
+
+
 @pytest.mark.parametrize(
     "model",
     [
@@ -101,12 +109,3 @@ def test_short_calls_are_overhead():
 @pytest.mark.parametrize("candidate", [None, {}, CONV])
 def test_nothing_is_made_up(candidate):
     assert slower(CONV, candidate, candidate_seconds=1e-3) == ()
-
-
-def test_the_layers_that_leave_the_reference():
-    layers = {"stem": 45.0, "block.0": 18.0, "block.1": 4.0, "block.2": 9.5, "head": 12.0}
-    (only,) = diverging(layers)
-    assert only.startswith("its layers leave the reference first at block.0 (18.0 dB), most at block.1 4.0 dB, ")
-    assert only.endswith("block.2 9.5 dB, head 12.0 dB: try leaving these as they were")
-    assert diverging({"stem": 45.0}) == ()
-    assert diverging({}) == ()
