@@ -199,6 +199,8 @@ def _keep_quality(entry: Entry, seen: Quality) -> None:
 def _keep_sizes(entry: Entry, figures: Mapping[Side, ModelFigures]) -> None:
     old, new = figures[Side.OLD].size, figures[Side.NEW].size
     ratio = (new / old,) if old and new is not None else ()
+    told = why_slower.larger(figures[Side.OLD].weights, figures[Side.NEW].weights)
+    entry.reasons[SIZE_RATIO.name] = tuple(f"{WHY}{reason}" for reason in told)
     entry.add(Sample(metric=SIZE_RATIO.name, values=ratio, notes=() if ratio else ("a size is unknown",)))
 
 

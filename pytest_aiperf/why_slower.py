@@ -52,6 +52,13 @@ def slower(
     )
 
 
+def larger(reference: Weights | None, candidate: Weights | None) -> tuple[str, ...]:
+    """What makes a candidate larger: wider numbers, or masks beside the weights."""
+    if reference is None or candidate is None:
+        return ()
+    return (*_wide(reference, candidate), *_masked(candidate))
+
+
 def _how_it_runs(reference: Workload, candidate: Workload, processor: Processor) -> Iterator[str]:
     operators = candidate.operators or {}
     total = sum(operators.values())
@@ -73,16 +80,25 @@ def _what_it_is_made_of(reference: Workload, candidate: Workload) -> Iterator[st
     old, new = reference.weights, candidate.weights
     if old is None or new is None:
         return
-    if "float64" in new.bytes and "float64" not in old.bytes:
-        yield f"{_bytes(new.bytes['float64'])} of its weights are float64, twice the work of float32"
-    if new.masks:
-        yield f"{new.masks} pruning masks are multiplied again in every call: make them permanent (prune.remove)"
+    yield from _wide(old, new)
+    yield from _masked(new)
     if (new.sparsity or 0.0) - (old.sparsity or 0.0) > SPARSE:
         work = f" ({units.count(candidate.macs)} multiply-adds)" if candidate.macs else ""
         yield (
             f"{new.sparsity:.0%} of its weights are 0, but zeros are stored and multiplied like all others{work}: "
             "remove whole channels or heads, or run on a sparse kernel"
         )
+
+
+def _wide(old: Weights, new: Weights) -> Iterator[str]:
+    if "float64" in new.bytes and "float64" not in old.bytes:
+        yield f"{_bytes(new.bytes['float64'])} of its weights are float64, twice the work and bytes of float32"
+
+
+def _masked(new: Weights) -> Iterator[str]:
+    if new.masks:
+        many = "a pruning mask is" if new.masks == 1 else f"{new.masks} pruning masks are"
+        yield f"{many} multiplied again in every call: make it permanent (prune.remove)"
 
 
 def _what_the_processor_lacks(candidate: Workload, processor: Processor) -> Iterator[str]:

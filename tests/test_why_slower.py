@@ -82,6 +82,16 @@ def test_settings_that_differ():
     )
 
 
+def test_what_makes_it_larger():
+    dense, wide = Weights(parameters=9, zeros=0, bytes={"float32": 36}), {"float64": 72}
+    assert why_slower.larger(dense, Weights(parameters=9, zeros=0, bytes=wide)) == (
+        "72 B of its weights are float64, twice the work and bytes of float32",
+    )
+    (masks,) = why_slower.larger(dense, Weights(parameters=9, zeros=4, masks=1, bytes={"float32": 72}))
+    assert masks.startswith("a pruning mask is multiplied")
+    assert why_slower.larger(dense, dense) == why_slower.larger(None, dense) == ()
+
+
 @pytest.mark.parametrize(
     "model",
     [

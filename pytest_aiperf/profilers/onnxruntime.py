@@ -1,4 +1,4 @@
-"""ONNX Runtime's own profile, kernel by kernel, and its quantisation debugging: of a second session of the same model."""
+"""ONNX Runtime's own profile and quantisation debugging: of a second session of the same model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAVED = "_ReshapedSavedOutput"
 """What the debugging adds to the name of each tensor that it makes an output."""
 RESTORED = "_DequantizeLinear_Output"
 """What the quantiser adds to the name of what a tensor has become: before it, a fused ReLU has not clamped yet."""
-MOVED = frozenset("Reshape Transpose Split Squeeze Unsqueeze Flatten Identity Cast".split())
+MOVED = frozenset(["Reshape", "Transpose", "Split", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Cast"])
 """Operators that compute nothing."""
 KERNEL = "_kernel_time"
 MICROSECOND = 1e-6

@@ -1,0 +1,132 @@
+"""Optimisations that went wrong, each told with its reason in the first three lines of its failure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+pytestmark = pytest.mark.slow
+
+EXAMPLE = Path(__file__).parents[2] / "example_project"
+SETUP = f"""
+import copy, sys
+sys.path.insert(0, {str(EXAMPLE)!r})
+
+import numpy as np
+import pytest
+from digits_models.data import held_out, preprocess
+from digits_models.loading import load
+from digits_models.variants import VARIANTS
+
+images, labels = held_out()
+images = preprocess(images)
+batches = [images[start : start + 90] for start in range(0, 540, 90)]
+"""
+ONNX = """
+import onnx, onnxruntime
+from onnx import numpy_helper
+
+def session(source, optimise=True, providers=("CPUExecutionProvider",)):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return onnxruntime.InferenceSession(source, options, providers=list(providers))
+
+@pytest.mark.aiperf(max_slowdown=9)
+def test_broken_scale(aiperf):
+    model = onnx.load(VARIANTS["cnn_int8_static"].path)
+    (scale,) = (one for one in model.graph.initializer if one.name == "dense.weight_scale")
+    scale.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(scale) * np.float32(8), scale.name))
+    aiperf.compare(load("cnn_onnx"), session(model.SerializeToString()), batches, labels)
+
+def test_nothing_fused(aiperf):
+    path = str(VARIANTS["cnn_int8_static"].path)
+    aiperf.compare(session(path), session(path, optimise=False), batches, labels)
+
+@pytest.mark.aiperf(max_slowdown=9)
+def test_wrong_provider(aiperf):
+    path = str(VARIANTS["cnn_onnx"].path)
+    asked = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    aiperf.compare(session(path), session(path, providers=asked), batches, labels)
+"""
+TORCH = """
+import torch
+from torch.nn.utils import prune
+
+@pytest.mark.aiperf(max_slowdown=9)
+def test_shuffled_labels(aiperf):
+    from digits_models.models import Cnn
+
+    torch.manual_seed(0)
+    student = Cnn(channels=(8, 16), hidden=32)
+    optimiser = torch.optim.Adam(student.parameters())
+    shuffled = torch.from_numpy(labels).long()[torch.randperm(len(labels))]
+    for _ in range(20):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(student(torch.from_numpy(images)), shuffled).backward()
+        optimiser.step()
+    aiperf.compare(load("cnn_fp32"), student.eval(), batches, labels)
+
+@pytest.mark.aiperf(max_slowdown=9)
+def test_pruned_without_fine_tuning(aiperf):
+    model = load("cnn_fp32")
+    for layer in (model.conv1, model.conv2, model.dense):
+        prune.l1_unstructured(layer, "weight", amount=0.95)
+        prune.remove(layer, "weight")
+    aiperf.compare(load("cnn_fp32"), model, batches, labels)
+
+@pytest.mark.max_size_ratio(1.0)
+def test_float64_leak(aiperf):
+    aiperf.compare(load("cnn_fp32"), load("cnn_fp32").double(), batches, labels)
+"""
+
+
+def heads(output: str) -> dict[str, list[str]]:
+    """Test -> the first lines of its failure, each joined with its continuations."""
+    found = {}
+    for block in output.split("\n____")[1:]:
+        name = block.partition(" ")[2].split()[0]
+        lines = block.splitlines()[1:]
+        start = next(place for place, line in enumerate(lines) if line.startswith("aiperf: "))
+        told: list[str] = []
+        for line in lines[start:]:
+            indent = len(line) - len(line.lstrip())
+            if told and indent in (4, 6) and not line.strip().startswith("why:") and told[-1].startswith("why:"):
+                told[-1] += " " + line.strip()
+            else:
+                told.append(line.strip())
+        found[name] = told[:3]
+    return found
+
+
+def test_onnx_runtime_tells_what_went_wrong(project):
+    project.write("test_model.py", SETUP + ONNX)
+    result = project.pytest("--aiperf", "--aiperf-pairs-budget=15")
+    result.assert_outcomes(failed=3)
+    told = heads(result.stdout.str())
+    assert told["test_broken_scale"][0] == "aiperf: accuracy regressed"
+    assert told["test_broken_scale"][2].startswith("why: its layers leave the reference first at relu_2 (")
+    assert told["test_nothing_fused"][0] == "aiperf: latency p50 regressed"
+    unfused = "why: its graph optimisation: ORT_DISABLE_ALL, of the reference: ORT_ENABLE_ALL"
+    assert told["test_nothing_fused"][2] == unfused
+    assert told["test_wrong_provider"][0] == "aiperf: anomaly anomalous"
+    assert "asked for CUDAExecutionProvider, runs on CPUExecutionProvider" in " ".join(told["test_wrong_provider"])
+
+
+def test_torch_tells_what_went_wrong(project):
+    project.write("test_model.py", SETUP + TORCH)
+    result = project.pytest("--aiperf", "--aiperf-pairs-budget=2")
+    result.assert_outcomes(failed=3)
+    told = heads(result.stdout.str())
+    assert "accuracy regressed" in told["test_shuffled_labels"][0]
+    assert told["test_shuffled_labels"][2].endswith("it has learnt nothing")
+    assert "accuracy regressed" in told["test_pruned_without_fine_tuning"][0]
+    assert told["test_pruned_without_fine_tuning"][2].startswith("why: 94% of its weights are 0 (reference 0%)")
+    assert "size ratio over limit" in told["test_float64_leak"][0]
+    assert "of its weights are float64, twice the work and bytes of float32" in " ".join(told["test_float64_leak"])
