@@ -23,10 +23,17 @@ from pytest_aiperf.vocabulary import Sample
 class Bench:
     """Measures what a test asks for; every call returns what the user's own function returned."""
 
-    def __init__(self, trial: Trial, *, load_in_fresh_processes: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        *,
+        load_in_fresh_processes: Callable[[], None],
+        weigh_in_fresh_processes: Callable[[], None],
+    ) -> None:
         self._trial = trial
         self._passes = Passes(trial)
         self._load_in_fresh_processes = load_in_fresh_processes
+        self._weigh_in_fresh_processes = weigh_in_fresh_processes
 
     def load(
         self,
@@ -142,7 +149,8 @@ class Bench:
         asked = Question(inputs=inputs, labels=labels, predict=predict, metric=metric, better=better, outputs=outputs)
 
         def one(model: Any, label: str | None) -> Comparison:
-            return trial_compare.compare(self._trial, reference, model, asked, label=label, margin=margin)
+            weigh = self._weigh_in_fresh_processes
+            return trial_compare.compare(self._trial, reference, model, asked, label=label, margin=margin, weigh=weigh)
 
         return of_each(candidate, one, label=label)
 

@@ -72,11 +72,17 @@ class Model:
         accepted, options = self.framework.accept(model, inputs)
         return self.framework.bind(model, accepted, options)
 
-    def figures(self, inputs: tuple[Any, ...], *, score: float | None) -> ModelFigures:
+    @property
+    def size(self) -> int | None:
+        """Bytes."""
+        return self.framework.size(self.model)
+
+    def figures(self, inputs: tuple[Any, ...], *, score: float | None, memory: int | None) -> ModelFigures:
         """Size, weights and work of one call, as far as the runtime says."""
         return ModelFigures(
             score=score,
-            size=self.framework.size(self.model),
+            size=self.size,
+            memory=memory,
             weights=self.framework.weights(self.model),
             macs=self._macs(inputs),
         )
@@ -164,10 +170,13 @@ def quality(reference: Model, candidate: Model, asked: Question) -> Quality:
     )
 
 
-def figures(models: Mapping[Side, Model], seen: Quality) -> dict[Side, ModelFigures]:
-    """Of both models; the work of one call is that of the first batch."""
+def figures(models: Mapping[Side, Model], seen: Quality, memory: Mapping[Side, int | None]) -> dict[Side, ModelFigures]:
+    """Of both models; the work of one call is that of the first batch. `memory`: bytes, where they were measured."""
     scores = {Side.OLD: mean(seen.reference), Side.NEW: mean(seen.candidate)}
-    return {side: model.figures(seen.first.inputs, score=scores[side]) for side, model in models.items()}
+    return {
+        side: model.figures(seen.first.inputs, score=scores[side], memory=memory.get(side))
+        for side, model in models.items()
+    }
 
 
 def layers(reference: Model, candidate: Model, inputs: tuple[Any, ...]) -> dict[str, float]:

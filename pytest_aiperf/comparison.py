@@ -98,6 +98,11 @@ class Comparison:
         return _ratio(self.candidate.size, self.reference.size)
 
     @property
+    def memory_ratio(self) -> float | None:
+        """Memory of the candidate over that of the reference; measured where `max_memory_ratio` asks for it."""
+        return _ratio(self.candidate.memory, self.reference.memory)
+
+    @property
     def score_drop(self) -> float | None:
         """What the candidate lost, in the score's own unit (0.01 is a point of accuracy)."""
         if self.reference.score is None or self.candidate.score is None:
@@ -115,6 +120,7 @@ def _figures(seen: Comparison) -> Iterator[str]:
         ("latency", speed.reference_seconds, speed.candidate_seconds, _seconds, _speedup(seen)),
         (f"{seen.score} of {seen.examples}", old.score, new.score, _fraction, _alike(seen)),
         ("size", old.size, new.size, _bytes, _times(new.size, old.size)),
+        ("memory", old.memory, new.memory, _bytes, _times(new.memory, old.memory)),
     ]
     if old.weights is not None and new.weights is not None:
         before, after = old.weights, new.weights

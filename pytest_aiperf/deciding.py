@@ -12,6 +12,7 @@ from pytest_aiperf import codec, judge, limit_markers, markers, rows, ruling
 from pytest_aiperf.contracts import Store
 from pytest_aiperf.errors import BaselineError
 from pytest_aiperf.markers import Rules
+from pytest_aiperf.pairing import Side
 from pytest_aiperf.reporters import junit
 from pytest_aiperf.settings import Settings
 from pytest_aiperf.terms import Metric, Origin, Pairs, Rule, Want
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 FIRST_LOADS = 3
 """Fresh processes of a plain run before the first look at a load time; a stored session takes all of them."""
+WEIGHINGS = 2
+"""Fresh processes for each model of a comparison; the lighter one counts."""
 FIRST_MEMORIES = 3
 FEWEST_HISTORIES = 8
 """Tests with stored sessions below which their median variance says nothing."""
@@ -83,6 +86,12 @@ class Court:
         with trial.around.exclusive("load time"):
             for _ in range(self.settings.processes if self._stores else min(FIRST_LOADS, self.settings.processes)):
                 self._load_round(trial, caches)
+
+    def weigh(self, trial: Trial) -> None:
+        """The memory of both models of each comparison, by fresh processes in turn."""
+        with trial.around.exclusive("memory of both models"):
+            for side in list(Side) * WEIGHINGS:
+                self._hear(trial, replace(trial.order, timing=False, weigh=True, side=side), ())
 
     def decide(self, trial: Trial, *, taken_at: str) -> Result:
         """The verdicts of a test whose body has ended well; open ones want pairs, and nothing else can be measured."""

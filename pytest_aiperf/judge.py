@@ -51,14 +51,14 @@ def judge(
     ]
     for name in dict.fromkeys(sample.metric for sample in measurement.samples):
         samples = [sample for sample in measurement.samples if sample.metric == name]
+        held = [limit for limit in limits if limit.metric == name and limit.label in (None, measurement.label)]
         case = Case(
             metric=known[name],
             measurement=measurement,
             samples=tuple(sample for sample in samples if sample.values),
             baseline=baseline,
-            limits=tuple(
-                limit for limit in limits if limit.metric == name and limit.label in (None, measurement.label)
-            ),
+            limits=tuple(limit for limit in held if not limit.drop),
+            drop=next((limit for limit in held if limit.drop), None),
             margins=margins,
             policy=policy,
             prior=statistics.prior_variance(suite_variance),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pytest_aiperf.vocabulary import Limit
@@ -57,6 +58,19 @@ def min_accuracy(value: float, *, label: str | None = None) -> Limit:
     return _limit("accuracy", bound, label)
 
 
+def max_accuracy_drop(points: float, *, population: bool = False, label: str | None = None) -> Limit:
+    """Largest loss of accuracy to the baseline, or to a comparison's reference, in points: 0.5 is half a percent point.
+
+    On the examples that were scored; with `population`, the loss must be proven small for others like them, too.
+    """
+    bound = as_number("points", points)
+    if not 0 <= bound < 100:  # noqa: PLR2004 - percent points
+        raise ValueError(f"points={points!r}: expected percent points, 0 or more and below 100")
+    if not isinstance(population, bool):
+        raise ValueError(f"population={population!r}: expected True or False")  # noqa: TRY004 - a mistake in a marker
+    return replace(_limit("accuracy", bound / 100, label), drop=True, population=population)
+
+
 def min_speedup(ratio: float, *, label: str | None = None) -> Limit:
     """Smallest speed-up of a candidate over its reference: 1.5 is half as fast again."""
     return _limit("speedup", above_zero("ratio", ratio), label)
@@ -65,6 +79,11 @@ def min_speedup(ratio: float, *, label: str | None = None) -> Limit:
 def max_size_ratio(ratio: float, *, label: str | None = None) -> Limit:
     """Largest size of a candidate, as a share of its reference's."""
     return _limit("size_ratio", above_zero("ratio", ratio), label)
+
+
+def max_memory_ratio(ratio: float, *, label: str | None = None) -> Limit:
+    """Largest memory of a candidate, as a share of its reference's: the model and what its first call adds."""
+    return _limit("memory_ratio", above_zero("ratio", ratio), label)
 
 
 def min_agreement(share: float, *, label: str | None = None) -> Limit:
@@ -91,7 +110,16 @@ ABSOLUTE: Mapping[str, Callable[..., Limit]] = {
 }
 """Those that may have a default for all tests."""
 RELATIVE: Mapping[str, Callable[..., Limit]] = {
-    function.__name__: function for function in (min_speedup, max_size_ratio, min_agreement, min_sqnr_db, max_abs_error)
+    function.__name__: function
+    for function in (
+        max_accuracy_drop,
+        min_speedup,
+        max_size_ratio,
+        max_memory_ratio,
+        min_agreement,
+        min_sqnr_db,
+        max_abs_error,
+    )
 }
 """Of a candidate to the reference that it is compared with."""
 LIMITS: Mapping[str, Callable[..., Limit]] = {**ABSOLUTE, **RELATIVE}

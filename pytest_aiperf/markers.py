@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -132,7 +132,7 @@ def read(item: pytest.Item, registered: frozenset[str]) -> Marked:
 
 def with_defaults(limits: Sequence[Limit], defaults: Iterable[Limit], measured: Iterable[str]) -> tuple[Limit, ...]:
     """The limits of one label, and each default whose metric was measured under it and has no limit of its own."""
-    own = {(limit.metric, limit.percentile) for limit in limits}
+    own = {(limit.metric, limit.percentile) for limit in limits if not limit.drop}
     seen = set(measured)
     return (
         *limits,
@@ -152,7 +152,7 @@ def _by_closeness(item: pytest.Item) -> Iterable[tuple[int, pytest.Mark]]:
 
 
 def _take(limit: Limit, level: int, taken: dict[tuple[Any, ...], tuple[int, Limit]], mistakes: list[str]) -> None:
-    key = (limit.metric, limit.percentile, limit.label)
+    key = (limit.metric, limit.percentile, limit.label, limit.drop)
     if key not in taken:
         taken[key] = (level, limit)
         return
@@ -194,4 +194,4 @@ def _given(rules: Rules) -> dict[str, Any]:
 
 
 def _written(limit: Limit, source: str) -> Limit:
-    return Limit(metric=limit.metric, bound=limit.bound, source=source, percentile=limit.percentile, label=limit.label)
+    return replace(limit, source=source)

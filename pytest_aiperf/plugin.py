@@ -17,12 +17,14 @@ MARKERS = (
     "max_ram_mb(mb, label=None): most process memory in MiB above that of an idle process",
     "max_model_mb(mb, label=None): largest model in MiB",
     "min_accuracy(value, label=None): lowest accuracy as a fraction",
+    "max_accuracy_drop(points, population=False, label=None): largest loss of accuracy, in percent points",
     "min_speedup(ratio, label=None): smallest speed-up of a candidate over its reference",
     "max_size_ratio(ratio, label=None): largest size of a candidate as a share of its reference's",
+    "max_memory_ratio(ratio, label=None): largest memory of a candidate as a share of its reference's",
     "min_agreement(share, label=None): smallest share of examples that candidate and reference answer alike",
     "min_sqnr_db(db, label=None): smallest ratio of the reference's outputs to their error in decibel",
     "max_abs_error(error, label=None): largest difference of any output of candidate and reference",
-    "aiperf(max_slowdown, tolerance, accuracy_margin, calls, seconds, memory): rules of this test for pytest-aiperf",
+    "aiperf(max_slowdown, tolerance, accuracy_margin, calls, seconds, memory, group): rules of this test",
 )
 
 

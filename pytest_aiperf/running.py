@@ -62,6 +62,10 @@ class RunHooks(TrialHooks):
         """The first fresh processes of a test that loads a model."""
         self.court.measure_loads(trial)
 
+    def weigh_fresh(self, trial: Trial) -> None:
+        """A few fresh processes for each model."""
+        self.court.weigh(trial)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
         """Find every mistake in a marker, those that other plugins have added included, before any test runs."""

@@ -36,6 +36,8 @@ class Order:
     """Time in turns, as the parent calls them."""
     side: Side = Side.NEW
     """Which model of a comparison takes the turns: its reference (old) or its candidate (new)."""
+    weigh: bool = False
+    """Only measure the memory of that model."""
     slowdown: float | None = None
     """Spin for this share of each timed call behind it (0: the same wrapper without a spin): a known slowdown."""
     slowed_every: int = 1
@@ -154,6 +156,10 @@ class Trial:
         limited = {limit.metric for limit in limits}
         self.wants_ram = self.wants_ram or "ram" in limited
         self.wants_gpu = self.wants_gpu or any(name.startswith("gpu_") for name in limited)
+
+    def limits_of(self, entry: Entry) -> list[Limit]:
+        """Those that hold for one label."""
+        return [limit for limit in self.limits if limit.label in (None, entry.label)]
 
     def entry(self, label: str | None, kind: str, call: str) -> Entry:
         """The entry of a label, for one more measurement of `kind`. Raises UsageError for a second one."""

@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from statistics import median
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_aiperf import comparing, processor, why_slower, why_worse
+from pytest_aiperf import comparing, reasons, why_slower
 from pytest_aiperf.batches import batches
 from pytest_aiperf.comparing import Model, Quality, Question, mean
 from pytest_aiperf.comparison import Comparison
 from pytest_aiperf.disturbance import MachineWatch
 from pytest_aiperf.measure import Driver
 from pytest_aiperf.metrics import accuracy, latency
-from pytest_aiperf.metrics.comparison import AGREEMENT, MAX_ABS_ERROR, SIZE_RATIO, SPEEDUP, SQNR
+from pytest_aiperf.metrics.comparison import (
+    AGREEMENT,
+    CANDIDATE_MEMORY,
+    MAX_ABS_ERROR,
+    MEMORY_RATIO,
+    REFERENCE_MEMORY,
+    SIZE_RATIO,
+    SPEEDUP,
+    SQNR,
+)
 from pytest_aiperf.pairing import REFERENCE_MODEL, Block, Pairing, Side, Speed
 from pytest_aiperf.rows import WHY
+from pytest_aiperf.terms import Metric
 from pytest_aiperf.trial import Entry, Trial
 from pytest_aiperf.turns import Turns, slowed
 from pytest_aiperf.variants import ModelFigures, Variant
 from pytest_aiperf.vocabulary import Margins, PortableValue, Sample
-from pytest_aiperf.why_slower import Workload
+from pytest_aiperf.weighing import working_memory
 
 if TYPE_CHECKING:
     from pytest_aiperf.contracts import Framework, Tools
 
+MEMORY = {Side.OLD: REFERENCE_MEMORY, Side.NEW: CANDIDATE_MEMORY}
+
 
 def compare(
-    trial: Trial, reference: Any, candidate: Any, asked: Question, *, label: str | None, margin: float | None
+    trial: Trial,
+    reference: Any,
+    candidate: Any,
+    asked: Question,
+    *,
+    label: str | None,
+    margin: float | None,
+    weigh: Callable[[], None],
 ) -> Comparison:
-    """Measure and keep. Raises UsageError for what cannot be compared."""
+    """Measure and keep; `weigh` has fresh processes measure memory. Raises UsageError for what cannot be compared."""
     models = _models(reference, candidate, trial.around.frameworks)
     entry = trial.entry(label, "call", "compare")
     around, order = trial.around, trial.order
@@ -40,10 +58,17 @@ def compare(
             _take_turns(trial, models[order.side], asked, entry.label)
             trial.has_turned = True
             return Comparison.unmeasured()
+        if order.weigh:
+            _weigh(trial, entry, models[order.side], asked)
+            trial.has_turned = True
+            return Comparison.unmeasured()
+        if _weighs(trial, entry) and not entry.has(CANDIDATE_MEMORY.name):
+            weigh()
         seen = comparing.quality(models[Side.OLD], models[Side.NEW], asked)
-        figures = comparing.figures(models, seen)
+        figures = comparing.figures(models, seen, {side: _lightest(entry, metric) for side, metric in MEMORY.items()})
         _keep_quality(entry, seen)
         _keep_sizes(entry, figures)
+        _keep_memory(trial, entry, figures)
         entry.variant = Variant(
             group=trial.group,
             name=trial.variant_name(entry.label),
@@ -54,12 +79,13 @@ def compare(
         )
         if order.timing and _is_worse(trial, entry, seen):
             entry.reasons |= dict.fromkeys(
-                (seen.metric.name, AGREEMENT.name, SQNR.name, MAX_ABS_ERROR.name), _why_worse(models, seen, figures)
+                (seen.metric.name, AGREEMENT.name, SQNR.name, MAX_ABS_ERROR.name),
+                reasons.of_worse_answers(models, seen, figures),
             )
         blocks = _speed(trial, entry, models, seen) if order.timing else ()
         if blocks and _is_too_slow(trial, entry, _speed_of(blocks).speedup):
             entry.reasons |= dict.fromkeys(
-                (latency.METRIC.name, SPEEDUP.name), _why_slow(models, seen, figures, blocks)
+                (latency.METRIC.name, SPEEDUP.name), reasons.of_slow_calls(models, seen, figures, blocks)
             )
     trial.has_turned = trial.has_turned or not order.timing
     for model in models.values():
@@ -79,7 +105,7 @@ def at_a_glance(
         seen = comparing.quality(models[Side.OLD], models[Side.NEW], asked)
         functions = {side: model.bind(seen.first.inputs) for side, model in models.items()}
         blocks = contest(functions, tools, margins=Margins(), max_seconds=0.0, machine=MachineWatch(), draw=_draw())
-    return _comparison(seen, comparing.figures(models, seen), blocks, margin=Margins().accuracy_margin)
+    return _comparison(seen, comparing.figures(models, seen, {}), blocks, margin=Margins().accuracy_margin)
 
 
 def _models(reference: Any, candidate: Any, frameworks: Sequence[Framework]) -> dict[Side, Model]:
@@ -99,6 +125,20 @@ def _take_turns(trial: Trial, model: Model, asked: Question, label: str) -> None
         function = slowed(function, order.slowdown, tools=tools, every=order.slowed_every)
     if line is not None:
         Driver(function, tools).run((Turns(line, test=order.test, label=label, items=1),))
+
+
+def _weigh(trial: Trial, entry: Entry, model: Model, asked: Question) -> None:
+    """In a fresh process: the memory of one of the two models."""
+    function = model.bind(next(batches(asked.inputs, asked.labels)).inputs)
+    added = working_memory(function, trial.around.tools)
+    total = () if added is None else (float(added + (model.size or 0)),)
+    entry.add(Sample(metric=MEMORY[trial.order.side].name, values=total, origin=trial.order.origin))
+
+
+def _lightest(entry: Entry, metric: Metric) -> int | None:
+    """Of several fresh processes: noise only adds."""
+    values = [value for sample in entry.fresh if sample.metric == metric.name for value in sample.values]
+    return int(min(values)) if values else None
 
 
 def _speed(trial: Trial, entry: Entry, models: Mapping[Side, Model], seen: Quality) -> tuple[Block, ...]:
@@ -131,51 +171,15 @@ def _speed(trial: Trial, entry: Entry, models: Mapping[Side, Model], seen: Quali
 
 
 def _is_too_slow(trial: Trial, entry: Entry, speedup: float) -> bool:
-    wanted = [one.bound for one in trial.limits if one.metric == SPEEDUP.name and one.label in (None, entry.label)]
+    wanted = [one.bound for one in trial.limits_of(entry) if one.metric == SPEEDUP.name]
     return speedup < max([1.0, *wanted])
 
 
 def _is_worse(trial: Trial, entry: Entry, seen: Quality) -> bool:
     """Whether the quality may fail: worse on average, or limited by a marker."""
-    limited = {limit.metric for limit in trial.limits if limit.label in (None, entry.label)}
+    limited = {limit.metric for limit in trial.limits_of(entry)}
     lost = (mean(seen.candidate) or 0.0) != (mean(seen.reference) or 0.0)
     return lost or bool(limited & {AGREEMENT.name, SQNR.name, MAX_ABS_ERROR.name})
-
-
-def _why_worse(models: Mapping[Side, Model], seen: Quality, figures: Mapping[Side, ModelFigures]) -> tuple[str, ...]:
-    """Reasons, from weights, layers and answers; layers that cannot be compared say so, and fail nothing."""
-    layers: Mapping[str, float] = {}
-    unknown: tuple[str, ...] = ()
-    try:
-        layers = comparing.layers(models[Side.OLD], models[Side.NEW], seen.first.inputs)
-    except Exception as error:  # noqa: BLE001 - of any model; a reason that is not found is told, not raised
-        unknown = (f"its layers could not be compared ({type(error).__name__}: {error})",)
-    found = why_worse.worse(figures[Side.OLD].weights, figures[Side.NEW].weights, layers, seen.answers)
-    return tuple(f"{WHY}{reason}" for reason in (*found, *unknown))
-
-
-def _why_slow(
-    models: Mapping[Side, Model], seen: Quality, figures: Mapping[Side, ModelFigures], blocks: Sequence[Block]
-) -> tuple[str, ...]:
-    """Reasons, from profiles of both models; one that cannot be profiled says so, and fails nothing."""
-    seconds = median(value for block in blocks for leg in block.legs if leg.side is Side.NEW for value in leg.values)
-    unknown: tuple[str, ...] = ()
-    try:
-        operators = {side: model.operators(seen.first.inputs) for side, model in models.items()}
-    except Exception as error:  # noqa: BLE001 - of any runtime; a reason that is not found is told, not raised
-        unknown = (f"its operators could not be profiled ({type(error).__name__}: {error})",)
-        operators = {}
-    old, new = (
-        Workload(
-            operators=operators.get(side),
-            weights=figures[side].weights,
-            macs=figures[side].macs,
-            facts=models[side].framework.facts(models[side].model),
-        )
-        for side in (Side.OLD, Side.NEW)
-    )
-    found = why_slower.slower(old, new, candidate_seconds=seconds, processor=processor.here())
-    return tuple(f"{WHY}{reason}" for reason in (*found, *unknown))
 
 
 def _keep_quality(entry: Entry, seen: Quality) -> None:
@@ -196,11 +200,26 @@ def _keep_quality(entry: Entry, seen: Quality) -> None:
         entry.add(Sample(metric=metric.name, values=(value,), notes=notes))
 
 
+def _keep_memory(trial: Trial, entry: Entry, figures: Mapping[Side, ModelFigures]) -> None:
+    if not _weighs(trial, entry):
+        return
+    old, new = figures[Side.OLD].memory, figures[Side.NEW].memory
+    if old and new is not None:
+        entry.add(Sample(metric=MEMORY_RATIO.name, values=(new / old,)))
+    else:
+        told = tuple(f"child: {failure}" for failure in trial.failures) or ("no fresh process measured it",)
+        entry.add(Sample(metric=MEMORY_RATIO.name, values=(), notes=told))
+
+
+def _weighs(trial: Trial, entry: Entry) -> bool:
+    return trial.order.timing and any(limit.metric == MEMORY_RATIO.name for limit in trial.limits_of(entry))
+
+
 def _keep_sizes(entry: Entry, figures: Mapping[Side, ModelFigures]) -> None:
     old, new = figures[Side.OLD].size, figures[Side.NEW].size
     ratio = (new / old,) if old and new is not None else ()
     told = why_slower.larger(figures[Side.OLD].weights, figures[Side.NEW].weights)
-    entry.reasons[SIZE_RATIO.name] = tuple(f"{WHY}{reason}" for reason in told)
+    entry.reasons |= dict.fromkeys((SIZE_RATIO.name, MEMORY_RATIO.name), tuple(f"{WHY}{reason}" for reason in told))
     entry.add(Sample(metric=SIZE_RATIO.name, values=ratio, notes=() if ratio else ("a size is unknown",)))
 
 

@@ -57,6 +57,9 @@ class TrialHooks:
     def load_fresh(self, trial: Trial) -> None:
         """Measure the loads of a test in fresh processes, before this process runs its loader."""
 
+    def weigh_fresh(self, trial: Trial) -> None:
+        """Measure the memory of both models of each comparison in fresh processes."""
+
     def default_limits(self) -> tuple[Limit, ...]:
         """Limits for tests without their own."""
         return ()
@@ -77,7 +80,11 @@ class TrialHooks:
     def bench_of(self, item: pytest.Item) -> Bench:
         """The object behind the fixture."""
         trial = item.stash.get(TRIAL, None) or self.begin(item)
-        return Bench(trial, load_in_fresh_processes=lambda: self.load_fresh(trial))
+        return Bench(
+            trial,
+            load_in_fresh_processes=lambda: self.load_fresh(trial),
+            weigh_in_fresh_processes=lambda: self.weigh_fresh(trial),
+        )
 
     def begin(self, item: pytest.Item) -> Trial:
         """A new attempt at a test."""

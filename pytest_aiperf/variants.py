@@ -32,6 +32,8 @@ class ModelFigures:
     score: float | None = None
     size: int | None = None
     """Bytes."""
+    memory: int | None = None
+    """Bytes: the model and what its first call adds at its peak."""
     weights: Weights | None = None
     macs: int | None = None
     """Multiply-accumulates of one call."""

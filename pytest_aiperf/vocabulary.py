@@ -89,6 +89,10 @@ class Limit:
     """For per-call metrics: which percentile is held (50 is the median)."""
     label: str | None = None
     """Applies to this measurement only; None: to every one that has the metric."""
+    drop: bool = False
+    """The bound is a loss, of a quality metric, to what it is held against: a baseline, or a comparison's reference."""
+    population: bool = False
+    """The loss has to be proven small for all examples that there could be, not only for those that were scored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,10 @@ _MEASURED_BY = {
     "latency": "aiperf.infer(...) or aiperf.call(...)",
     "throughput": "aiperf.infer(...) or aiperf.call(...)",
     "model_size": "aiperf.load(...) or aiperf.infer(...)",
-    "accuracy": "aiperf.score(...)",
-    **dict.fromkeys(("speedup", "size_ratio", "agreement", "sqnr", "max_abs_error"), "aiperf.compare(...)"),
+    "accuracy": "aiperf.score(...) or aiperf.compare(..., labels)",
+    **dict.fromkeys(
+        ("speedup", "size_ratio", "memory_ratio", "agreement", "sqnr", "max_abs_error"), "aiperf.compare(...)"
+    ),
 }
 
 

@@ -60,6 +60,8 @@ class Case:
     environment: Environment
     timer_resolution: float
     final: bool
+    drop: Limit | None = None
+    """The largest loss that a marker allows of a quality metric, in place of the margin."""
 
     @property
     def title(self) -> str:

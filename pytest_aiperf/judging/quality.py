@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -64,6 +65,8 @@ def against_baseline(case: Case) -> Verdict:
     if not any(losses):
         return case.row(Status.PASSED, "identical", now=base, baseline=base, limit=_margin(case, base))
     loss = _of_flips(losses) if {*examples, *values} <= {0.0, 1.0} else _of_differences(losses)
+    if case.drop is not None and case.drop.population:
+        return _generalised(case, base, fmean(values), loss)
     return _tested(case, base, fmean(values), loss)
 
 
@@ -106,6 +109,10 @@ class _Loss:
     """Mean square of the losses: of right and wrong examples the same share."""
     beyond_luck: str = ""
     gain_beyond_luck: str = ""
+    most: float = math.inf
+    """Upper end of what the loss may be in the population these examples come from, confidence 95 %."""
+    least: float = -math.inf
+    """Lower end, confidence 99.5 %."""
 
     @property
     def is_certain(self) -> bool:
@@ -130,6 +137,8 @@ def _of_flips(losses: Sequence[float]) -> _Loss:
         squares=(wrong + right) / count,
         beyond_luck=_beyond_luck(wrong, right, count, p),
         gain_beyond_luck=_beyond_luck(right, wrong, count, p_gain),
+        most=tango(wrong, right, count, confidence=0.90)[1],
+        least=tango(wrong, right, count, confidence=0.99)[0],
     )
 
 
@@ -152,6 +161,8 @@ def _of_differences(losses: Sequence[float]) -> _Loss:
         p_gain=1 - result.p,
         changed=fmean(loss != 0 for loss in losses),
         squares=fmean(loss**2 for loss in losses),
+        most=paired_t(losses, confidence=0.90).high,
+        least=paired_t(losses, confidence=0.99).low,
     )
 
 
@@ -171,6 +182,31 @@ def _tested(case: Case, base: float, now: float, loss: _Loss) -> Verdict:
     if -mid > margin + _ROUNDING and loss.is_certain_gain:
         return row(Status.IMPROVED, "better", f"{loss.seen}, {_p(loss.p_gain)}", loss.gain_beyond_luck)
     return row(Status.PASSED, "within_margin")
+
+
+def _generalised(case: Case, base: float, now: float, loss: _Loss) -> Verdict:
+    """Passed where the loss is proven to be below the margin for examples like these, not only on them."""
+    margin, mid = _margin(case, base), loss.worse_by.mid
+
+    def row(status: Status, reason: str, message: str) -> Verdict:
+        return case.row(
+            status, reason, message=message, now=now, baseline=base, worse_by=loss.worse_by, limit=margin, notes=()
+        )
+
+    if _is_large_gain(case, mid) and loss.p_gain < LEAK_RISK:
+        return row(Status.ANOMALOUS, "too_good", f"{loss.seen}; {_if_real(case)}")
+    if loss.most < margin:
+        better = loss.worse_by.high < 0
+        return row(Status.IMPROVED if better else Status.PASSED, "better" if better else "within_margin", "")
+    if loss.least > 0 and mid > margin + _ROUNDING:
+        return row(Status.REGRESSED, "worse", f"{loss.seen}, {_p(loss.p)}")
+    most = units.points(-loss.most)
+    needed = f", about {needed_examples(loss.squares, margin - mid)} could" if mid < margin else ""
+    return row(
+        Status.INCONCLUSIVE,
+        "few_examples",
+        f"{loss.seen}: {len(case.values())} examples leave {most} possible{needed}",
+    )
 
 
 def _what_it_would_take(case: Case, loss: _Loss, margin: float) -> str:
@@ -203,7 +239,7 @@ def _by_tolerance(case: Case, base: float, note: str) -> Verdict:
 
 def _margin(case: Case, base: float) -> float:
     """The largest allowed loss: points of a fraction, a share of any other number (a perplexity has no points)."""
-    margin = case.margins.accuracy_margin
+    margin = case.margins.accuracy_margin if case.drop is None else case.drop.bound
     return max(margin if case.metric.unit is Unit.FRACTION else margin * abs(base), case.metric.negligible)
 
 

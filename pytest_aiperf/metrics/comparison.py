@@ -10,6 +10,21 @@ SPEEDUP = Metric(
 SIZE_RATIO = Metric(
     name="size_ratio", title="size ratio", unit=Unit.RATIO, better=Better.LOWER, rule=Rule.SHOWN, portable=True
 )
+MEMORY_RATIO = Metric(
+    name="memory_ratio", title="memory ratio", unit=Unit.RATIO, better=Better.LOWER, rule=Rule.SHOWN, portable=False
+)
+CANDIDATE_MEMORY, REFERENCE_MEMORY = (
+    Metric(
+        name=f"{whose}_memory",
+        title=f"memory of the {whose}",
+        unit=Unit.BYTES,
+        better=Better.LOWER,
+        rule=Rule.SHOWN,
+        portable=False,
+    )
+    for whose in ("candidate", "reference")
+)
+"""The model and what its first call adds at its peak, each in a fresh process."""
 AGREEMENT = Metric(
     name="agreement", title="agreement", unit=Unit.FRACTION, better=Better.HIGHER, rule=Rule.SHOWN, portable=True
 )
@@ -22,4 +37,4 @@ MAX_ABS_ERROR = Metric(
     rule=Rule.SHOWN,
     portable=True,
 )
-METRICS = (SPEEDUP, SIZE_RATIO, AGREEMENT, SQNR, MAX_ABS_ERROR)
+METRICS = (SPEEDUP, SIZE_RATIO, MEMORY_RATIO, CANDIDATE_MEMORY, REFERENCE_MEMORY, AGREEMENT, SQNR, MAX_ABS_ERROR)

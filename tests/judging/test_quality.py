@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -228,3 +230,62 @@ def test_it_never_turns_a_failure_into_a_pass_by_more_wrong_examples(seed):
         ranks.append(order.index(compared(old, new).status))
     assert ranks == sorted(ranks)
     assert ranks[-1] == 2
+
+
+def drop(points, **more):
+    return replace(limit("accuracy", points / 100), drop=True, **more)
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [(1, "regressed: worse (fails)"), (2.6, "passed: within_margin"), (0, "regressed: worse (fails)")],
+)
+def test_a_marker_sets_the_largest_loss(points, expected):
+    old, new = flipped(31, 5, 1000)
+    assert word(compared(old, new, limits=[drop(points)])) == expected
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "count", "expected"),
+    [
+        (5, 5, 2000, "passed: within_margin"),
+        (2, 2, 200, "inconclusive: few_examples"),
+        (1, 0, 100, "inconclusive: few_examples"),
+        (31, 5, 1000, "regressed: worse (fails)"),
+        (12, 1, 1000, "regressed: worse (fails)"),
+        (9, 1, 1000, "inconclusive: few_examples"),
+        (0, 30, 1000, "improved: better"),
+        (0, 0, 100, "passed: identical"),
+    ],
+)
+def test_a_population_wants_a_small_loss_proven(wrong, right, count, expected):
+    old, new = flipped(wrong, right, count)
+    assert word(compared(old, new, limits=[drop(1, population=True)])) == expected
+
+
+def test_it_says_what_few_examples_leave_possible():
+    old, new = flipped(2, 2, 200)
+    row = compared(old, new, limits=[drop(1, population=True)])
+    assert row.message == "2 newly wrong, 2 newly right: 200 examples leave -2.1 points possible, about 1713 could"
+
+
+def test_graded_scores_of_a_population():
+    old = np.linspace(0.2, 0.9, 400)
+    worse, same = old - 0.05 + 0.02 * np.cos(np.arange(400)), old + 0.02 * np.cos(np.arange(400))
+    assert word(compared(old, worse, limits=[drop(1, population=True)])) == "regressed: worse (fails)"
+    assert word(compared(old, same, limits=[drop(1, population=True)])) == "passed: within_margin"
+
+
+def test_a_population_is_wronged_as_rarely_as_promised():
+    """At a true loss of the margin it passes at most 5 %, at none it fails at most 0.5 %."""
+    random = np.random.default_rng(5)
+    passed = failed = 0
+    for _ in range(600):
+        answers = random.choice([-1, 0, 1], size=1000, p=[0.03, 0.95, 0.02])  # one point lost
+        old, new = flipped(int((answers == -1).sum()), int((answers == 1).sum()), 1000)
+        passed += compared(old, new, limits=[drop(1, population=True)]).status is Status.PASSED
+        answers = random.choice([-1, 0, 1], size=1000, p=[0.02, 0.96, 0.02])
+        old, new = flipped(int((answers == -1).sum()), int((answers == 1).sum()), 1000)
+        failed += compared(old, new, limits=[drop(1, population=True)]).fails
+    assert passed <= 0.05 * 600 + 3 * (0.05 * 0.95 * 600) ** 0.5
+    assert failed <= 0.005 * 600 + 3 * (0.005 * 600) ** 0.5

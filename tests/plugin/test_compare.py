@@ -32,6 +32,7 @@ GOOD = """
 @pytest.mark.min_speedup(1.3)
 @pytest.mark.min_agreement(0.99)
 @pytest.mark.min_sqnr_db(20)
+@pytest.mark.max_accuracy_drop(0.5)
 def test_faster(aiperf, original):
     seen = aiperf.compare(original, model(20_000, wrong=1), INPUTS, LABELS)
     assert seen.speedup > 1.3
@@ -70,6 +71,16 @@ def test_less_accurate(aiperf, original):
 @pytest.mark.min_sqnr_db(30)
 def test_too_far_off(aiperf, original):
     aiperf.compare(original, model(20_000, wrong=1), INPUTS, LABELS)
+
+@pytest.mark.max_memory_ratio(2)
+def test_hungry(aiperf, original):
+    def hungry(inputs):
+        return model(20_000)(inputs) + 0 * np.ones(8_000_000).sum()
+
+    def modest(inputs):
+        return original(inputs) + 0 * np.ones(2_000_000).sum()
+
+    aiperf.compare(modest, hungry, INPUTS, LABELS)
 
 def test_not_a_number(aiperf, original):
     aiperf.compare(original, model(20_000, broken=True), INPUTS, LABELS)
@@ -115,12 +126,13 @@ def test_tests_that_share_a_group_stand_in_one_table(project):
 def test_a_worse_model_fails_for_its_own_reason(project):
     project.write("test_model.py", MODELS + BAD)
     result = project.pytest("--aiperf", "--junitxml=junit.xml")
-    result.assert_outcomes(failed=7)
+    result.assert_outcomes(failed=8)
     reasons = {
         "test_slower": ("latency p50", ("regressed", "slower")),
         "test_not_fast_enough": ("speed-up", ("over_limit", "over_limit")),
         "test_less_accurate": ("accuracy", ("regressed", "worse")),
         "test_too_far_off": ("SQNR", ("over_limit", "over_limit")),
+        "test_hungry": ("memory ratio", ("over_limit", "over_limit")),
         "test_not_a_number": ("anomaly", ("anomalous", "anomaly")),
         "test_a_limit_that_nothing_measures": ("speed-up", ("unmeasured", "never_measured")),
     }
