@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_aiperf import discovery, loads, trial_compare
 from pytest_aiperf import files as model_files
 from pytest_aiperf.batches import items_of
-from pytest_aiperf.comparing import Question
 from pytest_aiperf.comparison import Comparison
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.measure import is_asynchronous
 from pytest_aiperf.metrics import accuracy, model_size
+from pytest_aiperf.parity import Tolerances
 from pytest_aiperf.passes import Passes
+from pytest_aiperf.scoring import Question
+from pytest_aiperf.sensitivity import BITS, Sensitivity, sensitivity
 from pytest_aiperf.terms import Metric
 from pytest_aiperf.trial import Trial
 from pytest_aiperf.vocabulary import Sample
@@ -135,6 +137,7 @@ class Bench:
         better: str = "higher",
         margin: float | None = None,
         outputs: Callable[[Any], Any] | None = None,
+        tolerances: Tolerances | None = None,
         label: str | None = None,
     ) -> Any:
         """Hold a candidate against its reference: speed in alternating turns, quality example by example.
@@ -144,15 +147,50 @@ class Bench:
         `inputs`: an array, tensor or dict is one batch, a tuple its positional arguments, anything else that iterates
         is batches (of inputs and labels, without `labels`); speed is measured on the first. `predict` reads the answers
         from an output (default: the largest of the last axis); `metric(answers, labels)` gives one score per example or
-        one number (default: answer == label); `outputs` picks what parity is measured on. Raises UsageError.
+        one number (default: answer == label); `outputs` picks what parity is measured on, `tolerances` what each output
+        may differ: a number, or (absolute, relative to the reference). Raises UsageError.
         """
-        asked = Question(inputs=inputs, labels=labels, predict=predict, metric=metric, better=better, outputs=outputs)
+        asked = Question(
+            inputs=inputs,
+            labels=labels,
+            predict=predict,
+            metric=metric,
+            better=better,
+            outputs=outputs,
+            tolerances=tolerances or {},
+        )
 
         def one(model: Any, label: str | None) -> Comparison:
             weigh = self._weigh_in_fresh_processes
             return trial_compare.compare(self._trial, reference, model, asked, label=label, margin=margin, weigh=weigh)
 
         return of_each(candidate, one, label=label)
+
+    def sensitivity(
+        self,
+        model: Any,
+        inputs: Any,
+        labels: Any = None,
+        *,
+        optimise: Callable[[Any, str], Any] | None = None,
+        bits: int = BITS,
+        layers: Sequence[str] | None = None,
+        predict: Callable[[Any], Any] | None = None,
+        metric: Any = None,
+        better: str = "higher",
+        outputs: Callable[[Any], Any] | None = None,
+    ) -> Sensitivity:
+        """What each layer of a torch module costs when it alone is optimised, the most costly first.
+
+        `optimise(copy, name)` changes a copy of the model, in place or by returning another; by default the layer's
+        weights are rounded to `bits`. `layers`: names, default all that hold weights. The rest as in `compare`. Fails
+        nothing, times nothing. Raises UsageError.
+        """
+        asked = Question(inputs=inputs, labels=labels, predict=predict, metric=metric, better=better, outputs=outputs)
+        frameworks = self._trial.around.frameworks
+        if self._trial.order.paired or self._trial.order.weigh:
+            return Sensitivity((), score="")  # a fresh process that only takes turns, or weighs
+        return sensitivity(model, optimise, asked, layers=layers, bits=bits, frameworks=frameworks)
 
 
 def of_each(candidate: Any, compare: Callable[[Any, str | None], Comparison], *, label: str | None) -> Any:

@@ -12,6 +12,8 @@ from pytest_aiperf.parity import Parity
 from pytest_aiperf.terms import Unit
 from pytest_aiperf.variants import ModelFigures, Weights
 
+MERE_ROUNDING = 100.0
+"""Errors of quantisation are thousands of times larger than those of float32."""
 SPARSE = 0.01
 """Share of zeros from which they are shown: a trained model has hardly any."""
 
@@ -141,7 +143,10 @@ def _outputs(seen: Comparison) -> Iterator[str]:
         yield f"{'weights':<20}{_dtypes(new)}"
     if seen.reference.score is None and seen.agreement is not None:
         yield f"{'answers':<20}{_alike(seen)}"
-    yield f"{'outputs':<20}SQNR {far.sqnr_db:.1f} dB, largest error {far.max_abs_error:.3g}, cosine {far.cosine:.6f}"
+    told = f"SQNR {far.sqnr_db:.1f} dB, largest error {far.max_abs_error:.3g}, cosine {far.cosine:.6f}"
+    yield f"{'outputs':<20}{told}" + ("" if far.kl is None else f", KL {far.kl:.2g}")
+    if far.rounding is not None and far.rounding < MERE_ROUNDING:
+        yield f"{'':<20}{far.rounding:.2g} times as far from float64 as the reference itself"
 
 
 def _alike(seen: Comparison) -> str:

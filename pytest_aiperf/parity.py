@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     Arrays = Mapping[str, np.ndarray]
 
+Tolerances = Mapping[str, "float | tuple[float, float]"]
+"""Output -> largest error, or (absolute, relative to the reference)."""
+
 IDENTICAL_DB = 300.0
 """Stands for infinity: beyond what float64 can show."""
 
@@ -67,6 +70,13 @@ class Parity:
     cosine: float
     sqnr_db: float
     """10 log10(sum reference^2 / sum (candidate - reference)^2)."""
+    kl: float | None = None
+    """Mean Kullback-Leibler divergence of the class probabilities, in nats; None where the first output has none."""
+    rounding: float | None = None
+    """Root mean square error to the reference in float64, in those of the reference itself: about 1 is mere rounding.
+
+    Of the first batch; None where the reference cannot run in float64, or has no error.
+    """
     mismatches: tuple[str, ...] = ()
     """What no figure can say: another shape or kind, a missing output, NaN on one side only."""
 
@@ -81,6 +91,9 @@ class Meter:
     signal: float = 0.0
     other: float = 0.0
     noise: float = 0.0
+    divergence: float = 0.0
+    examples: int = 0
+    tolerances: Tolerances = field(default_factory=dict)
     mismatches: dict[str, None] = field(default_factory=dict)
 
     def add(self, reference: Arrays, candidate: Arrays) -> None:
@@ -91,6 +104,10 @@ class Meter:
             self.mismatches[f"output {name} is new"] = None
         for name in (name for name in reference if name in candidate):
             self._add(name, reference[name], candidate[name])
+            if beyond := _beyond(name, reference[name], candidate[name], self.tolerances.get(name)):
+                self.mismatches[beyond] = None
+        if not self.mismatches:
+            self._compare_probabilities(next(iter(reference.values())), next(iter(candidate.values())))
 
     def _add(self, name: str, reference: np.ndarray, candidate: np.ndarray) -> None:
         import numpy as np
@@ -116,6 +133,11 @@ class Meter:
         self.other += float(new @ new)
         self.noise += float(error @ error)
 
+    def _compare_probabilities(self, reference: np.ndarray, candidate: np.ndarray) -> None:
+        if reference.dtype.kind == "f" and reference.ndim == 2 and reference.shape[1] > 1:  # noqa: PLR2004 - classes
+            self.divergence += _divergence(reference, candidate)
+            self.examples += len(reference)
+
     def parity(self) -> Parity:
         """Everything so far."""
         norms = math.sqrt(self.signal * self.other)
@@ -124,8 +146,58 @@ class Meter:
             max_rel_error=self.max_rel,
             cosine=self.dot / norms if norms else float(self.signal == self.other),
             sqnr_db=_decibel(self.signal, self.noise),
+            kl=self.divergence / self.examples if self.examples else None,
             mismatches=tuple(self.mismatches),
         )
+
+
+def rounding(exact: Arrays, reference: Arrays, candidate: Arrays) -> float | None:
+    """How far a candidate is from the exact outputs, in errors of the reference; None where that has none."""
+    import numpy as np
+
+    errors = []
+    for model in (reference, candidate):
+        if any(name not in model or model[name].shape != exact[name].shape for name in exact):
+            return None
+        errors.append(math.sqrt(sum(float(np.square(model[name] - exact[name]).sum()) for name in exact)))
+    ratio = errors[1] / errors[0] if errors[0] else math.nan
+    return ratio if math.isfinite(ratio) else None
+
+
+def _divergence(reference: np.ndarray, candidate: np.ndarray) -> float:
+    """Sum over the examples of KL(reference || candidate), from logits or from probabilities."""
+    import numpy as np
+
+    old, new = (_log_probabilities(one.astype(np.float64)) for one in (reference, candidate))
+    share = np.exp(old)
+    return float((share * (old - new))[share > 0].sum())
+
+
+def _log_probabilities(rows: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    if (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-3):
+        return np.asarray(np.log(np.maximum(rows, np.finfo(np.float64).tiny)))
+    shifted = rows - rows.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def _beyond(
+    name: str, reference: np.ndarray, candidate: np.ndarray, allowed: float | tuple[float, float] | None
+) -> str:
+    """What lies beyond its tolerance, absolute or (absolute, relative to the reference)."""
+    import numpy as np
+
+    if allowed is None or reference.shape != candidate.shape:
+        return ""
+    absolute, relative = allowed if isinstance(allowed, tuple) else (allowed, 0.0)
+    error = np.abs(candidate.astype(np.float64) - reference)
+    beyond = error > absolute + relative * np.abs(reference)
+    if not beyond.any():
+        return ""
+    return (
+        f"output {name}: {int(beyond.sum())} of {beyond.size} values beyond its tolerance, by up to {error.max():.3g}"
+    )
 
 
 def _decibel(signal: float, noise: float) -> float:

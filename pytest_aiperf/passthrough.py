@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pytest_aiperf import bench
-from pytest_aiperf.comparing import Question
 from pytest_aiperf.comparison import Comparison
 from pytest_aiperf.measure import settle
+from pytest_aiperf.parity import Tolerances
+from pytest_aiperf.scoring import Question
+from pytest_aiperf.sensitivity import BITS, Sensitivity, sensitivity
 
 
 class PassThrough:
@@ -64,18 +66,48 @@ class PassThrough:
         better: str = "higher",
         margin: float | None = None,  # noqa: ARG002 - same signature as Bench.compare
         outputs: Callable[[Any], Any] | None = None,
+        tolerances: Tolerances | None = None,
         label: str | None = None,
     ) -> Any:
         """The same figures; the speed of a few calls only, with no interval."""
         from pytest_aiperf import trial_compare, wiring
 
-        asked = Question(inputs=inputs, labels=labels, predict=predict, metric=metric, better=better, outputs=outputs)
+        asked = Question(
+            inputs=inputs,
+            labels=labels,
+            predict=predict,
+            metric=metric,
+            better=better,
+            outputs=outputs,
+            tolerances=tolerances or {},
+        )
         means = wiring.tools_and_frameworks()
 
         def one(model: Any, label: str | None) -> Comparison:  # noqa: ARG001 - nothing is kept under it
             return trial_compare.at_a_glance(reference, model, asked, means)
 
         return bench.of_each(candidate, one, label=label)
+
+    def sensitivity(
+        self,
+        model: Any,
+        inputs: Any,
+        labels: Any = None,
+        *,
+        optimise: Callable[[Any, str], Any] | None = None,
+        bits: int = BITS,
+        layers: Sequence[str] | None = None,
+        predict: Callable[[Any], Any] | None = None,
+        metric: Any = None,
+        better: str = "higher",
+        outputs: Callable[[Any], Any] | None = None,
+    ) -> Sensitivity:
+        """The same."""
+        from pytest_aiperf import wiring
+
+        asked = Question(inputs=inputs, labels=labels, predict=predict, metric=metric, better=better, outputs=outputs)
+        _, frameworks = wiring.tools_and_frameworks()
+        return sensitivity(model, optimise, asked, layers=layers, bits=bits, frameworks=frameworks)
 
     def score(
         self,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_aiperf import comparing, reasons, why_slower
 from pytest_aiperf.batches import batches
-from pytest_aiperf.comparing import Model, Quality, Question, mean
+from pytest_aiperf.comparing import Quality, mean
 from pytest_aiperf.comparison import Comparison
 from pytest_aiperf.disturbance import MachineWatch
 from pytest_aiperf.measure import Driver
@@ -25,11 +25,13 @@ from pytest_aiperf.metrics.comparison import (
 )
 from pytest_aiperf.pairing import REFERENCE_MODEL, Block, Pairing, Side, Speed
 from pytest_aiperf.rows import WHY
+from pytest_aiperf.scoring import Question
+from pytest_aiperf.subjects import Model
 from pytest_aiperf.terms import Metric
 from pytest_aiperf.trial import Entry, Trial
 from pytest_aiperf.turns import Turns, slowed
 from pytest_aiperf.variants import ModelFigures, Variant
-from pytest_aiperf.vocabulary import Margins, PortableValue, Sample
+from pytest_aiperf.vocabulary import VOID, Margins, PortableValue, Sample
 from pytest_aiperf.weighing import working_memory
 
 if TYPE_CHECKING:
@@ -184,7 +186,7 @@ def _is_worse(trial: Trial, entry: Entry, seen: Quality) -> bool:
 
 def _keep_quality(entry: Entry, seen: Quality) -> None:
     entry.anomalies = (*entry.anomalies, *(f"the candidate's outputs: {one}" for one in seen.parity.mismatches))
-    notes = (f"void: {seen.unsteady}",) if seen.unsteady else ()
+    notes = (f"{VOID}{told}",) if (told := comparing.void(seen)) else ()
     if seen.candidate:
         entry.add(Sample(metric=seen.metric.name, values=tuple(seen.candidate)))
         entry.reference = {

@@ -9,6 +9,9 @@ from pytest_aiperf.pairing import Pairing
 from pytest_aiperf.terms import Metric, Origin, Pairs, Status, Unit, Want
 from pytest_aiperf.variants import Variant
 
+VOID = "void: "
+"""Begins a note that says why a figure can fail nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:

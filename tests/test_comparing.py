@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_aiperf.comparing import Model, Question, check, layers, novel, quality
+from pytest_aiperf.comparing import check, layers, novel, quality, void
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.frameworks import onnxruntime, plain, torch
 from pytest_aiperf.parity import IDENTICAL_DB
+from pytest_aiperf.scoring import Question
+from pytest_aiperf.subjects import Model
 
 LABELS = np.arange(100) % 10
 INPUTS = np.arange(200.0).reshape(100, 2)
@@ -41,7 +43,7 @@ def test_scores_example_by_example(inputs):
     assert found.candidate == [0.0] * 5 + [1.0] * 95
     assert sum(found.agreement) == 95
     assert found.parity.max_abs_error == 1.0
-    assert found.unsteady == ""
+    assert void(found) == ""
 
 
 def test_without_labels_only_the_outputs_are_compared():
@@ -108,10 +110,47 @@ def test_a_torchmetrics_object_is_reset_updated_and_computed():
     assert found.candidate == [pytest.approx(0.95)]
 
 
-def test_a_reference_that_is_not_reproducible_is_noted():
+def test_a_reference_that_is_not_reproducible_proves_nothing():
     random = np.random.default_rng(1)
-    found = seen(lambda inputs: right(inputs) + random.normal(0, 0.01, (len(inputs), 10)))
-    assert found.unsteady.startswith("two runs of the reference differ by up to 0.0")
+
+    def noisy(inputs):
+        return right(inputs) + random.normal(0, 0.5, (len(inputs), 10))
+
+    assert void(seen(noisy)).startswith("two runs of the reference differ by up to ")
+
+
+def test_a_little_noise_of_the_reference_hides_no_large_error():
+    random = np.random.default_rng(1)
+    assert void(seen(lambda inputs: right(inputs) + random.normal(0, 0.001, (len(inputs), 10)))) == ""
+
+
+def test_float64_tells_rounding_from_error():
+    tensors = pytest.importorskip("torch")
+    tensors.manual_seed(1)
+    layers = [tensors.nn.Linear(64, 64), tensors.nn.Tanh(), tensors.nn.Linear(64, 10)]
+    model = tensors.nn.Sequential(*layers).requires_grad_(requires_grad=False)
+    rows = tensors.randn(32, 64)
+    frameworks = [torch.create(), plain.create()]
+
+    def rounding(candidate):
+        with tensors.inference_mode():
+            return quality(
+                Model(model, frameworks), Model(candidate, frameworks), Question(inputs=rows)
+            ).parity.rounding
+
+    weights = [layers[0].weight, layers[2].weight]
+    same = rounding(lambda x: tensors.tanh(x @ weights[0].T + layers[0].bias) @ weights[1].T + layers[2].bias)
+    assert 0.3 < same < 3
+    assert rounding(lambda x: model(x.bfloat16().float())) > 1000
+
+
+def test_each_output_has_its_own_tolerance():
+    found = seen(predict=lambda output: output.argmax(1), tolerances={"0": 0.5})
+    assert found.parity.mismatches == ("output 0: 10 of 1000 values beyond its tolerance, by up to 1",)
+    assert seen(tolerances={"0": (0.0, 2.0)}).parity.mismatches != ()
+    assert seen(tolerances={"0": 1.5}).parity.mismatches == ()
+    with pytest.raises(UsageError, match="tolerances: no output 'boxes'; there are: 0"):
+        seen(tolerances={"boxes": 1})
 
 
 def test_a_torch_module_takes_arrays_and_a_narrow_one_casts_them():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_aiperf.errors import UsageError
-from pytest_aiperf.parity import IDENTICAL_DB, Meter, arrays, predictions
+from pytest_aiperf.parity import IDENTICAL_DB, Meter, arrays, predictions, rounding
 
 
 def parity(reference, candidate):
@@ -32,6 +32,24 @@ def test_uniform_quantisation_of_b_bits_gives_six_decibel_per_bit():
         step = 2 / 2**bits
         quantised = (np.floor(signal / step) + 0.5) * step
         assert parity(signal, quantised).sqnr_db == pytest.approx(6.02 * bits, abs=0.05)  # Bennett 1948
+
+
+def test_divergence_of_class_probabilities():
+    old, new = np.array([[0.5, 0.5], [0.9, 0.1]]), np.array([[0.25, 0.75], [0.9, 0.1]])
+    expected = (0.5 * math.log(0.5 / 0.25) + 0.5 * math.log(0.5 / 0.75)) / 2
+    assert parity(old, new).kl == pytest.approx(expected)
+    assert parity(np.log(old) + 7, np.log(new) - 3).kl == pytest.approx(expected), "logits say the same"
+    assert parity(old, old).kl == pytest.approx(0)
+    assert parity(np.arange(4.0), np.arange(4.0)).kl is None
+    assert math.isfinite(parity(np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]])).kl)
+
+
+def test_rounding_is_measured_in_errors_of_the_reference():
+    exact = {"0": np.zeros(100)}
+    assert rounding(exact, {"0": np.full(100, 1e-6)}, {"0": np.full(100, 3e-6)}) == pytest.approx(3)
+    assert rounding(exact, {"0": np.zeros(100)}, {"0": np.ones(100)}) is None
+    assert rounding(exact, {"0": np.ones(100)}, {"other": np.ones(100)}) is None
+    assert rounding(exact, {"0": np.ones(100)}, {"0": np.ones((100, 1))}) is None
 
 
 def test_identical_outputs():

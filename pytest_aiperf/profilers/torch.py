@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 CALLS = 10
 MICROSECOND = 1e-6
 FLOPS_PER_MAC = 2
+LARGEST_COPIED = 256 * 1024**2
+"""Bytes of parameters."""
 
 
 def operators(model: Any, bind: Callable[[Any], Callable[[], Any]]) -> dict[str, float]:
@@ -38,6 +41,15 @@ def macs(model: Any, bind: Callable[[Any], Callable[[], Any]]) -> int | None:
     with FlopCounterMode(display=False) as counter:
         call()
     return counter.get_total_flops() // FLOPS_PER_MAC or None
+
+
+def in_float64(model: Any) -> Any | None:
+    """A copy that computes in float64; None of what is large, quantised, compiled or cannot be copied."""
+    kinds = {parameter.dtype for parameter in model.parameters()}
+    size = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+    if not kinds or not all(kind.is_floating_point for kind in kinds) or size > LARGEST_COPIED:
+        return None
+    return copy.deepcopy(model).double() if not hasattr(model, "_orig_mod") else None
 
 
 def outputs_of_layers(model: Any, bind: Callable[[Any], Callable[[], Any]]) -> dict[str, Any]:

@@ -133,3 +133,17 @@ def test_quality_is_held_against_the_reference_in_points():
     assert word(judged(replace(better, accuracy_margin=0.5))["accuracy"]) == "passed: within_margin"
     wide = judged(replace(worse, accuracy_margin=0.2))["accuracy"]
     assert word(wide) == "passed: within_margin"
+
+
+@pytest.mark.parametrize(
+    ("notes", "decibel", "expected"),
+    [
+        (("void: two runs of the reference differ by up to 3",), 10.0, "inconclusive: not_reproducible"),
+        (("void: two runs of the reference differ by up to 3",), 40.0, "passed: within_limit"),
+        ((), 10.0, "over_limit: over_limit (fails)"),
+    ],
+)
+def test_errors_beside_a_reference_that_is_not_reproducible_fail_nobody(notes, decibel, expected):
+    sample = replace(steady("sqnr", decibel), notes=notes)
+    row = judged(measured(sample, reference={}), limits=[limit("sqnr", 30)])["sqnr"]
+    assert word(row) == expected
