@@ -42,7 +42,7 @@ def main() -> None:
         "",
         f"Seeded worlds, {WORLDS:,} for each cell; `benchmarks/accuracy/run.py`, {today}.",
         "Of `n` examples a share changes its answer by itself, as many to right as to wrong (half precision, another",
-        "runtime); a true loss turns that many more wrong. Margin 1 point. *Naive*: the means differ by more than that.",
+        "runtime); a true loss turns that many more wrong. Margin 1 point. *Naive*: the means differ by more.",
         "In percent of the worlds: failed / left open / passed; the bound is the upper 95 % one (Clopper-Pearson).",
         "",
         "| rule | n | flips | " + " | ".join(f"lost {loss * 100:g} points" for loss in LOSSES) + " | bound at 0 |",
