@@ -23,7 +23,7 @@ SLOW_SECONDS = 0.1
 """Spent on top of every inference."""
 FAT_BYTES = 400 * 1024**2
 """Touched by the first model and held until the process ends."""
-SLOW_LOAD_SECONDS = 2.0
+SLOW_LOAD_SECONDS = 1.3
 """Spent on top of every load."""
 WAYS = ("slow", "fat", "inaccurate", "slowload")
 

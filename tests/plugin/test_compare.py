@@ -73,6 +73,7 @@ def test_too_far_off(aiperf, original):
     aiperf.compare(original, model(20_000, wrong=1), INPUTS, LABELS)
 
 @pytest.mark.max_memory_ratio(2)
+@pytest.mark.aiperf(max_slowdown=9)
 def test_hungry(aiperf, original):
     def hungry(inputs):
         return model(20_000)(inputs) + 0 * np.ones(8_000_000).sum()

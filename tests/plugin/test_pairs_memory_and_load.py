@@ -28,15 +28,11 @@ def test_load(aiperf):
 
 
 @pytest.mark.parametrize(
-    ("new", "title", "says"),
-    [
-        ((0.15, 20), "load time, warm", "regressed"),
-        ((0.05, 60), "peak memory", "regressed"),
-        ((0.05, 20), "peak memory", "passed"),
-    ],
-    ids=["a slower load", "a larger peak", "nothing"],
+    ("new", "says"),
+    [((0.15, 60), "regressed"), ((0.05, 20), "passed")],
+    ids=["a slower load and a larger peak", "nothing"],
 )
-def test_what_a_load_costs_is_compared_too(project, repository, new, title, says):
+def test_what_a_load_costs_is_compared_too(project, repository, new, says):
     made = repository()
     file = made.net / "__init__.py"
     project.write("tests/test_net.py", LOADS)
@@ -45,6 +41,8 @@ def test_what_a_load_costs_is_compared_too(project, repository, new, title, says
     file.write_text(LOADER.format(seconds=new[0], megabytes=new[1]))
     made.git("commit", "-q", "--allow-empty", "-a", "-m", "another loader")
     result = project.pytest(*AGAINST, "--aiperf-new=warn")
-    assert project.rows(TEST)[title][0] == says, result.stdout.str()
+    rows = project.rows(TEST)
+    assert rows["peak memory"][0] == says, result.stdout.str()
+    assert rows["load time, warm"][0] == says or says == "passed", result.stdout.str()
     assert result.ret == (1 if says == "regressed" else 0), result.stdout.str()
     assert made.trees() == [f"worktree {project.root}"]
