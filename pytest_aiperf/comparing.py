@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pytest_aiperf.terms import Metric
 
 NOVEL = 5
+SAME_ARCHITECTURE = 0.5
+"""Share of the reference's layers that a candidate has, too; a student's `head` says nothing of its teacher's."""
 HALF_DB = 6.0
 """Half the amplitude."""
 
@@ -128,10 +130,13 @@ def void(seen: Quality) -> str:
 
 
 def layers(reference: Model, candidate: Model, inputs: tuple[Any, ...]) -> dict[str, float]:
-    """SQNR in dB of each layer that both models have, in the order they run."""
+    """SQNR in dB of each layer that both models have, in the order they run; empty of different architectures."""
     old, new = (model.outputs_of_layers(inputs) for model in (reference, candidate))
-    found = {}
-    for name in (name for name in old if name in new):
+    found: dict[str, float] = {}
+    common = [name for name in old if name in new]
+    if len(common) < SAME_ARCHITECTURE * len(old):
+        return found
+    for name in common:
         meter = Meter()
         meter.add(parity.arrays(old[name]), parity.arrays(new[name]))
         seen = meter.parity()

@@ -69,7 +69,7 @@ class Sensitivity(Sequence[LayerCost]):
 
     @staticmethod
     def _cells(cost: LayerCost, *, scored: bool) -> Iterator[str]:
-        yield cost.name
+        yield cost.name or "(the model itself)"
         yield units.count(cost.parameters)
         yield units.text(cost.sqnr_db, Unit.DECIBEL)
         yield "-" if cost.agreement is None else f"{cost.agreement:.1%}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ OVERHEAD = 100e-6
 """Seconds: calls this short spend more on being called than on their operators."""
 SPARSE = 0.2
 """Share of zeros beyond the reference's from which somebody meant them."""
+MOST, ALIKE = 0.4, 0.15
+"""An operator that takes so much of the time, and so nearly as much as in the reference, is what was not optimised."""
 CONVERSIONS = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast", "aten::_to_copy", "aten::copy_")
 HEAVY = ("Conv", "MatMul", "Gemm", "FusedConv", "FusedMatMul", "FusedGemm")
 """What Q/DQ pairs are meant to be fused with."""
@@ -120,6 +123,10 @@ def _operators(known: Mapping[str, float], candidate: Mapping[str, float]) -> It
     more = {name: seconds - known.get(name, 0.0) for name, seconds in candidate.items()}
     worst = [name for name in sorted(more, key=lambda name: -more[name]) if more[name] > WORTH_NAMING * total]
     gone = [name for name in known if name not in candidate and known[name] > WORTH_NAMING * total]
+    most = max(candidate, key=lambda name: candidate[name])
+    as_before = known.get(most, math.inf) * (1 - ALIKE) < candidate[most] < known.get(most, 0.0) * (1 + ALIKE)
+    if candidate[most] > MOST * total and as_before:
+        yield f"{candidate[most] / total:.0%} of its time is in {most}, which takes as long as in the reference"
     if worst:
         named = ", ".join(f"{name} {_text(candidate[name])}{_before(name, known)}" for name in worst[:MOST_NAMED])
         gone.sort(key=lambda name: -known[name])

@@ -62,7 +62,9 @@ def test_it_passes_and_shows_every_kind_of_figure(tmp_path):
     ],
 )
 def test_it_turns_red_for_the_right_reason(tmp_path, breakage, source):
-    code, verdicts, output = run(tmp_path, ONE, "--aiperf-processes=3", "--aiperf-seconds=0.1", "--aiperf-calls=5", DIGITS_BREAK=breakage)
+    code, verdicts, output = run(
+        tmp_path, ONE, "--aiperf-processes=3", "--aiperf-seconds=0.1", "--aiperf-calls=5", DIGITS_BREAK=breakage
+    )
     assert code == 1, output
     (rows,) = verdicts.values()
     assert source in {row["limit_source"] for row in rows if row["status"] == "over_limit"}

@@ -116,6 +116,13 @@ def test_short_calls_are_overhead():
     )
 
 
-@pytest.mark.parametrize("candidate", [None, {}, CONV])
+@pytest.mark.parametrize("candidate", [None, {}])
 def test_nothing_is_made_up(candidate):
     assert slower(CONV, candidate, candidate_seconds=1e-3) == ()
+
+
+def test_the_operator_that_was_not_optimised():
+    told = "80% of its time is in Conv, which takes as long as in the reference"
+    assert slower(CONV, CONV) == (told,)
+    assert slower(CONV, {"Conv": 640e-6, "FusedGemm": 20e-6})[0].startswith("97% of its time is in Conv")
+    assert slower(CONV, {"Conv": 300e-6}) == ()

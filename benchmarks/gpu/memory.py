@@ -52,7 +52,7 @@ def known_tensors(bench: Bench) -> list[str]:
 def nvidia_smi() -> float | None:
     """Bytes that the driver's tool charges to this process; None where it does not list it."""
     asked = ["nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"]
-    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout  # noqa: S607 - the driver's tool
+    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
     found = [line.split(",") for line in told.splitlines() if line.count(",") == 1]
     used = [float(size) * MIB for pid, size in found if pid.strip() == str(os.getpid()) and size.strip().isdigit()]
     return sum(used) if used else None

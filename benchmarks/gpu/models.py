@@ -1,4 +1,4 @@
-"""ResNet-50, ViT-B and a decoder of a billion parameters with random weights: load, latency, throughput, memory, energy."""
+"""Models with random weights, a billion parameters at most: load, latency, throughput, memory, energy."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Everything that needs a real GPU, in one call of under nine minutes: figures beside their ground truth, as one report.
+"""Everything that needs a real GPU, in one call of under nine minutes: figures beside their ground truth.
 
 python -m benchmarks.gpu.run [--out benchmarks/results/gpu-NAME-DATE.md] [--small]
 
-Needs torch, numpy, scipy, psutil, msgspec, filelock, nvidia-ml-py; timm, transformers, torchao and triton where they are
-there. `--small` runs on whatever is at hand, with tiny models: it shows that the script works, nothing else.
+Needs torch and what pytest-aiperf needs; timm, transformers, torchao and triton where they are there. `--small` runs on
+whatever is at hand, with tiny models: it shows that the script works, nothing else.
 """
 
 from __future__ import annotations
@@ -66,16 +66,14 @@ def about(bench: Bench) -> list[str]:
     """Machine, driver and versions."""
     name = torch.cuda.get_device_name() if bench.device == "cuda" else "no GPU"
     told = _driver() if bench.device == "cuda" else "-"
+    versions = f"torch {torch.__version__}, CUDA {torch.version.cuda}, Python {platform.python_version()}"
     now = f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%d %H:%M} UTC"
-    return [
-        f"{name}, driver {told}, torch {torch.__version__}, CUDA {torch.version.cuda}, Python {platform.python_version()}, "
-        f"{now}{', small models' if bench.small else ''}."
-    ]
+    return [f"{name}, driver {told}, {versions}, {now}{', small models' if bench.small else ''}."]
 
 
 def _driver() -> str:
     asked = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or "unknown"  # noqa: S607
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":
