@@ -134,7 +134,7 @@ def _operators(known: Mapping[str, float], candidate: Mapping[str, float]) -> It
         yield f"it spends its time in {named}" + (f" instead of {instead}" if gone else "")
     pairs = candidate.get("DequantizeLinear", 0.0)
     if left := [name for name in HEAVY if pairs and candidate.get(name, 0.0) > WORTH_NAMING * total]:
-        yield f"{', '.join(left)} still runs in float between DequantizeLinear: these Q/DQ pairs were not fused"
+        yield f"{', '.join(left)} still in float between DequantizeLinear: these Q/DQ pairs were not fused"
     converting = sum(seconds for name, seconds in candidate.items() if name.partition(" on ")[0] in CONVERSIONS)
     if converting > WORTH_NAMING * total:
         yield f"{converting / total:.0%} of its operators' time converts numbers"

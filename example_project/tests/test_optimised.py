@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from pytest import mark, param
 
@@ -77,6 +79,8 @@ def compare(aiperf, original, optimised, images, labels):
         pytest.importorskip(VARIANTS[name].runtime)
     if VARIANTS[optimised].optimise == "int8_weights":
         pytest.importorskip("torchao")
+    if VARIANTS[optimised].optimise == "compiled" and shutil.which("g++") is None:
+        pytest.skip("torch.compile needs a C++ compiler")
     batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
     seen = aiperf.compare(load(original), load(optimised), batches, labels)
     assert seen.examples in (len(labels), 0)
