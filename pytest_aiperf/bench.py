@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_aiperf import discovery, loads, trial_compare
+from pytest_aiperf import discovery, loads, soaking, trial_compare
 from pytest_aiperf import files as model_files
 from pytest_aiperf.batches import items_of
 from pytest_aiperf.comparison import Comparison
@@ -111,6 +111,17 @@ class Bench:
             owner=function,
             contexts=(),
         )
+
+    def soak(
+        self, function: Callable[..., Any], *args: Any, calls: int = 600, label: str | None = None, **kwargs: Any
+    ) -> Any:
+        """Call a function again and again and watch its memory; return the last result.
+
+        Fails where it grows by more than `max_leak_kb` (20 KiB) per call in both halves of the calls, and says what
+        grew. Gradients are left as they are. Raises UsageError for a second soak under one label, or too few calls.
+        """
+        entry = self._trial.entry(label, "soak", "soak")
+        return soaking.soak(self._trial, entry, lambda: function(*args, **kwargs), calls, owner=function)
 
     def score(self, scores: Any, *, name: str = "accuracy", better: str = "higher", label: str | None = None) -> float:
         """Keep a quality figure: one value per example (correct is 1, wrong is 0), or one number; return the mean.

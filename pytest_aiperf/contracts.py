@@ -32,6 +32,8 @@ class GpuMemory:
     reserved_peak: int | None
     process: int | None
     device_used: int | None = None
+    allocated: int | None = None
+    """At this moment, as the allocator counts."""
     notes: tuple[str, ...] = ()
 
 
@@ -125,6 +127,9 @@ class CpuMemory(Protocol):
 
     def now(self) -> int:
         """Anonymous and shared memory at this moment."""
+
+    def glance(self) -> int:
+        """The same, cheap enough to be read after every call, and a few pages off."""
 
     def file_backed(self) -> int | None:
         """Clean file pages (mmap-ed weights) at this moment."""

@@ -102,18 +102,18 @@ def front(family: Family) -> frozenset[str]:
     return frozenset(one.variant.name for one in rivals if not any(_beats(other, one) for other in _field(rivals, one)))
 
 
-def _field(rivals: Sequence[Contender], one: Contender) -> Iterator[tuple[float, float, float]]:
-    """Score, and the ends of the speed-up, of everything else."""
+def _field(rivals: Sequence[Contender], one: Contender) -> Iterator[tuple[float, float]]:
+    """Score, and the least speed-up that is possible, of everything else."""
     for other in rivals:
         if other is not one:
-            yield other.score or 0.0, other.speed.low, other.speed.high
+            yield other.score or 0.0, other.speed.low
     original = one.variant.reference.score
-    yield 1.0 if original is None else original, 1.0, 1.0
+    yield 1.0 if original is None else original, 1.0
 
 
-def _beats(other: tuple[float, float, float], one: Contender) -> bool:
-    score, low, _ = other
-    return low > one.speed.high and score >= (one.score or 0.0)
+def _beats(other: tuple[float, float], one: Contender) -> bool:
+    score, least = other
+    return least > one.speed.high and score >= (one.score or 0.0)
 
 
 Cells = list[str]

@@ -7,8 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_aiperf import statistics
-from pytest_aiperf.judging import absent, exact, load_time, paired, process_memory, quality, shown, time, twin, usable
+from pytest_aiperf.judging import (
+    absent,
+    exact,
+    leak,
+    load_time,
+    paired,
+    process_memory,
+    quality,
+    shown,
+    time,
+    twin,
+    usable,
+)
 from pytest_aiperf.judging.case import MEDIAN, PASSES, Case, history_of, last_level, undisturbed_sessions
+from pytest_aiperf.metrics.leak import GPU_LEAK, LEAK
 from pytest_aiperf.terms import Metric, Rule, Status, Unit
 from pytest_aiperf.vocabulary import Baseline, Environment, Limit, Margins, Measurement, Policy, Verdict
 
@@ -51,7 +64,7 @@ def judge(
     ]
     for name in dict.fromkeys(sample.metric for sample in measurement.samples):
         samples = [sample for sample in measurement.samples if sample.metric == name]
-        held = [limit for limit in limits if limit.metric == name and limit.label in (None, measurement.label)]
+        held = [limit for limit in limits if _holds(limit, name) and limit.label in (None, measurement.label)]
         case = Case(
             metric=known[name],
             measurement=measurement,
@@ -71,6 +84,11 @@ def judge(
     return (*rows, *absent.gone(measurement, baseline, known, policy))
 
 
+def _holds(limit: Limit, metric: str) -> bool:
+    """A limit on a leak holds for the processor's memory and for a device's."""
+    return metric == limit.metric or (limit.metric, metric) == (LEAK.name, GPU_LEAK.name)
+
+
 def unmatched_limits(
     measurements: Sequence[Measurement], limits: Sequence[Limit], metrics: Mapping[str, Metric] | None = None
 ) -> tuple[Verdict, ...]:
@@ -87,6 +105,8 @@ def session_variance(baseline: Baseline, metric: Metric) -> float | None:
 
 def _rows(case: Case) -> list[Verdict]:
     """The rows of one metric: one where everything passes, else one for everything that does not."""
+    if case.metric.rule is Rule.LEAK:
+        return [leak.row(case, limit) for limit in case.limits or (None,)]
     median_limits = [limit for limit in case.limits if limit.percentile in (None, MEDIAN)]
     of_median = [_against_limit(case, limit) for limit in median_limits]
     if case.metric.rule not in (Rule.SHOWN, Rule.SPEEDUP):
@@ -129,7 +149,7 @@ def _against_baseline(case: Case) -> Verdict:
             return process_memory.against_baseline(case)
         case Rule.QUALITY:
             return quality.against_baseline(case)
-        case Rule.SHOWN | Rule.SPEEDUP:
+        case Rule.SHOWN | Rule.SPEEDUP | Rule.LEAK:
             raise ValueError(f"{case.metric.name} is shown, never compared")
 
 
@@ -149,6 +169,8 @@ def _against_limit(case: Case, limit: Limit) -> Verdict:
             return twin.against_limit(case, limit)
         case Rule.SHOWN:
             return shown.against_limit(case, limit)
+        case Rule.LEAK:
+            return leak.row(case, limit)
 
 
 def _merged(rows: Sequence[Verdict]) -> list[Verdict]:

@@ -45,6 +45,14 @@ def max_ram_mb(mb: float, *, label: str | None = None) -> Limit:
     return _limit("ram", above_zero("mb", mb) * MIB, label)
 
 
+def max_leak_kb(per_call: float, *, label: str | None = None) -> Limit:
+    """Most memory that each call of `aiperf.soak` may leave behind, in KiB."""
+    bound = as_number("per_call", per_call)
+    if not 0 <= bound < math.inf:
+        raise ValueError(f"per_call={per_call!r}: expected KiB per call, 0 or more")
+    return _limit("leak", bound * 1024, label)
+
+
 def max_model_mb(mb: float, *, label: str | None = None) -> Limit:
     """Largest model in MiB."""
     return _limit("model_size", above_zero("mb", mb) * MIB, label)
@@ -112,6 +120,7 @@ ABSOLUTE: Mapping[str, Callable[..., Limit]] = {
 RELATIVE: Mapping[str, Callable[..., Limit]] = {
     function.__name__: function
     for function in (
+        max_leak_kb,
         max_accuracy_drop,
         min_speedup,
         max_size_ratio,

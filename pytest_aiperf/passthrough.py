@@ -54,6 +54,17 @@ class PassThrough:
         """The function's result."""
         return settle(function(*args, **kwargs))
 
+    def soak(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        calls: int = 600,  # noqa: ARG002 - same signature as Bench.soak
+        label: str | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> Any:
+        """The function's result, after one call."""
+        return settle(function(*args, **kwargs))
+
     def compare(
         self,
         reference: Any,

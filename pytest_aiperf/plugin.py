@@ -15,6 +15,7 @@ MARKERS = (
     "min_throughput(per_s, label=None): fewest items per second, calls queued back to back",
     "max_gpu_mb(mb, kind='allocated', label=None): most GPU memory in MiB: allocated, reserved or process",
     "max_ram_mb(mb, label=None): most process memory in MiB above that of an idle process",
+    "max_leak_kb(per_call, label=None): most memory in KiB that each call of aiperf.soak may leave behind",
     "max_model_mb(mb, label=None): largest model in MiB",
     "min_accuracy(value, label=None): lowest accuracy as a fraction",
     "max_accuracy_drop(points, population=False, label=None): largest loss of accuracy, in percent points",

@@ -209,6 +209,27 @@ def paired_t(differences: Sequence[float], *, confidence: float = 0.95) -> MeanD
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slope:
+    """The median of the slopes between all pairs of points, and its one-sided lower bound."""
+
+    estimate: float
+    low: float
+
+
+def theil_sen(values: Sequence[float], *, confidence: float = 0.995) -> Slope:
+    """Slope per step (Theil 1950), with the bound of Sen (1968); values that never change have slope 0."""
+    y = np.asarray(values, dtype=float)
+    count = len(y)
+    first, second = np.triu_indices(count, k=1)
+    slopes = np.sort((y[second] - y[first]) / (second - first))
+    _, repeated = np.unique(y, return_counts=True)
+    ties = float((repeated * (repeated - 1) * (2 * repeated + 5)).sum())
+    spread = math.sqrt(max(0.0, (count * (count - 1) * (2 * count + 5) - ties) / 18))
+    place = round((len(slopes) - float(special.ndtri(confidence)) * spread) / 2) - 1
+    return Slope(estimate=float(np.median(slopes)), low=float(slopes[place]) if place >= 0 else -math.inf)
+
+
 def _root(score: Callable[[float], float], target: float, low: float, high: float) -> float:
     """Where a falling function meets `target`, by halving; 60 halvings exhaust a double."""
     for _ in range(60):

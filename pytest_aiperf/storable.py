@@ -42,7 +42,7 @@ def sort_out(measurement: Measurement, metrics: Mapping[str, Metric]) -> tuple[t
     refused: dict[str, str] = {}
     for name in dict.fromkeys(sample.metric for sample in measurement.samples):
         metric = metrics.get(name)
-        if metric is not None and metric.rule is Rule.SHOWN:
+        if metric is not None and metric.rule in (Rule.SHOWN, Rule.LEAK):
             continue
         try:
             storable.append(_storable(metric, name, measurement))

@@ -41,6 +41,8 @@ class Rule(Enum):
     """Accuracy and scores: example by example where examples are known."""
     SPEEDUP = "speedup"
     """Of a candidate over its reference, from the same pairs as its latency; only limits apply."""
+    LEAK = "leak"
+    """Memory call by call: its slope, in both halves; only limits apply, and there always is one."""
     SHOWN = "shown"
     """Reported, limits apply, never compared with a baseline."""
 

@@ -37,6 +37,9 @@ class FakeMemory:
     def now(self) -> int:
         return self._now
 
+    def glance(self) -> int:
+        return self._now
+
     def file_backed(self) -> int | None:
         return self._mapped
 

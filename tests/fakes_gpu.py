@@ -151,6 +151,8 @@ class FakeTorchDevice:
     uuid: str | None = None
     allocated: int = 0
     reserved: int = 0
+    held: int = 0
+    """Allocated at this moment; `allocated` is the peak."""
     context: bool = True
     name: str = "NVIDIA H200"
     driver_version: str = "1.6.33578"
@@ -185,6 +187,9 @@ class FakeTorchDevices:
 
     def max_memory_allocated(self, index: int) -> int:
         return self.devices[index].allocated
+
+    def memory_allocated(self, index: int) -> int:
+        return self.devices[index].held
 
     def max_memory_reserved(self, index: int) -> int:
         return self.devices[index].reserved

@@ -146,7 +146,7 @@ def test_it_takes_tensors_whether_it_measures_or_not(fixture, shape, dtype):
         ([], "accuracy", "no scores given"),
         (["good"], "accuracy", "expected one number per example"),
         (95, "accuracy", "divide percent by 100"),
-        (0.5, "latency", "another metric has this name; reserved are .*latency, load_cold, .*model_size, ram"),
+        (0.5, "latency", "another metric has this name; reserved are .*latency, leak, load_cold, .*model_size, ram"),
         (0.5, "F1", "lower-case letters"),
     ],
 )

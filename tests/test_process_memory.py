@@ -212,3 +212,8 @@ def test_it_reads_this_process_through_psutil_and_getrusage():
     assert peak is not None
     assert peak > MIB
     assert memory.now() > MIB
+
+
+def test_a_glance_is_near_what_is_there():
+    memory = create()
+    assert abs(memory.glance() - memory.now()) < 16 * 1024**2

@@ -169,3 +169,19 @@ def test_it_counts_correlated_values_for_less():
 @pytest.mark.parametrize("values", [[0.01] * 59, [1.0, 2.0] * 30, [3.0], [1.0, 2.0]])
 def test_it_counts_constant_alternating_and_few_values_in_full(values):
     assert st.independent_share(values) == 1.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_theil_sen_agrees_with_scipy(seed):
+    """Its two-sided 99 % interval has the one-sided 99.5 % bound."""
+    random = np.random.default_rng(seed)
+    values = np.round(random.normal(0, 3, 30) + 0.2 * np.arange(30), 0 if seed % 2 else 9)  # with ties and without
+    expected = stats.theilslopes(values, alpha=0.99)
+    found = st.theil_sen(values)
+    assert found.estimate == pytest.approx(expected.slope)
+    assert found.low == pytest.approx(expected.low_slope)
+
+
+def test_what_never_changes_has_no_slope():
+    assert st.theil_sen([5.0] * 30) == st.Slope(estimate=0.0, low=0.0)
+    assert st.theil_sen([1.0, 2.0, 3.0]).low == -math.inf, "three points prove nothing"

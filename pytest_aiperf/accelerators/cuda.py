@@ -88,6 +88,7 @@ class Cuda:
             name = f"cuda:{index}" if uuid is None else f"GPU-{uuid}"
         return GpuMemory(
             device=name,
+            allocated=torch.cuda.memory_allocated(index),
             allocated_peak=torch.cuda.max_memory_allocated(index),
             reserved_peak=torch.cuda.max_memory_reserved(index),
             process=told.process,
@@ -139,6 +140,7 @@ def _rocm_memory(torch: Any, index: int) -> GpuMemory:
     free, total = torch.cuda.mem_get_info(index)
     return GpuMemory(
         device=f"rocm:{index}",
+        allocated=torch.cuda.memory_allocated(index),
         allocated_peak=torch.cuda.max_memory_allocated(index),
         reserved_peak=torch.cuda.max_memory_reserved(index),
         process=None,

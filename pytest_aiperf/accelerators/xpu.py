@@ -74,6 +74,7 @@ def create() -> Accelerator:
 def _device_memory(xpu: Any, index: int) -> GpuMemory:
     return GpuMemory(
         device=f"xpu:{index}",
+        allocated=xpu.memory_allocated(index),
         allocated_peak=xpu.max_memory_allocated(index),
         reserved_peak=xpu.max_memory_reserved(index),
         process=None,

@@ -14,6 +14,7 @@ _MEASURED_BY = {
     "latency": "aiperf.infer(...) or aiperf.call(...)",
     "throughput": "aiperf.infer(...) or aiperf.call(...)",
     "model_size": "aiperf.load(...) or aiperf.infer(...)",
+    "leak": "aiperf.soak(...)",
     "accuracy": "aiperf.score(...) or aiperf.compare(..., labels)",
     **dict.fromkeys(
         ("speedup", "size_ratio", "memory_ratio", "agreement", "sqnr", "max_abs_error"), "aiperf.compare(...)"

@@ -83,10 +83,12 @@ def test_it_asks_nothing_of_the_driver_around_timed_calls():
 
 
 def test_it_maps_devices_by_uuid_because_torch_and_the_driver_order_them_differently():
-    torch = torch_with_cuda(FakeTorchDevice("fast", allocated=10, reserved=20), FakeTorchDevice("slow", context=False))
+    torch = torch_with_cuda(
+        FakeTorchDevice("fast", allocated=10, reserved=20, held=7), FakeTorchDevice("slow", context=False)
+    )
     driver = nvml(FakeGpu("GPU-slow", compute=[(STRANGER, 5)]), FakeGpu("GPU-fast", compute=[(OWN, 600)], used=900))
     assert cuda(torch, driver).memory() == [
-        GpuMemory(device="GPU-fast", allocated_peak=10, reserved_peak=20, process=600, device_used=900)
+        GpuMemory(device="GPU-fast", allocated=7, allocated_peak=10, reserved_peak=20, process=600, device_used=900)
     ]
 
 

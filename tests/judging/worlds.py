@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from pytest_aiperf.judge import judge
-from pytest_aiperf.metrics import accuracy, cpu_memory, latency, load_time, model_size, throughput
+from pytest_aiperf.metrics import accuracy, cpu_memory, latency, leak, load_time, model_size, throughput
 from pytest_aiperf.terms import Better, Metric, Origin, Rule, Unit
 from pytest_aiperf.vocabulary import (
     Baseline,
@@ -43,6 +43,7 @@ METRICS = {
         *cpu_memory.METRICS,
         *model_size.METRICS,
         *accuracy.METRICS,
+        *leak.METRICS,
         GPU,
     )
 }

@@ -1,0 +1,85 @@
+"""What stays behind after calls that leak: lines that allocated it, and objects that became more."""
+
+from __future__ import annotations
+
+import gc
+import linecache
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pytest_aiperf import units
+from pytest_aiperf.terms import Unit
+
+CALLS = 20
+FRAMES = 12
+MOST_NAMED = 3
+SMALLEST = 1024.0
+"""Bytes per call from which a line is named."""
+OWN = (str(Path(__file__).parent), "<frozen ", tracemalloc.__file__)
+_PLAIN = frozenset({"dict", "list", "tuple", "set", "cell", "function", "frame", "builtin_function_or_method"})
+
+
+def told(call: Callable[[], Any]) -> tuple[str, ...]:
+    """Call a few times more, and tell what grew, the largest first."""
+    before = _objects()
+    was_tracing = tracemalloc.is_tracing()
+    if not was_tracing:
+        tracemalloc.start(FRAMES)
+    try:
+        call()
+        gc.collect()
+        first = tracemalloc.take_snapshot()
+        for _ in range(CALLS):
+            call()
+        gc.collect()
+        last = tracemalloc.take_snapshot()
+    finally:
+        if not was_tracing:
+            tracemalloc.stop()
+    return (*_lines(first, last), *_kinds(before, _objects()))
+
+
+def _lines(first: tracemalloc.Snapshot, last: tracemalloc.Snapshot) -> Iterator[str]:
+    """By the innermost line that is the user's: inside libraries it says nothing."""
+    grown: Counter[tuple[str, int]] = Counter()
+    for difference in last.compare_to(first, "traceback"):
+        if difference.size_diff:
+            frame = _users(difference.traceback)
+            grown[frame.filename, frame.lineno] += difference.size_diff
+    for (file, line), size in grown.most_common(MOST_NAMED):
+        if size / CALLS >= SMALLEST and not file.startswith(OWN):
+            source = linecache.getline(file, line).strip()
+            per_call = units.text(size / CALLS, Unit.BYTES)
+            yield f"{per_call} per call allocated at {Path(file).name}:{line}" + (f" ({source})" if source else "")
+
+
+def _users(trace: tracemalloc.Traceback) -> tracemalloc.Frame:
+    inside = ("site-packages", "dist-packages", "<", "/lib/python")
+    own = [frame for frame in reversed(trace) if not any(part in frame.filename for part in inside)]
+    return own[0] if own else trace[-1]
+
+
+def _objects() -> Counter[str]:
+    """Kinds of everything that the collector tracks; tensors by shape, since tracemalloc does not see their memory."""
+    gc.collect()
+    return Counter(map(_kind, gc.get_objects()))
+
+
+def _kind(thing: object) -> str:
+    kind = type(thing)
+    module = kind.__module__ if isinstance(kind.__module__, str) else ""  # some C types have a descriptor there
+    if module.partition(".")[0] == "torch" and kind.__name__ in ("Tensor", "Parameter"):
+        tensor: Any = thing
+        return f"tensor {tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"
+    return f"{module}.{kind.__qualname__}"
+
+
+def _kinds(before: Counter[str], after: Counter[str]) -> Iterator[str]:
+    more = {kind: count - before[kind] for kind, count in after.items() if kind.removeprefix("builtins.") not in _PLAIN}
+    most = sorted(more, key=lambda kind: (not kind.startswith("tensor "), -more[kind]))
+    for kind in most[:MOST_NAMED]:
+        if more[kind] >= CALLS:
+            yield f"{more[kind] / (CALLS + 1):.3g} more {kind} with each call"

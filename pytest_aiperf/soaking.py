@@ -1,0 +1,72 @@
+"""`aiperf.soak`: many calls, the memory after each, and what grew where it leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pytest_aiperf import growth
+from pytest_aiperf.errors import UsageError
+from pytest_aiperf.measure import Driver, is_asynchronous, settle
+from pytest_aiperf.metrics.leak import GPU_LEAK, LEAK, Soak
+from pytest_aiperf.rows import WHY
+from pytest_aiperf.trial import Entry, Trial
+from pytest_aiperf.vocabulary import Sample
+
+FEWEST = 200
+
+
+def soak(trial: Trial, entry: Entry, call: Callable[[], Any], calls: int, *, owner: object) -> Any:
+    """Run the calls, twice as many where one half alone grew; just one in a fresh process. Raises UsageError."""
+    if calls < FEWEST:
+        raise UsageError(f"aiperf.soak: calls={calls}: a leak shows with {FEWEST} calls at least")
+    driver = Driver(call, trial.around.tools)
+    asynchronous = is_asynchronous(owner)
+    if not trial.order.timing or trial.order.paired:
+        return settle(call()) if asynchronous else call()
+    if asynchronous:
+        return settle(_soak_async(trial, entry, driver, calls))
+    with trial.around.exclusive(f"{entry.label or 'soak'}"):
+        _keep(entry, driver.run((Soak(calls=calls),)))
+        if _is_open(trial, entry):
+            _keep(entry, driver.run((Soak(calls=calls * 2, warm_ups=0),)))
+    if _leaks(trial, entry):
+        reasons = tuple(f"{WHY}{reason}" for reason in growth.told(call))
+        entry.reasons |= dict.fromkeys((LEAK.name, GPU_LEAK.name), reasons)
+    return driver.result
+
+
+async def _soak_async(trial: Trial, entry: Entry, driver: Driver, calls: int) -> Any:
+    with trial.around.exclusive(f"{entry.label or 'soak'}"):
+        _keep(entry, await driver.run_async((Soak(calls=calls),)))
+        if _is_open(trial, entry):
+            _keep(entry, await driver.run_async((Soak(calls=calls * 2, warm_ups=0),)))
+    return driver.result
+
+
+def _keep(entry: Entry, samples: tuple[Sample, ...]) -> None:
+    for sample in samples:
+        entry.samples[sample.metric, sample.origin] = sample
+
+
+def _is_open(trial: Trial, entry: Entry) -> bool:
+    from pytest_aiperf.judging.leak import Answer
+
+    return Answer.ONE_HALF in _answers(trial, entry)
+
+
+def _leaks(trial: Trial, entry: Entry) -> bool:
+    from pytest_aiperf.judging.leak import Answer
+
+    return Answer.LEAKS in _answers(trial, entry)
+
+
+def _answers(trial: Trial, entry: Entry) -> list[Any]:
+    from pytest_aiperf.judging.leak import DEFAULT, answer_of  # with scipy: never in a fresh process
+
+    bound = min((limit.bound for limit in trial.limits_of(entry) if limit.metric == LEAK.name), default=DEFAULT)
+    return [
+        answer_of(sample.values, bound)[0]
+        for sample in entry.samples.values()
+        if sample.metric in (LEAK.name, GPU_LEAK.name)
+    ]
