@@ -128,6 +128,9 @@ class CpuMemory(Protocol):
     def now(self) -> int:
         """Anonymous and shared memory at this moment."""
 
+    def give_back(self) -> None:
+        """Return to the system what the allocator keeps free: in it, growth would not show."""
+
     def glance(self) -> int:
         """The same, cheap enough to be read after every call, and a few pages off."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +26,9 @@ class LinuxMemory:
     since the reset is kept. A sampling thread would know better, and disturb the load time taken in the same process.
     """
 
-    def __init__(self, proc: Path = Path("/proc/self")) -> None:
+    def __init__(self, proc: Path = Path("/proc/self"), library: Callable[[None], Any] = ctypes.CDLL) -> None:
         self._proc = proc
+        self._library = library
         self._largest = 0
         self._since = "the process started"
 
@@ -50,6 +53,10 @@ class LinuxMemory:
     def now(self) -> int:
         present = self._present()
         return _kilobytes(self._proc / "status").get("VmRSS", 0) if present is None else present[0]
+
+    def give_back(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):  # another C library has no such function
+            self._library(None).malloc_trim(0)
 
     def glance(self) -> int:
         # `smaps_rollup` walks all pages, which takes milliseconds; these counters lag by a few pages and cost nothing.
@@ -94,6 +101,9 @@ class ResidentMemory:
 
     def now(self) -> int:
         return self._resident()
+
+    def give_back(self) -> None:
+        """Nothing is known to do so here."""
 
     def glance(self) -> int:
         return self._resident()

@@ -37,6 +37,9 @@ class FakeMemory:
     def now(self) -> int:
         return self._now
 
+    def give_back(self) -> None:
+        self.resets += 100
+
     def glance(self) -> int:
         return self._now
 

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -217,3 +218,11 @@ def test_it_reads_this_process_through_psutil_and_getrusage():
 def test_a_glance_is_near_what_is_there():
     memory = create()
     assert abs(memory.glance() - memory.now()) < 16 * 1024**2
+
+
+def test_a_free_heap_is_given_back():
+    asked = []
+    library = SimpleNamespace(malloc_trim=asked.append)
+    LinuxMemory(library=lambda _name: library).give_back()
+    assert asked == [0]
+    LinuxMemory(library=lambda _name: SimpleNamespace()).give_back()  # musl has no such function

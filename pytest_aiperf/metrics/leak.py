@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator, Sequence
 
 from pytest_aiperf.contracts import Accelerator, Tools, Turn
@@ -33,6 +34,10 @@ class Soak:
     def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
         """One turn per call. On a device, what both the allocator and the driver saw grow."""
         for _ in range(self.warm_ups):
+            yield Turn()
+        gc.collect()
+        tools.memory.give_back()
+        for _ in range(min(self.warm_ups, BLOCK)):
             yield Turn()
         start = _held(tools.accelerators)
         process: list[float] = []

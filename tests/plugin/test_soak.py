@@ -23,6 +23,12 @@ def test_steady(aiperf):
 def test_within_its_limit(aiperf):
     aiperf.soak(leaks, 50 * 1024)
 
+def test_that_leaves_a_large_free_heap_behind():
+    hoard = [bytes(100_000) for _ in range(3000)]
+    keep = hoard[::100]
+    del hoard
+    kept.extend(np.frombuffer(one, np.uint8) for one in keep)
+
 def test_leaks(aiperf):
     assert aiperf.soak(leaks, 50 * 1024) > 1
 
@@ -44,7 +50,7 @@ def test_a_limit_that_nothing_measures(aiperf):
 def test_a_leak_fails_and_says_what_grew(project):
     project.write("test_model.py", SOAK)
     result = project.pytest("--aiperf")
-    result.assert_outcomes(passed=3, failed=3)
+    result.assert_outcomes(passed=4, failed=3)
     rows = project.rows("test_model.py::test_leaks")
     assert rows["leak per call"] == ("over_limit", "leak")
     assert project.rows("test_model.py::test_steady")["leak per call"] == ("passed", "within_limit")
