@@ -17,7 +17,7 @@ FEWEST = 200
 
 
 def soak(trial: Trial, entry: Entry, call: Callable[[], Any], calls: int, *, owner: object) -> Any:
-    """Run the calls, twice as many where one half alone grew; just one in a fresh process. Raises UsageError."""
+    """Run the calls, twice as many where they leave it open; just one in a fresh process. Raises UsageError."""
     if calls < FEWEST:
         raise UsageError(f"aiperf.soak: calls={calls}: a leak shows with {FEWEST} calls at least")
     driver = Driver(call, trial.around.tools)
@@ -52,7 +52,7 @@ def _keep(entry: Entry, samples: tuple[Sample, ...]) -> None:
 def _is_open(trial: Trial, entry: Entry) -> bool:
     from pytest_aiperf.judging.leak import Answer
 
-    return Answer.ONE_HALF in _answers(trial, entry)
+    return Answer.OPEN in _answers(trial, entry)
 
 
 def _leaks(trial: Trial, entry: Entry) -> bool:
