@@ -13,6 +13,8 @@ from pytest_aiperf.variants import Weights
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+LARGEST_READ = 1024**3
+"""Bytes on disk of a model that is read as a whole to count its weights."""
 EXTERNAL_FILE = re.compile(rb"\x0a\x08location\x12([\x01-\x7f]|[\x80-\xff]\x01)")
 """Protobuf: the key `location` of a tensor's external data and the length (up to 255) of the file name that follows."""
 
@@ -23,7 +25,9 @@ def source_of(session: Any) -> str | bytes | None:
 
 
 def weights(source: str | bytes | Path) -> Weights | None:
-    """Of its initialisers, without shapes and indices; None where the package `onnx` is not installed."""
+    """Of its initialisers, without shapes and indices; None of large models, and without the package `onnx`."""
+    if not isinstance(source, bytes) and _bytes_of(Path(source)) > LARGEST_READ:
+        return None
     try:
         import onnx
         from onnx import numpy_helper
@@ -40,6 +44,10 @@ def weights(source: str | bytes | Path) -> Weights | None:
         parameters += values.size
         zeros += values.size - int((values != 0).sum())
     return Weights(parameters=parameters, zeros=zeros, bytes=dict(kinds))
+
+
+def _bytes_of(file: Path) -> int:
+    return sum(one.stat().st_size for one in (file, *external_files(file)) if one.is_file())
 
 
 def _initialisers(graph: Any) -> Iterator[Any]:

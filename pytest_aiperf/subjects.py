@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_aiperf import discovery
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.measure import is_asynchronous
-from pytest_aiperf.variants import ModelFigures
+from pytest_aiperf.variants import ModelFigures, Weights
 
 if TYPE_CHECKING:
     from pytest_aiperf.contracts import Framework
@@ -58,7 +58,7 @@ class Model:
             score=score,
             size=self.size,
             memory=memory,
-            weights=self.framework.weights(self.model),
+            weights=self._weights(),
             macs=self._macs(inputs),
         )
 
@@ -71,6 +71,12 @@ class Model:
             twin = profiler.in_float64(self.model)
             return None if twin is None else self._bound(twin, inputs)()
         except Exception:  # noqa: BLE001 - of any model; only shown, and unknown where it does not run
+            return None
+
+    def _weights(self) -> Weights | None:
+        try:
+            return self.framework.weights(self.model)
+        except Exception:  # noqa: BLE001 - of any model, with tensors of any kind; only shown, and a reason at most
             return None
 
     def _macs(self, inputs: tuple[Any, ...]) -> int | None:

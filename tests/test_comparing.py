@@ -216,3 +216,12 @@ def test_layers_of_both_modules_are_compared_in_the_order_they_run():
     assert found["2"] < 0
     assert layers(Model(right, FRAMEWORKS), Model(mostly_right, FRAMEWORKS), (INPUTS,)) == {}
     assert not wide[0]._forward_hooks
+
+
+def test_weights_that_cannot_be_counted_fail_nothing():
+    class Odd(plain.Plain):
+        def weights(self, model):
+            raise NotImplementedError("count_nonzero of a packed format")
+
+    figures = Model(right, [Odd()]).figures((INPUTS,), score=None, memory=None)
+    assert figures.weights is None

@@ -36,6 +36,13 @@ def test_weights_beside_the_file_count_too(tmp_path):
     assert onnx_models.weights(str(file)).zeros == 1000
 
 
+def test_a_large_model_is_not_read(tmp_path, monkeypatch):
+    file = tmp_path / "model.onnx"
+    onnx.save(model(w=PRUNED), file)
+    monkeypatch.setattr(onnx_models, "LARGEST_READ", 10)
+    assert onnx_models.weights(str(file)) is None
+
+
 def test_without_the_package_nothing_is_known(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     assert onnx_models.weights(b"") is None
