@@ -45,7 +45,7 @@ def run(tmp_path: Path, chosen: str, *options: str, **environ: str) -> tuple[int
 
 def test_it_passes_and_shows_every_kind_of_figure(tmp_path):
     chosen = f"({ONE}) or cnn_student or preprocessing or (throughput and dynamic)"
-    code, verdicts, output = run(tmp_path, chosen, "--aiperf-seconds=0.2", "--aiperf-processes=3")
+    code, verdicts, output = run(tmp_path, chosen, "--aiperf-seconds=0.2", "--aiperf-processes=1")
     assert code == 0, output
     seen = {row["metric"] for rows in verdicts.values() for row in rows}
     assert {"load_cold", "load_warm", "latency", "throughput", "ram", "model_size", "accuracy"} <= seen
@@ -63,7 +63,7 @@ def test_it_passes_and_shows_every_kind_of_figure(tmp_path):
 )
 def test_it_turns_red_for_the_right_reason(tmp_path, breakage, source):
     code, verdicts, output = run(
-        tmp_path, ONE, "--aiperf-processes=3", "--aiperf-seconds=0.1", "--aiperf-calls=5", DIGITS_BREAK=breakage
+        tmp_path, ONE, "--aiperf-processes=1", "--aiperf-seconds=0.1", "--aiperf-calls=5", DIGITS_BREAK=breakage
     )
     assert code == 1, output
     (rows,) = verdicts.values()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from pytest_aiperf.judging.leak import DEFAULT, answer_of
-from pytest_aiperf.metrics.leak import Soak
 
 from benchmarks.gpu.table import Bench, table
+from pytest_aiperf.judging.leak import DEFAULT, answer_of
 from pytest_aiperf.measure import Driver
+from pytest_aiperf.metrics.leak import Soak
 
 KIB = 1024
 SIZES = (0, 50, 200, 1024)
