@@ -197,12 +197,11 @@ def test_ignored_weights_are_shared(project, repository):
 
 @pytest.mark.parametrize(
     ("arguments", "plugin"),
-    [(("-n", "2"), "xdist"), (("--reruns", "1"), "pytest_rerunfailures"), ((), None)],
-    ids=["xdist", "reruns", "alone"],
+    [(("-n", "2"), "xdist"), (("--reruns", "1"), "pytest_rerunfailures")],
+    ids=["xdist", "reruns"],  # alone: the stories above
 )
 def test_every_way_of_running_tests_hears_of_the_regression(project, repository, arguments, plugin):
-    if plugin:
-        pytest.importorskip(plugin)
+    pytest.importorskip(plugin)
     made = repository()
     project.write("tests/test_other.py", "def test_other():\n    pass\n")
     made.slow_down(0.5)
