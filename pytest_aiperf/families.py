@@ -17,6 +17,16 @@ from pytest_aiperf.vocabulary import Result, Run, Verdict
 
 REFERENCE = "reference"
 FEWEST = 2
+_WORST_FIRST = (
+    Status.ANOMALOUS,
+    Status.REGRESSED,
+    Status.OVER_LIMIT,
+    Status.UNMEASURED,
+    Status.INCONCLUSIVE,
+    Status.NEW,
+    Status.IMPROVED,
+    Status.PASSED,
+)
 _MARK = "*"
 _LEGEND = f"{_MARK} nothing that passes is faster without being less accurate"
 
@@ -87,9 +97,8 @@ def families(run: Run) -> tuple[Family, ...]:
 
 
 def _worst(result: Result, label: str) -> Verdict | None:
-    order = [*rows.SERIOUS, Status.UNMEASURED, Status.INCONCLUSIVE, Status.NEW, Status.IMPROVED, Status.PASSED]
     of_label = [verdict for verdict in result.verdicts if verdict.label == label]
-    return min(of_label, key=lambda verdict: (not verdict.fails, order.index(verdict.status)), default=None)
+    return min(of_label, key=lambda verdict: (not verdict.fails, _WORST_FIRST.index(verdict.status)), default=None)
 
 
 def front(family: Family) -> frozenset[str]:

@@ -106,7 +106,8 @@ def sensitivity(
                 _quantise(twin, name, bits)
             else:
                 changed = optimise(twin, name)
-            seen = comparing.quality(reference, Model(twin if changed is None else changed, frameworks), asked)
+            candidate = Model(twin if changed is None else changed, frameworks)
+            seen = comparing.quality(reference, candidate, asked, referee=False)
             title = seen.metric.title
             costs.append(_cost(name, known[name], seen))
     return Sensitivity(costs, score=title)

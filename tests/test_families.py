@@ -9,7 +9,9 @@ import pytest
 from pytest_aiperf import families
 from pytest_aiperf.families import Comparisons, Contender, Family, front
 from pytest_aiperf.pairing import Speed
+from pytest_aiperf.terms import Status
 from pytest_aiperf.variants import ModelFigures, Variant
+from tests.reporters.realistic import result, verdict
 from tests.test_comparison import INT8
 
 MIB = 1024**2
@@ -97,3 +99,14 @@ def test_comparisons_are_a_mapping_whose_text_is_one_table():
     assert len(both) == 2
     assert str(both).count("2.22x [2.20, 2.24]") == 2
     assert repr(both) == "<Comparisons of int8, again>"
+
+
+def test_the_worst_of_its_rows_stands_for_a_candidate():
+    rows = [
+        verdict("accuracy", Status.PASSED, label="int8"),
+        verdict("model_size", Status.OVER_LIMIT, label="int8", fails=True),
+        verdict("latency", Status.REGRESSED, label="int8", fails=True),
+        verdict("latency", Status.ANOMALOUS, label="other", fails=True),
+    ]
+    assert families._worst(result("test_a", *rows), "int8").status is Status.REGRESSED
+    assert families._worst(result("test_a", *rows), "unknown") is None
