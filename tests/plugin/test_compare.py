@@ -96,6 +96,7 @@ def test_a_better_model_passes_and_stores_nothing(project):
     project.write("test_model.py", MODELS + GOOD)
     project.pytest().assert_outcomes(passed=2)
     result = project.pytest("--aiperf", "-v")
+    project.skip_if_disturbed()
     result.assert_outcomes(passed=2)
     rows = project.rows("test_model.py::test_faster")
     assert rows["speed-up"] == ("passed", "within_limit")
@@ -103,7 +104,8 @@ def test_a_better_model_passes_and_stores_nothing(project):
     assert rows["accuracy"] == ("passed", "within_margin")
     assert rows["agreement"] == rows["SQNR"] == ("passed", "within_limit")
     table = result.stdout.str().rpartition("test_model.py::test_family\n  ")[2].splitlines()
-    assert [line.split()[:2] for line in table[1:4]] == [["reference", ANY], ["*", "third"], ["half", ANY]]
+    assert [line.split()[:2] for line in table[1:3]] == [["reference", ANY], ["*", "third"]]
+    assert "half" in table[3], "below the faster one; on the front only where noise hides which is faster"
     project.pytest("--aiperf", "--aiperf-update").assert_outcomes(passed=2)
     assert not project.baseline().exists()
 
@@ -124,6 +126,7 @@ def test_tests_that_share_a_group_stand_in_one_table(project):
 def test_a_worse_model_fails_for_its_own_reason(project):
     project.write("test_model.py", MODELS + BAD)
     result = project.pytest("--aiperf", "--junitxml=junit.xml")
+    project.skip_if_disturbed()
     result.assert_outcomes(failed=7)
     reasons = {
         "test_slower": ("latency p50", ("regressed", "slower")),

@@ -129,6 +129,7 @@ def heads(output: str) -> dict[str, list[str]]:
 def test_onnx_runtime_tells_what_went_wrong(project):
     project.write("test_model.py", SETUP + ONNX)
     result = project.pytest("--aiperf", "--aiperf-pairs-budget=15")
+    project.skip_if_disturbed()
     result.assert_outcomes(failed=4)
     told = heads(result.stdout.str())
     assert told["test_float64_leak"][0] == "aiperf: memory ratio over limit, latency p50 regressed"
