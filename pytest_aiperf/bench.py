@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_aiperf import discovery, loads, soaking, trial_compare
+from pytest_aiperf import discovery, loads, soaking, together, trial_compare
 from pytest_aiperf import files as model_files
 from pytest_aiperf.batches import items_of
 from pytest_aiperf.comparison import Comparison
@@ -18,6 +18,7 @@ from pytest_aiperf.passes import Passes
 from pytest_aiperf.scoring import Question
 from pytest_aiperf.sensitivity import BITS, Sensitivity, sensitivity
 from pytest_aiperf.terms import Metric
+from pytest_aiperf.together import Concurrent
 from pytest_aiperf.trial import Trial
 from pytest_aiperf.vocabulary import Sample
 
@@ -31,11 +32,13 @@ class Bench:
         *,
         load_in_fresh_processes: Callable[[], None],
         weigh_in_fresh_processes: Callable[[], None],
+        gather_in_fresh_processes: Callable[[tuple[str, ...]], None],
     ) -> None:
         self._trial = trial
         self._passes = Passes(trial)
         self._load_in_fresh_processes = load_in_fresh_processes
         self._weigh_in_fresh_processes = weigh_in_fresh_processes
+        self._gather_in_fresh_processes = gather_in_fresh_processes
 
     def load(
         self,
@@ -123,6 +126,19 @@ class Bench:
         entry = self._trial.entry(label, "soak", "soak")
         return soaking.soak(self._trial, entry, lambda: function(*args, **kwargs), calls, owner=function)
 
+    def concurrent(
+        self, models: Mapping[str, Callable[[], Any]], inputs: Any, *, label: str | None = None
+    ) -> Concurrent:
+        """Load several models into one process and run each once; return name -> output, with what they took.
+
+        `models`: name -> function without arguments that loads one. `inputs`: one input for all, or name -> input; a
+        tuple holds positional arguments. Fresh processes measure the joint peak, that of each model alone, and the one
+        with the order of loading reversed; `max_ram_mb` and `max_gpu_mb` hold the joint peak: a budget for the set.
+        Raises UsageError.
+        """
+        entry = self._trial.entry(label, "concurrent", "concurrent")
+        return together.run(self._trial, entry, models, inputs, in_fresh_processes=self._gather_in_fresh_processes)
+
     def score(self, scores: Any, *, name: str = "accuracy", better: str = "higher", label: str | None = None) -> float:
         """Keep a quality figure: one value per example (correct is 1, wrong is 0), or one number; return the mean.
 
@@ -199,7 +215,7 @@ class Bench:
         """
         asked = Question(inputs=inputs, labels=labels, predict=predict, metric=metric, better=better, outputs=outputs)
         frameworks = self._trial.around.frameworks
-        if self._trial.order.paired or self._trial.order.weigh:
+        if self._trial.order.partial:
             return Sensitivity((), score="")  # a fresh process that only takes turns, or weighs
         return sensitivity(model, optimise, asked, layers=layers, bits=bits, frameworks=frameworks)
 

@@ -1,4 +1,4 @@
-"""What a container leaves of the processor: quota and throttling, cgroup v2 and v1."""
+"""What a container leaves of the processor and of the memory: cgroup v2 and v1."""
 
 from __future__ import annotations
 
@@ -22,11 +22,17 @@ def throttled(root: Path) -> tuple[int, float] | None:
     return None
 
 
-def _groups(root: Path) -> Iterator[Path]:
+def memory_left(root: Path) -> int | None:
+    """Bytes that the tightest enclosing group may still take; None without a limit."""
+    left = [room for group in _groups(root, "memory") if (room := _memory_left(group)) is not None]
+    return min(left, default=None)
+
+
+def _groups(root: Path, controller: str = "cpu") -> Iterator[Path]:
     """Directories of this process's group and of those around it, innermost first."""
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
-        mount = _mount(root / "sys/fs/cgroup", controllers)
+        mount = _mount(root / "sys/fs/cgroup", controllers, controller)
         if mount is None:
             continue
         inside = PurePosixPath(path.lstrip("/"))
@@ -34,10 +40,17 @@ def _groups(root: Path) -> Iterator[Path]:
             yield mount / group
 
 
-def _mount(cgroups: Path, controllers: str) -> Path | None:
+def _mount(cgroups: Path, controllers: str, controller: str) -> Path | None:
     if not controllers:
         return cgroups
-    return cgroups / controllers if "cpu" in controllers.split(",") else None
+    return cgroups / controllers if controller in controllers.split(",") else None
+
+
+def _memory_left(group: Path) -> int | None:
+    together = _read(group / "memory.max"), _read(group / "memory.current")  # "max" without a limit
+    apart = _read(group / "memory.limit_in_bytes"), _read(group / "memory.usage_in_bytes")
+    most, used = (text.strip() for text in (together if together[0] else apart))
+    return max(0, int(most) - int(used)) if most.isdigit() and used.isdigit() else None
 
 
 def _quota(group: Path) -> float | None:

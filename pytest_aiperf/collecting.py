@@ -69,3 +69,9 @@ def to_workeroutput(config: pytest.Config) -> Callable[[Collected], None]:
         config.workeroutput["aiperf_collected"] = json.dumps(asdict(collected))  # type: ignore[attr-defined]
 
     return hand_over
+
+
+def notes_to_workeroutput(config: pytest.Config) -> Callable[[str], None]:
+    """The same for what a worker's tests have to say beside their figures."""
+    notes: list[str] = config.workeroutput.setdefault("aiperf_notes", [])  # type: ignore[attr-defined]
+    return notes.append

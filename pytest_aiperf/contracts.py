@@ -32,6 +32,8 @@ class GpuMemory:
     reserved_peak: int | None
     process: int | None
     device_used: int | None = None
+    """Of all processes."""
+    device_total: int | None = None
     allocated: int | None = None
     """At this moment, as the allocator counts."""
     notes: tuple[str, ...] = ()
@@ -133,6 +135,9 @@ class CpuMemory(Protocol):
 
     def glance(self) -> int:
         """The same, cheap enough to be read after every call, and a few pages off."""
+
+    def free(self) -> int | None:
+        """What this process could still take, of the machine and of its container; None where unknown."""
 
     def file_backed(self) -> int | None:
         """Clean file pages (mmap-ed weights) at this moment."""

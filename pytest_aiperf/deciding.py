@@ -93,6 +93,13 @@ class Court:
             for side in list(Side) * WEIGHINGS:
                 self._hear(trial, replace(trial.order, timing=False, weigh=True, side=side), ())
 
+    def gather(self, trial: Trial, names: tuple[str, ...]) -> None:
+        """The memory of several models: of each alone, of all of them, and loaded the other way round."""
+        reverse = (names[::-1],) if len(names) > 1 else ()
+        with trial.around.exclusive("memory of several models"):
+            for members in (*((name,) for name in names), *reverse, ()):
+                self._hear(trial, replace(trial.order, timing=False, members=members), ())
+
     def decide(self, trial: Trial, *, taken_at: str) -> Result:
         """The verdicts of a test whose body has ended well; open ones want pairs, and nothing else can be measured."""
         if self._stores:

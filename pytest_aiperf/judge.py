@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_aiperf import statistics
+from pytest_aiperf.exhaustion import OUT_OF_MEMORY
 from pytest_aiperf.judging import (
     absent,
     exact,
@@ -49,19 +50,7 @@ def judge(
     `final` says that nothing more can be measured; otherwise suspicions come back with `want`, and fail nothing.
     """
     known = {**metrics, **{metric.name: metric for metric in measurement.scores}}
-    rows = [
-        Verdict(
-            label=measurement.label,
-            metric="anomaly",
-            title="anomaly",
-            unit=Unit.NUMBER,
-            status=Status.ANOMALOUS,
-            reason="anomaly",
-            message=anomaly,
-            fails=True,
-        )
-        for anomaly in measurement.anomalies
-    ]
+    rows = [_anomalous(measurement, anomaly) for anomaly in measurement.anomalies]
     for name in dict.fromkeys(sample.metric for sample in measurement.samples):
         samples = [sample for sample in measurement.samples if sample.metric == name]
         held = [limit for limit in limits if _holds(limit, name) and limit.label in (None, measurement.label)]
@@ -82,6 +71,20 @@ def judge(
         refused = usable.unusable(case, [sample for sample in samples if not sample.values])
         rows += [_with_reasons(case, row) for row in _rows(case)] if refused is None else refused
     return (*rows, *absent.gone(measurement, baseline, known, policy))
+
+
+def _anomalous(measurement: Measurement, anomaly: str) -> Verdict:
+    exhausted = anomaly.startswith(OUT_OF_MEMORY)
+    return Verdict(
+        label=measurement.label,
+        metric="anomaly",
+        title=OUT_OF_MEMORY if exhausted else "anomaly",
+        unit=Unit.NUMBER,
+        status=Status.ANOMALOUS,
+        reason="out_of_memory" if exhausted else "anomaly",
+        message=anomaly.removeprefix(f"{OUT_OF_MEMORY}: ") if exhausted else anomaly,
+        fails=True,
+    )
 
 
 def _holds(limit: Limit, metric: str) -> bool:

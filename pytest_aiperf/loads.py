@@ -13,10 +13,9 @@ from pytest_aiperf import files as model_files
 from pytest_aiperf.contracts import Tools
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.measure import NANOSECOND, is_asynchronous, settle
-from pytest_aiperf.metrics.cpu_memory import RamWatch
-from pytest_aiperf.metrics.gpu_memory import GpuWatch
 from pytest_aiperf.metrics.load_time import Loading
-from pytest_aiperf.trial import Entry, Trial
+from pytest_aiperf.terms import Phase
+from pytest_aiperf.trial import Entry, Trial, Watch
 
 Loader = Callable[[], Any]
 First = Callable[[Any], Any]
@@ -47,7 +46,7 @@ async def _measured(trial: Trial, entry: Entry, loader: Loader, first: First | N
         loading.notes = model_files.evict(entry.paths)
     elif entry.paths:
         model_files.read_through(entry.paths)
-    watches = _watches(trial)
+    watches = _started(trial, Phase.LOAD)
     moved: list[float] = []
     with ExitStack() as stack:
         for framework in trial.around.frameworks:
@@ -55,12 +54,12 @@ async def _measured(trial: Trial, entry: Entry, loader: Loader, first: First | N
         loading.model = await _timed(loading, "read and build", loader, tools)
     if moved:
         loading.parts["of which to the device"] = sum(moved)
+    _keep(entry, watches)
     if first is not None:
-        await _timed(loading, "first inference", lambda: first(loading.model), tools)
+        watches = _started(trial, Phase.FIRST)
+        await _timed(loading, Phase.FIRST.value, lambda: first(loading.model), tools)
         loading.complete = True
-    for watch in watches:
-        for sample in watch.samples():
-            entry.add(sample)
+        _keep(entry, watches)
     trial.loadings.append((entry.label, loading))
     return loading.model
 
@@ -110,11 +109,14 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _watches(trial: Trial) -> list[RamWatch | GpuWatch]:
-    around, origin = trial.around, trial.order.origin
-    watches: list[RamWatch | GpuWatch] = [RamWatch(around.tools.memory, base=around.base, origin=origin)]
-    if trial.measures_gpu():
-        watches.append(GpuWatch(around.tools.accelerators, origin=origin))
+def _started(trial: Trial, phase: Phase) -> list[Watch]:
+    watches = trial.watches(phase, ram=True, gpu=trial.measures_gpu())
     for watch in watches:
         watch.start()
     return watches
+
+
+def _keep(entry: Entry, watches: list[Watch]) -> None:
+    for watch in reversed(watches):
+        for sample in watch.samples():
+            entry.add(sample)

@@ -64,7 +64,8 @@ class DeviceMemory:
     """Of this process and its children, contexts included."""
     used: int | None
     """Of all processes."""
-    notes: tuple[str, ...]
+    total: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def import_pynvml() -> Any:
@@ -126,8 +127,9 @@ class Nvml:
         """What the driver charges on the device with this full UUID."""
         pids = self._pids()
         process, process_note = _bytes_or_reason(self._ask(partial(_own_bytes, uuid=uuid, pids=pids)))
-        used, used_note = self._used(uuid)
-        return DeviceMemory(process=process, used=used, notes=tuple(note for note in (process_note, used_note) if note))
+        used, total, used_note = self._used(uuid)
+        notes = tuple(note for note in (process_note, used_note) if note)
+        return DeviceMemory(process=process, used=used, total=total, notes=notes)
 
     def conditions(self) -> Mapping[str, Condition | Unavailable]:
         """What may slow each device down at this moment; by UUID, empty without a driver."""
@@ -144,14 +146,14 @@ class Nvml:
             return {}
         return {device.uuid: self._ask(partial(_persists, uuid=device.uuid)) for device in devices}
 
-    def _used(self, uuid: str) -> tuple[int | None, str]:
-        exact = self._ask(lambda nvml: _used_bytes(nvml, uuid=uuid, version=nvml.nvmlMemory_v2))
+    def _used(self, uuid: str) -> tuple[int | None, int | None, str]:
+        exact = self._ask(lambda nvml: _used_and_total(nvml, uuid=uuid, version=nvml.nvmlMemory_v2))
         if not isinstance(exact, Unavailable):
-            return exact, ""
-        rough = self._ask(partial(_used_bytes, uuid=uuid, version=None))
+            return *exact, ""
+        rough = self._ask(partial(_used_and_total, uuid=uuid, version=None))
         if isinstance(rough, Unavailable):
-            return None, f"device memory unknown: {rough.reason}"
-        return rough, "device memory includes the driver's own reserve (NVML memory info v1)"
+            return None, None, f"device memory unknown: {rough.reason}"
+        return *rough, "device memory includes the driver's own reserve (NVML memory info v1)"
 
     def _ask(self, question: Callable[[Any], Answer]) -> Answer | Unavailable:
         if self._library is None:
@@ -254,8 +256,9 @@ def _bytes_or_reason(answer: int | Unavailable) -> tuple[int | None, str]:
     return (None, f"process memory unknown: {answer.reason}") if isinstance(answer, Unavailable) else (answer, "")
 
 
-def _used_bytes(nvml: Any, *, uuid: str, version: int | None) -> int:
-    return int(nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByUUID(uuid), version=version).used)
+def _used_and_total(nvml: Any, *, uuid: str, version: int | None) -> tuple[int, int]:
+    told = nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByUUID(uuid), version=version)
+    return int(told.used), int(told.total)
 
 
 def _condition(nvml: Any, *, uuid: str, pids: frozenset[int]) -> Condition:

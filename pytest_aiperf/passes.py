@@ -16,7 +16,8 @@ from pytest_aiperf.metrics.gpu_memory import GpuMemoryPeak
 from pytest_aiperf.metrics.latency import Latency
 from pytest_aiperf.metrics.load_time import Loading
 from pytest_aiperf.metrics.throughput import Throughput
-from pytest_aiperf.trial import Entry, Trial
+from pytest_aiperf.terms import Phase
+from pytest_aiperf.trial import Entry, Trial, Watch
 from pytest_aiperf.turns import Turns, slowed
 from pytest_aiperf.vocabulary import Sample
 
@@ -68,8 +69,13 @@ class Passes:
     def _passes(self, entry: Entry, items: int, owner: Any) -> Generator[Sequence[Probe], None, None]:
         """The passes of this process's order, timed ones inside an exclusive section, memory in passes of its own."""
         trial, order = self._trial, self._trial.order
-        if (loading := trial.pending_load(owner)) is not None:
-            yield (_FirstInference(loading),)
+        ram = order.memory and (trial.wants_ram or bool(order.load) or not order.timing)
+        gpu = order.memory and trial.measures_gpu()
+        loading = trial.pending_load(owner)
+        if loading is not None or not order.timing:
+            first_alone = order.memory and not order.timing
+            watches = trial.watches(Phase.FIRST, ram=ram, gpu=gpu) if first_alone else []
+            yield (_FirstInference(loading, watches),)
         if order.paired and trial.around.turn_line is not None:
             yield (Turns(trial.around.turn_line, test=order.test, label=entry.label, items=items),)
             return
@@ -86,12 +92,12 @@ class Passes:
                     if not entry.disturbances:
                         break
         memory: list[Probe] = []
-        if order.memory and (trial.wants_ram or order.load or not order.timing):
+        if ram:
             memory.append(CpuMemoryPeak(base=trial.around.base, origin=order.origin))
-        if order.memory and trial.measures_gpu():
+        if order.memory and trial.measures_gpu():  # the first call may have started a device
             memory.append(GpuMemoryPeak(origin=order.origin))
-        if memory or not order.timing:
-            yield memory or (_FirstInference(None),)
+        if memory:
+            yield memory
 
     def _keep(self, entry: Entry, samples: Sequence[Sample]) -> None:
         for sample in samples:
@@ -118,16 +124,19 @@ class _FirstInference:
 
     metrics = ()
 
-    def __init__(self, loading: Loading | None) -> None:
+    def __init__(self, loading: Loading | None, watches: Sequence[Watch]) -> None:
         self.loading = loading
+        self.watches = watches
 
     def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:  # noqa: ARG002 - the contract's
         """Yield the one turn."""
+        for watch in self.watches:
+            watch.start()
         seconds = yield Turn()
         if self.loading is not None:
-            self.loading.parts["first inference"] = seconds
+            self.loading.parts[Phase.FIRST.value] = seconds
             self.loading.complete = True
-        return ()
+        return tuple(sample for watch in reversed(self.watches) for sample in watch.samples())
 
 
 def _with_origin(sample: Sample, trial: Trial) -> Sample:

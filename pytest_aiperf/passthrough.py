@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_aiperf import bench
+from pytest_aiperf import bench, together
 from pytest_aiperf.comparison import Comparison
 from pytest_aiperf.measure import settle
 from pytest_aiperf.parity import Tolerances
 from pytest_aiperf.scoring import Question
 from pytest_aiperf.sensitivity import BITS, Sensitivity, sensitivity
+from pytest_aiperf.together import Concurrent
 
 
 class PassThrough:
@@ -64,6 +65,20 @@ class PassThrough:
     ) -> Any:
         """The function's result, after one call."""
         return settle(function(*args, **kwargs))
+
+    def concurrent(
+        self,
+        models: Mapping[str, Callable[[], Any]],
+        inputs: Any,
+        *,
+        label: str | None = None,  # noqa: ARG002 - same signature as Bench.concurrent
+    ) -> Concurrent:
+        """The outputs, with no account of memory. Raises UsageError."""
+        from pytest_aiperf import wiring
+
+        together.check(models)
+        _, frameworks = wiring.tools_and_frameworks()
+        return Concurrent(together.plainly(models, inputs, frameworks))
 
     def compare(
         self,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pytest_aiperf import cgroup
 from pytest_aiperf.contracts import CpuMemory
 
 RESTART_PEAK = "5"
@@ -63,6 +64,11 @@ class LinuxMemory:
         status = _kilobytes(self._proc / "status")
         return status.get("RssAnon", status.get("VmRSS", 0)) + status.get("RssShmem", 0)
 
+    def free(self) -> int | None:
+        root = self._proc.parent.parent
+        machine = _kilobytes(root / "proc/meminfo").get("MemAvailable")
+        return min((left for left in (machine, cgroup.memory_left(root)) if left is not None), default=None)
+
     def file_backed(self) -> int | None:
         present = self._present()
         return None if present is None else present[1]
@@ -107,6 +113,11 @@ class ResidentMemory:
 
     def glance(self) -> int:
         return self._resident()
+
+    def free(self) -> int | None:
+        import psutil
+
+        return int(psutil.virtual_memory().available)
 
     def file_backed(self) -> int | None:
         return None

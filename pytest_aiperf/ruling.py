@@ -33,7 +33,8 @@ def verdicts(
             environment=environment,
             final=final,
         )
-    rows += judge.unmatched_limits(measurements, grounds.limits, metrics)
+    if not any(row.reason == "out_of_memory" for row in rows):  # the test did not get any further
+        rows += judge.unmatched_limits(measurements, grounds.limits, metrics)
     return tuple(_recorded(row) for row in rows if row.reason != "gone") if grounds.stores else tuple(rows)
 
 

@@ -56,6 +56,8 @@ class RunBook:
         self.collected: Collected | None = None
         self.mistakes: list[str] = []
         self.errors: list[str] = []
+        self.notes: list[str] = []
+        """What tests have to say that is in no figure: what one left on a device."""
         self.run: Run | None = None
 
     def take_collected(self, collected: Collected) -> None:
@@ -73,6 +75,7 @@ class RunBook:
         """Take what an xdist worker collected, and its mistakes in markers."""
         output = getattr(node, "workeroutput", {})
         self.mistakes = self.mistakes or list(output.get("aiperf_mistakes", ()))
+        self.notes += output.get("aiperf_notes", ())
         if "aiperf_collected" in output:
             self.collected = Collected(**json.loads(output["aiperf_collected"]))
 
@@ -106,7 +109,11 @@ class RunBook:
             results=tuple(self.results.values()),
             unused=tuple(unused.shown(test, label) for test, label in left_over if (test, label) not in dropped),
             changes=changes,
-            notes=(*self._skipped_notes(self._entries(None)), *lessons.notes(tuple(self.results.values()))),
+            notes=(
+                *self._skipped_notes(self._entries(None)),
+                *lessons.notes(tuple(self.results.values())),
+                *self.notes,
+            ),
         )
         if self.results:
             run = self.run = self._kept(run)

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from pytest_aiperf import lessons
+from pytest_aiperf import exhaustion, lessons
 from pytest_aiperf.confirming import Confirmation, Suspect
 from pytest_aiperf.deciding import Court, wants_pairs, wants_twins
 from pytest_aiperf.errors import BaselineError
 from pytest_aiperf.holding import HOLDS
+from pytest_aiperf.hygiene import Housekeeping
 from pytest_aiperf.trial import Order, Trial
 from pytest_aiperf.trial_hooks import RESULT, TRIAL, TrialHooks
 from pytest_aiperf.vocabulary import Limit, Margins, Result
@@ -31,8 +32,12 @@ class RunHooks(TrialHooks):
         court: Court,
         confirmation: Confirmation | None,
         twins: Callable[[], Confirmation],
+        *,
+        tell: Callable[[str], object],
     ) -> None:
         super().__init__(config, around, court.clock)
+        self.tell = tell
+        self.housekeeping = Housekeeping(around.tools.accelerators)
         self.court = court
         self.confirmation = confirmation
         self.twins = twins
@@ -66,6 +71,10 @@ class RunHooks(TrialHooks):
         """A few fresh processes for each model."""
         self.court.weigh(trial)
 
+    def gather_fresh(self, trial: Trial, names: tuple[str, ...]) -> None:
+        """One fresh process for each model, and for all of them in both orders."""
+        self.court.gather(trial, names)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
         """Find every mistake in a marker, those that other plugins have added included, before any test runs."""
@@ -85,10 +94,28 @@ class RunHooks(TrialHooks):
         self.around.base = self.around.tools.memory.now()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:  # noqa: ARG002
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Under xdist, share the machine with the other workers' tests, but not with their timed sections."""
         with self.around.lock.test():
-            return (yield)
+            self.housekeeping.open()
+            outcome = yield
+            if left := self.housekeeping.close(item.nodeid):
+                self.tell(left)
+            return outcome
+
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> None:
+        """What a fixture of a wider scope takes, stays by intention."""
+        self.housekeeping.set_up(fixturedef.argname, fixturedef.scope)
+
+    def exhausted(self, item: pytest.Item, error: BaseException) -> bool:
+        """Note it, and let go of what the call held."""
+        trial = item.stash.get(TRIAL, None)
+        told = exhaustion.told(error, self.around.tools) if trial is not None else ""
+        if trial is None or not told:
+            return False
+        trial.note_exhaustion(told)
+        exhaustion.let_go(error)
+        return True
 
     def settle_trial(self, trial: Trial, item: pytest.Item) -> None:
         """Judge; keep the result for the report; fail the test where a verdict says so."""
@@ -187,6 +214,8 @@ class RunHooks(TrialHooks):
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Let the result ride on the report, across processes too."""
         report = yield
+        if call.excinfo is not None:
+            self.housekeeping.failed(call.excinfo.value)
         if call.when == "call":
             self.attach(item, report)
         return report

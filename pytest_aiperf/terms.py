@@ -54,6 +54,18 @@ class Origin(Enum):
     FRESH = "fresh"
 
 
+class Phase(Enum):
+    """Of a model's life, for its memory; each one's peak is a part of the figure."""
+
+    LOAD = "load"
+    FIRST = "first inference"
+    STEADY = "steady"
+
+
+HELD_BEFORE = "held before"
+"""The part of a peak that was there when the watch started: models of fixtures and of other tests, contexts."""
+
+
 class Status(Enum):
     """The eight answers. Only `PASSED` and `IMPROVED` are passes."""
 

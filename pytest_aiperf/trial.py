@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,9 +12,11 @@ from pytest_aiperf import files as model_files
 from pytest_aiperf.contracts import Framework, Tools, TurnLine
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.metrics import model_size
+from pytest_aiperf.metrics.cpu_memory import RamWatch
+from pytest_aiperf.metrics.gpu_memory import GpuWatch
 from pytest_aiperf.metrics.load_time import Loading
 from pytest_aiperf.pairing import Pairing, Side
-from pytest_aiperf.terms import Metric, Origin
+from pytest_aiperf.terms import HELD_BEFORE, Metric, Origin, Phase
 from pytest_aiperf.variants import Variant
 from pytest_aiperf.vocabulary import Limit, Margins, Measurement, PortableValue, Sample
 
@@ -38,12 +40,19 @@ class Order:
     """Which model of a comparison takes the turns: its reference (old) or its candidate (new)."""
     weigh: bool = False
     """Only measure the memory of that model."""
+    members: tuple[str, ...] = ()
+    """Names of the models of a set that are loaded together, in this order; empty: all, as the test has them."""
     slowdown: float | None = None
     """Spin for this share of each timed call behind it (0: the same wrapper without a spin): a known slowdown."""
     slowed_every: int = 1
     """Slow down one call of so many."""
     path: str = ""
     """The test's module, where the node id alone does not say; absolute."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether this process runs only some of the test's models: what it takes as a whole says nothing."""
+        return self.paired or self.weigh or bool(self.members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +64,9 @@ class Orders:
     """Folders whose files, where this process reads any, are evidence of whose code it ran."""
     scratch: str = ""
     """A folder of this process alone, removed after it."""
+
+
+Watch = RamWatch | GpuWatch
 
 
 class Surroundings(Protocol):
@@ -98,12 +110,15 @@ class Entry:
     variant: Variant | None = None
 
     def add(self, sample: Sample) -> None:
-        """Keep a sample; of two peaks in one process the higher one counts."""
+        """Keep a sample; of two peaks in one process the higher one counts, and what it is made of stays known."""
         key = (sample.metric, sample.origin)
         known = self.samples.get(key)
-        if known is not None and sum(known.values) > sum(sample.values):
+        if known is None:
+            self.samples[key] = sample
             return
-        self.samples[key] = sample
+        lower, higher = (sample, known) if sum(known.values) > sum(sample.values) else (known, sample)
+        first = {name: known.parts[name] for name in (HELD_BEFORE,) if name in known.parts}
+        self.samples[key] = replace(higher, parts={**lower.parts, **higher.parts, **first})
 
     def timed(self, metric: str) -> Sample:
         """The last sample that this process timed. Raises KeyError where there is none."""
@@ -198,9 +213,24 @@ class Trial:
             if size is not None:
                 entry.add(size)
 
+    def note_exhaustion(self, told: str) -> None:
+        """The last measurement ended for want of memory."""
+        last = next(reversed(self.entries.values()), None) or self.entries.setdefault("", Entry(label=""))
+        last.anomalies = (*last.anomalies, told)
+
     def measures_gpu(self) -> bool:
         """Whether GPU memory is asked for, or a device runs anyway."""
         return self.wants_gpu or self.runs_on_a_device()
+
+    def watches(self, phase: Phase | None, *, ram: bool, gpu: bool) -> list[Watch]:
+        """Of memory, around a phase of the test; None: around all of it. Not started yet.
+
+        The processor's comes last: asking a driver takes memory, too.
+        """
+        tools, origin = self.around.tools, self.order.origin
+        of_gpu = [GpuWatch(tools.accelerators, origin=origin, phase=phase)] if gpu else []
+        of_ram = [RamWatch(tools.memory, base=self.around.base, origin=origin, phase=phase)] if ram else []
+        return [*of_gpu, *of_ram]
 
     def runs_on_a_device(self) -> bool:
         """Whether this process has started a device, which may queue calls behind the processor's back."""

@@ -11,15 +11,12 @@ import pytest
 
 from pytest_aiperf import markers, source
 from pytest_aiperf.bench import Bench
-from pytest_aiperf.contracts import Accelerator
 from pytest_aiperf.markers import Marked
-from pytest_aiperf.metrics.cpu_memory import RamWatch
-from pytest_aiperf.metrics.gpu_memory import GpuWatch
-from pytest_aiperf.trial import Entry, Order, Trial
+from pytest_aiperf.trial import Entry, Order, Trial, Watch
 from pytest_aiperf.vocabulary import Limit, Margins, Result
 
 TRIAL = pytest.StashKey[Trial]()
-WATCHES = pytest.StashKey[Sequence[RamWatch | GpuWatch]]()
+WATCHES = pytest.StashKey[Sequence[Watch]]()
 RESULT = pytest.StashKey[Result]()
 MEMORY_METRICS = frozenset({"ram", "gpu_allocated", "gpu_reserved", "gpu_process"})
 
@@ -54,11 +51,18 @@ class TrialHooks:
         """Whether what a test body raised at its end does not count."""
         return False
 
+    def exhausted(self, item: pytest.Item, error: BaseException) -> bool:  # noqa: ARG002 - the hook's signature
+        """Whether a measured call ran out of memory, which is a result."""
+        return False
+
     def load_fresh(self, trial: Trial) -> None:
         """Measure the loads of a test in fresh processes, before this process runs its loader."""
 
     def weigh_fresh(self, trial: Trial) -> None:
         """Measure the memory of both models of each comparison in fresh processes."""
+
+    def gather_fresh(self, trial: Trial, names: tuple[str, ...]) -> None:
+        """Measure the memory of several models, alone and together, in fresh processes."""
 
     def default_limits(self) -> tuple[Limit, ...]:
         """Limits for tests without their own."""
@@ -84,6 +88,7 @@ class TrialHooks:
             trial,
             load_in_fresh_processes=lambda: self.load_fresh(trial),
             weigh_in_fresh_processes=lambda: self.weigh_fresh(trial),
+            gather_in_fresh_processes=lambda names: self.gather_fresh(trial, names),
         )
 
     def begin(self, item: pytest.Item) -> Trial:
@@ -113,7 +118,7 @@ class TrialHooks:
         if marked.limits or "aiperf" in getattr(item, "fixturenames", ()):
             trial = self.begin(item)
             if MEMORY_METRICS & {limit.metric for limit in marked.limits}:
-                item.stash[WATCHES] = _whole_test_watches(trial, self.around.tools.accelerators)
+                item.stash[WATCHES] = _whole_test_watches(trial)
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -123,12 +128,13 @@ class TrialHooks:
             self.before_call(trial)
         try:
             outcome = yield
-        except (Exception, pytest.fail.Exception):
-            if not self.forgives(item):
+        except (Exception, pytest.fail.Exception) as error:
+            if not self.forgives(item) and not self.exhausted(item, error):
                 raise
             outcome = None
         if (trial := item.stash.get(TRIAL, None)) is not None:
-            _cover_whole_test(trial, item.stash.get(WATCHES, ()))
+            if not trial.order.partial:
+                _cover_whole_test(trial, item.stash.get(WATCHES, ()))
             trial.settle_loads()
             self.settle_trial(trial, item)
         return outcome
@@ -143,7 +149,7 @@ class TrialHooks:
         trial = trial or self.begin(item)
         trial.hold_to(marked.limits, marked.rules.margins(self.default_margins()))
         if WATCHES not in item.stash and MEMORY_METRICS & {limit.metric for limit in marked.limits}:
-            item.stash[WATCHES] = _whole_test_watches(trial, self.around.tools.accelerators)
+            item.stash[WATCHES] = _whole_test_watches(trial)
         return trial
 
     def before_call(self, trial: Trial) -> None:
@@ -161,20 +167,16 @@ def _forget_last_attempt(stash: pytest.Stash) -> None:
         del stash[RESULT]
 
 
-def _whole_test_watches(trial: Trial, accelerators: Sequence[Accelerator]) -> list[RamWatch | GpuWatch]:
-    watches: list[RamWatch | GpuWatch] = []
-    if trial.wants_gpu:
-        watches.append(GpuWatch(accelerators, origin=trial.order.origin))
-    if trial.wants_ram:
-        watches.append(RamWatch(trial.around.tools.memory, base=trial.around.base, origin=trial.order.origin))
+def _whole_test_watches(trial: Trial) -> list[Watch]:
+    watches = trial.watches(None, ram=trial.wants_ram, gpu=trial.wants_gpu)
     for watch in watches:
         watch.start()
     return watches
 
 
-def _cover_whole_test(trial: Trial, watches: Sequence[RamWatch | GpuWatch]) -> None:
+def _cover_whole_test(trial: Trial, watches: Sequence[Watch]) -> None:
     """Limits on memory that no measurement of the test covers speak of the whole test, its fixtures included."""
-    for watch in watches:
+    for watch in reversed(watches):
         samples = [
             sample
             for sample in watch.samples()

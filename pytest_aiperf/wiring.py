@@ -36,7 +36,7 @@ def equip_run(config: pytest.Config) -> None:
     """Make this pytest measure. Raises pytest.UsageError for bad settings."""
     from pytest_aiperf import locking
     from pytest_aiperf.child import Launch
-    from pytest_aiperf.collecting import CollectionWatch, to_workeroutput
+    from pytest_aiperf.collecting import CollectionWatch, notes_to_workeroutput, to_workeroutput
     from pytest_aiperf.deciding import Court
     from pytest_aiperf.holding import Holding
     from pytest_aiperf.nvml import Nvml
@@ -77,17 +77,16 @@ def equip_run(config: pytest.Config) -> None:
     )
     pairs = court.policy.pairs is not Pairs.NEVER
     confirmation = _confirmation(config, chosen, around, court, launch) if pairs else None
-    hooks = RunHooks(config, around, court, confirmation, lambda: _twins(chosen, around, launch))
+    book = None if under_xdist else _book(config, chosen, store, place, metrics)
+    tell = notes_to_workeroutput(config) if book is None else book.notes.append
+    hooks = RunHooks(config, around, court, confirmation, lambda: _twins(chosen, around, launch), tell=tell)
     config.pluginmanager.register(hooks, RUN_PLUGIN)
     if pairs and not under_xdist:
         config.pluginmanager.register(Holding(hooks), HOLDING_PLUGIN)
-    if under_xdist:
-        watch = CollectionWatch(config, to_workeroutput(config))
-    else:
-        book = _book(config, chosen, store, place, metrics)
+    if book is not None:
         config.pluginmanager.register(book, BOOK_PLUGIN)
-        watch = CollectionWatch(config, book.take_collected)
-    config.pluginmanager.register(watch, WATCH_PLUGIN)
+    hand_over = to_workeroutput(config) if book is None else book.take_collected
+    config.pluginmanager.register(CollectionWatch(config, hand_over), WATCH_PLUGIN)
 
 
 def equip_worker(config: pytest.Config, *, channel: int) -> None:

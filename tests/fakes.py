@@ -43,6 +43,9 @@ class FakeMemory:
     def glance(self) -> int:
         return self._now
 
+    def free(self) -> int | None:
+        return 3 * 1024**3
+
     def file_backed(self) -> int | None:
         return self._mapped
 

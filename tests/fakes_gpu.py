@@ -37,6 +37,7 @@ class FakeGpu:
     graphics: Processes | Exception = ()
     used: int | Exception = 3_000 * MIB
     used_v1: int | Exception = 3_500 * MIB
+    total: int = 143_771 * MIB
     clock: int = 1980
     throttle: int = 0
     persistent: int | Exception = 1
@@ -106,7 +107,8 @@ class FakePynvml:
         return self._processes(handle.graphics)
 
     def nvmlDeviceGetMemoryInfo(self, handle: FakeGpu, version: int | None = None) -> Any:  # noqa: N802
-        return SimpleNamespace(used=self._answer(handle.used if version == self.nvmlMemory_v2 else handle.used_v1))
+        used = self._answer(handle.used if version == self.nvmlMemory_v2 else handle.used_v1)
+        return SimpleNamespace(used=used, total=handle.total)
 
     def nvmlDeviceGetClockInfo(self, handle: FakeGpu, kind: int) -> int:  # noqa: N802
         return self._answer(handle.clock)

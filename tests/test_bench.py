@@ -23,7 +23,12 @@ def bench():
     around = ChildSurroundings(tools=fakes.tools(), frameworks=[plain.create()], imports={}, turn_line=None)
     order = Order(test="test_x.py::test_it", timing=False, memory=False)
     trial = Trial(order=order, around=around, limits=(), margins=Margins(), source=None, wants_ram=False)
-    return Bench(trial, load_in_fresh_processes=lambda: None, weigh_in_fresh_processes=lambda: None)
+    return Bench(
+        trial,
+        load_in_fresh_processes=lambda: None,
+        weigh_in_fresh_processes=lambda: None,
+        gather_in_fresh_processes=lambda names: None,
+    )
 
 
 def timed(*, accelerators):
@@ -34,7 +39,12 @@ def timed(*, accelerators):
     order = Order(test="test_x.py::test_it", memory=False, seconds=1.0)
     trial = Trial(order=order, around=around, limits=(), margins=Margins(), source=None, wants_ram=False)
     return (
-        Bench(trial, load_in_fresh_processes=lambda: None, weigh_in_fresh_processes=lambda: None),
+        Bench(
+            trial,
+            load_in_fresh_processes=lambda: None,
+            weigh_in_fresh_processes=lambda: None,
+            gather_in_fresh_processes=lambda names: None,
+        ),
         trial,
         lambda: clock.pass_seconds(0.01),
     )

@@ -93,6 +93,7 @@ class Cuda:
             reserved_peak=torch.cuda.max_memory_reserved(index),
             process=told.process,
             device_used=told.used,
+            device_total=told.total,
             notes=told.notes,
         )
 
@@ -115,6 +116,7 @@ class Cuda:
                     reserved_peak=None,
                     process=told.process,
                     device_used=told.used,
+                    device_total=told.total,
                     notes=told.notes,
                 )
             )
@@ -145,6 +147,7 @@ def _rocm_memory(torch: Any, index: int) -> GpuMemory:
         reserved_peak=torch.cuda.max_memory_reserved(index),
         process=None,
         device_used=total - free,
+        device_total=total,
         notes=("process memory unknown: NVML knows no AMD device",),
     )
 

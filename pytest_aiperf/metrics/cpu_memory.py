@@ -6,7 +6,7 @@ import gc
 from collections.abc import Generator
 
 from pytest_aiperf.contracts import CpuMemory, Tools, Turn
-from pytest_aiperf.terms import Better, Metric, Origin, Rule, Unit
+from pytest_aiperf.terms import HELD_BEFORE, Better, Metric, Origin, Phase, Rule, Unit
 from pytest_aiperf.vocabulary import Sample
 
 RAM = Metric(
@@ -32,16 +32,19 @@ METRICS = (RAM, RAM_FILE)
 class RamWatch:
     """Reads the kernel's peak counter around a piece of work; figures are above `base` bytes."""
 
-    def __init__(self, memory: CpuMemory, *, base: int, origin: Origin) -> None:
+    def __init__(self, memory: CpuMemory, *, base: int, origin: Origin, phase: Phase | None = None) -> None:
         self.memory = memory
         self.base = base
         self.origin = origin
+        self.phase = phase
         self.resettable = True
+        self.before = 0
 
     def start(self) -> None:
         """Collect garbage and restart the peak counter."""
         gc.collect()
         self.resettable = self.memory.reset_peak()
+        self.before = max(0, self.memory.now() - self.base)
 
     def samples(self) -> tuple[Sample, ...]:
         """Anonymous peak and file-backed pages since `start`."""
@@ -51,8 +54,11 @@ class RamWatch:
             notes += ("the peak counter of this system cannot be reset: the figure covers the whole process",)
         ram = () if peak is None else (float(max(0, peak - self.base)),)
         mapped = self.memory.file_backed()
+        parts = {HELD_BEFORE: float(self.before)}
+        if self.phase is not None and ram:
+            parts[self.phase.value] = ram[0]
         return (
-            Sample(metric=RAM.name, values=ram, origin=self.origin, notes=notes),
+            Sample(metric=RAM.name, values=ram, origin=self.origin, notes=notes, parts=parts),
             Sample(metric=RAM_FILE.name, values=() if mapped is None else (float(mapped),), origin=self.origin),
         )
 
@@ -62,13 +68,14 @@ class CpuMemoryPeak:
 
     metrics = METRICS
 
-    def __init__(self, *, base: int, origin: Origin) -> None:
+    def __init__(self, *, base: int, origin: Origin, phase: Phase = Phase.STEADY) -> None:
         self.base = base
         self.origin = origin
+        self.phase = phase
 
     def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
         """Restart the counter, make one call, read it."""
-        watch = RamWatch(tools.memory, base=self.base, origin=self.origin)
+        watch = RamWatch(tools.memory, base=self.base, origin=self.origin, phase=self.phase)
         watch.start()
         yield Turn()
         return watch.samples()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 
 from pytest_aiperf.contracts import Accelerator, GpuMemory, Tools, Turn
-from pytest_aiperf.terms import Better, Metric, Origin, Rule, Unit
+from pytest_aiperf.terms import HELD_BEFORE, Better, Metric, Origin, Phase, Rule, Unit
 from pytest_aiperf.vocabulary import Sample
 
 ALLOCATED = Metric(
@@ -38,8 +38,6 @@ METRICS = (ALLOCATED, RESERVED, PROCESS)
 NO_GPU = "no GPU in use by this process"
 NO_COUNTER = "no runtime in this process counts it"
 INCOMPLETE = "process memory is known on some of the devices only: a sum would be too small"
-HELD_BEFORE = "held before"
-"""The part of a figure that was there when the watch started: models of other tests, contexts."""
 
 FIGURES: Mapping[str, Callable[[GpuMemory], int | None]] = {
     ALLOCATED.name: lambda record: record.allocated_peak,
@@ -55,9 +53,16 @@ class GpuWatch:
     the moment of reading, and caching allocators still hold then what they took.
     """
 
-    def __init__(self, accelerators: Sequence[Accelerator], *, origin: Origin = Origin.IN_PROCESS) -> None:
+    def __init__(
+        self,
+        accelerators: Sequence[Accelerator],
+        *,
+        origin: Origin = Origin.IN_PROCESS,
+        phase: Phase | None = None,
+    ) -> None:
         self._accelerators = accelerators
         self._origin = origin
+        self._phase = phase
         self._before: Mapping[str, float] = {}
 
     def start(self) -> None:
@@ -85,13 +90,17 @@ class GpuWatch:
         if metric == PROCESS.name and any(_partly_known(records) for records in seen):
             reasons = (INCOMPLETE, *_notes(seen))
             return Sample(metric=metric, values=(), origin=self._origin, notes=reasons, parts=known)
-        before = self._before.get(metric, 0.0)
+        before, total = self._before.get(metric, 0.0), sum(known.values())
         return Sample(
             metric=metric,
-            values=(sum(known.values()),),
+            values=(total,),
             origin=self._origin,
             notes=_notes(seen, metric=metric),
-            parts={**known, HELD_BEFORE: before} if before else known,
+            parts={
+                **known,
+                **({HELD_BEFORE: before} if before else {}),
+                **({self._phase.value: total} if self._phase is not None else {}),
+            },
         )
 
 
@@ -100,12 +109,13 @@ class GpuMemoryPeak:
 
     metrics = METRICS
 
-    def __init__(self, *, origin: Origin = Origin.IN_PROCESS) -> None:
+    def __init__(self, *, origin: Origin = Origin.IN_PROCESS, phase: Phase = Phase.STEADY) -> None:
         self._origin = origin
+        self._phase = phase
 
     def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
         """Restart the peaks, make one call, read them."""
-        watch = GpuWatch(tools.accelerators, origin=self._origin)
+        watch = GpuWatch(tools.accelerators, origin=self._origin, phase=self._phase)
         watch.start()
         yield Turn(calls=1)
         return watch.samples()

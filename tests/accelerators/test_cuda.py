@@ -86,9 +86,19 @@ def test_it_maps_devices_by_uuid_because_torch_and_the_driver_order_them_differe
     torch = torch_with_cuda(
         FakeTorchDevice("fast", allocated=10, reserved=20, held=7), FakeTorchDevice("slow", context=False)
     )
-    driver = nvml(FakeGpu("GPU-slow", compute=[(STRANGER, 5)]), FakeGpu("GPU-fast", compute=[(OWN, 600)], used=900))
+    driver = nvml(
+        FakeGpu("GPU-slow", compute=[(STRANGER, 5)]), FakeGpu("GPU-fast", compute=[(OWN, 600)], used=900, total=2000)
+    )
     assert cuda(torch, driver).memory() == [
-        GpuMemory(device="GPU-fast", allocated=7, allocated_peak=10, reserved_peak=20, process=600, device_used=900)
+        GpuMemory(
+            device="GPU-fast",
+            allocated=7,
+            allocated_peak=10,
+            reserved_peak=20,
+            process=600,
+            device_used=900,
+            device_total=2000,
+        )
     ]
 
 
@@ -122,9 +132,11 @@ def test_it_names_a_device_by_index_where_torch_tells_no_uuid():
 
 
 def test_it_sees_a_runtime_that_tells_nothing_through_the_driver():
-    driver = nvml(FakeGpu("GPU-a"), FakeGpu("GPU-b", compute=[(OWN, 300)], used=700))
+    driver = nvml(FakeGpu("GPU-a"), FakeGpu("GPU-b", compute=[(OWN, 300)], used=700, total=2000))
     assert cuda(None, driver).memory() == [
-        GpuMemory(device="GPU-b", allocated_peak=None, reserved_peak=None, process=300, device_used=700)
+        GpuMemory(
+            device="GPU-b", allocated_peak=None, reserved_peak=None, process=300, device_used=700, device_total=2000
+        )
     ]
 
 

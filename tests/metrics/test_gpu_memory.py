@@ -8,7 +8,6 @@ import pytest
 
 from pytest_aiperf.contracts import GpuMemory, Turn
 from pytest_aiperf.metrics.gpu_memory import (
-    HELD_BEFORE,
     INCOMPLETE,
     METRICS,
     NO_COUNTER,
@@ -16,7 +15,7 @@ from pytest_aiperf.metrics.gpu_memory import (
     GpuMemoryPeak,
     GpuWatch,
 )
-from pytest_aiperf.terms import Origin
+from pytest_aiperf.terms import HELD_BEFORE, Origin
 from pytest_aiperf.vocabulary import Sample
 from tests.fakes import FakeAccelerator, tools
 
