@@ -21,6 +21,10 @@ class Turn:
     """
 
     calls: int = 1
+    before: Callable[[], object] | None = None
+    """Run before the first reading, once the accelerators have been waited for."""
+    after: Callable[[], object] | None = None
+    """Run behind the last call, before the accelerators are waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +60,49 @@ class Accelerator(Protocol):
     def memory(self) -> Sequence[GpuMemory]:
         """One record per device that this process uses."""
 
+    def timer(self) -> DeviceTimer | None:
+        """A clock of its own; None where it has none, or was not started."""
+
+    def flush(self) -> None:
+        """Push everything out of its last-level cache; nothing where that cannot be done."""
+
     def facts(self) -> Mapping[str, str]:
         """Comparable facts: device model and count, driver x.y. Empty without a device."""
+
+
+class DeviceTimer(Protocol):
+    """A device's own clock, around work that is queued on its current stream."""
+
+    def hold(self, seconds: float) -> None:
+        """Keep the device busy for about so long, so that work piles up behind; nothing where that cannot be done."""
+
+    def start(self) -> None:
+        """Queue the first reading."""
+
+    def stop(self) -> None:
+        """Queue the second one."""
+
+    def seconds(self) -> float:
+        """Between both, once the device has been waited for; the largest of several devices."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevicesSeen:
+    """How devices did during a section."""
+
+    facts: Mapping[str, str]
+    """UUID -> clock, throttling, power and other processes, for people."""
+    disturbances: tuple[str, ...]
+
+
+class DeviceConditions(Protocol):
+    """What the driver says of the devices that this process uses."""
+
+    def seen(self) -> DevicesSeen:
+        """At this moment."""
+
+    def joules(self) -> float | None:
+        """Energy that they have taken together, since some moment; None where the driver does not count it."""
 
 
 class Framework(Protocol):
@@ -116,6 +161,7 @@ class Tools:
     accelerators: Sequence[Accelerator]
     memory: CpuMemory
     foreign: ForeignLoad
+    devices: DeviceConditions
 
 
 class CpuMemory(Protocol):

@@ -76,6 +76,7 @@ class Court:
             calls=rules.calls or self.settings.calls,
             seconds=rules.seconds or self.settings.seconds,
             max_seconds=max(self.settings.max_seconds, rules.seconds or 0.0),
+            flush=bool(rules.flush_l2),
         )
 
     def measure_loads(self, trial: Trial) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from statistics import fmean, median
 
 from pytest_aiperf import cgroup, units
+from pytest_aiperf.driver_records import Condition
 from pytest_aiperf.noise import TICK, machine_seconds, processor_count
-from pytest_aiperf.nvml import Condition, Nvml
+from pytest_aiperf.nvml import Nvml
 from pytest_aiperf.terms import Unit
 
 MOST_STEAL = 0.02
@@ -114,9 +115,7 @@ class MachineWatch:
         return told
 
     def _device(self, uuid: str, condition: Condition) -> tuple[str, ...]:
-        others = (f"{condition.others} other processes on {uuid}",) if condition.others else ()
-        slowed = (f"{uuid} throttled: {', '.join(condition.throttled)}",) if condition.throttled else ()
-        return (*others, *slowed, *self._clock(uuid, float(condition.clock_mhz)))
+        return (*condition.disturbances(uuid), *self._clock(uuid, float(condition.clock_mhz)))
 
 
 def stolen_share_seconds() -> float | None:

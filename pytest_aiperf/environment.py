@@ -18,7 +18,8 @@ from typing import Any
 
 from pytest_aiperf import cgroup
 from pytest_aiperf.contracts import Accelerator
-from pytest_aiperf.nvml import Nvml, Unavailable
+from pytest_aiperf.driver_records import Unavailable
+from pytest_aiperf.nvml import Nvml
 from pytest_aiperf.vocabulary import Environment
 
 FRAMEWORKS = ("torch", "onnxruntime", "onnxruntime-gpu", "tensorflow", "jax", "openvino", "tensorrt")

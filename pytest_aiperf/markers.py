@@ -30,6 +30,7 @@ class Rules:
     seconds: float | None = None
     memory: bool | None = None
     group: str | None = None
+    flush_l2: bool | None = None
 
     def margins(self, defaults: Margins) -> Margins:
         """The relative rules of the test, with the run's defaults filled in."""
@@ -68,6 +69,7 @@ def aiperf(
     seconds: float | None = None,
     memory: bool | None = None,
     group: str | None = None,
+    flush_l2: bool | None = None,
 ) -> Rules:
     """The relative rules of a test, how long to measure it, and whose table its comparisons stand in."""
     fractions = {"max_slowdown": max_slowdown, "tolerance": tolerance, "accuracy_margin": accuracy_margin}
@@ -78,8 +80,9 @@ def aiperf(
         raise ValueError(f"calls={calls!r}: expected a whole number above zero")
     if seconds is not None:
         above_zero("seconds", seconds)
-    if memory is not None and not isinstance(memory, bool):
-        raise ValueError(f"memory={memory!r}: expected True or False")
+    for name, switch in (("memory", memory), ("flush_l2", flush_l2)):
+        if switch is not None and not isinstance(switch, bool):
+            raise ValueError(f"{name}={switch!r}: expected True or False")
     if group is not None and not (isinstance(group, str) and group.strip()):
         raise ValueError(f"group={group!r}: expected a name")
     if max_slowdown is not None and tolerance is not None and max_slowdown < tolerance:
@@ -92,6 +95,7 @@ def aiperf(
         seconds=seconds,
         memory=memory,
         group=group,
+        flush_l2=flush_l2,
     )
 
 

@@ -44,7 +44,7 @@ class Driver:
         try:
             turn = next(plan)
             while True:
-                turn = plan.send(self._turn(turn.calls))
+                turn = plan.send(self._turn(turn))
         except StopIteration as end:
             return tuple(end.value)
         finally:
@@ -54,32 +54,40 @@ class Driver:
         try:
             turn = next(plan)
             while True:
-                turn = plan.send(await self._async_turn(turn.calls))
+                turn = plan.send(await self._async_turn(turn))
         except StopIteration as end:
             return tuple(end.value)
         finally:
             plan.close()
 
-    def _turn(self, calls: int) -> float:
+    def _turn(self, turn: Turn) -> float:
         function, clock = self.function, self.tools.clock
         self.result = result = None
         self._wait()
+        if turn.before is not None:
+            turn.before()
         start = clock()
-        for _ in range(calls):
+        for _ in range(turn.calls):
             result = function()
+        if turn.after is not None:
+            turn.after()
         self._wait()
         end = clock()
         self.result = result
         return (end - start) * NANOSECOND
 
-    async def _async_turn(self, calls: int) -> float:
+    async def _async_turn(self, turn: Turn) -> float:
         function: Callable[[], Awaitable[Any]] = self.function
         clock = self.tools.clock
         self.result = result = None
         self._wait()
+        if turn.before is not None:
+            turn.before()
         start = clock()
-        for _ in range(calls):
+        for _ in range(turn.calls):
             result = await function()
+        if turn.after is not None:
+            turn.after()
         self._wait()
         end = clock()
         self.result = result
@@ -89,6 +97,18 @@ class Driver:
         for accelerator in self.tools.accelerators:
             if accelerator.initialised():
                 accelerator.wait()
+
+
+def flushing(tools: Tools, *, wanted: bool) -> Callable[[], None] | None:
+    """What empties the devices' caches before a turn, where that is wanted; waits until it is done."""
+
+    def flush() -> None:
+        for accelerator in tools.accelerators:
+            if accelerator.initialised():
+                accelerator.flush()
+                accelerator.wait()
+
+    return flush if wanted else None
 
 
 @contextmanager

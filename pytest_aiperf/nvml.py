@@ -5,67 +5,15 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+
+from pytest_aiperf.driver_records import SLOWDOWNS, Condition, Device, DeviceMemory, Unavailable
 
 Answer = TypeVar("Answer")
 
 OTHER_LISTS = ("nvmlDeviceGetMPSComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses")
 """Beside the compute list; they overlap with it, and not every driver knows them."""
-
-SLOWDOWNS = {
-    0x04: "power cap",
-    0x08: "hardware slowdown",
-    0x20: "software thermal slowdown",
-    0x40: "hardware thermal slowdown",
-    0x80: "power brake",
-}
-"""Bits of NVML's clock throttle reasons that make a device slower than it could be."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unavailable:
-    """A question that could not be answered, and why."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
-    """A GPU, or one MIG instance of a GPU."""
-
-    uuid: str
-    """With its prefix: `GPU-...` or `MIG-...`."""
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """What may slow a device down."""
-
-    clock_mhz: int
-    fastest_mhz: int
-    throttled: tuple[str, ...]
-    others: int
-    """Processes on it that are not this one or its children."""
-
-    def text(self) -> str:
-        """For people."""
-        slowed = ", ".join(self.throttled) or "no"
-        return f"{self.clock_mhz} of {self.fastest_mhz} MHz; throttled: {slowed}; other processes: {self.others}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceMemory:
-    """Bytes on one device; None, with a note, where the driver does not say."""
-
-    process: int | None
-    """Of this process and its children, contexts included."""
-    used: int | None
-    """Of all processes."""
-    total: int | None = None
-    notes: tuple[str, ...] = ()
 
 
 def import_pynvml() -> Any:
@@ -73,6 +21,13 @@ def import_pynvml() -> Any:
     import pynvml
 
     return pynvml
+
+
+def is_visible(pid: int) -> bool:
+    """Whether a process id of the driver's means anything here; in a container of its own it does not."""
+    import psutil
+
+    return bool(psutil.pid_exists(pid))
 
 
 def own_pids() -> frozenset[int]:
@@ -87,9 +42,14 @@ class Nvml:
     """Opens the library at the first question, once, and closes it when it is dropped or at exit."""
 
     def __init__(
-        self, *, load: Callable[[], Any] = import_pynvml, pids: Callable[[], frozenset[int]] = own_pids
+        self,
+        *,
+        load: Callable[[], Any] = import_pynvml,
+        pids: Callable[[], frozenset[int]] = own_pids,
+        visible: Callable[[int], bool] = is_visible,
     ) -> None:
         self._load = load
+        self._visible = visible
         self._pids = pids
         self._library: Any = None
         self._shutdown: Callable[[], object] | None = None
@@ -137,7 +97,16 @@ class Nvml:
         if isinstance(devices, Unavailable):
             return {}
         pids = self._pids()
-        return {device.uuid: self._ask(partial(_condition, uuid=device.uuid, pids=pids)) for device in devices}
+        return {
+            device.uuid: self._ask(partial(_condition, uuid=device.uuid, pids=pids, visible=self._visible))
+            for device in devices
+        }
+
+    def joules(self, uuid: str) -> float | Unavailable:
+        """Energy that a device has taken since its driver was loaded."""
+        return self._ask(
+            lambda nvml: nvml.nvmlDeviceGetTotalEnergyConsumption(nvml.nvmlDeviceGetHandleByUUID(uuid)) / 1e3
+        )
 
     def persistence(self) -> Mapping[str, bool | Unavailable]:
         """Whether the driver keeps each device ready while nobody uses it; by UUID, empty without a driver."""
@@ -261,7 +230,7 @@ def _used_and_total(nvml: Any, *, uuid: str, version: int | None) -> tuple[int, 
     return int(told.used), int(told.total)
 
 
-def _condition(nvml: Any, *, uuid: str, pids: frozenset[int]) -> Condition:
+def _condition(nvml: Any, *, uuid: str, pids: frozenset[int], visible: Callable[[int], bool]) -> Condition:
     handle = nvml.nvmlDeviceGetHandleByUUID(uuid)
     clock = nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)
     fastest = nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM)
@@ -270,8 +239,16 @@ def _condition(nvml: Any, *, uuid: str, pids: frozenset[int]) -> Condition:
         clock_mhz=clock,
         fastest_mhz=fastest,
         throttled=tuple(reason for bit, reason in SLOWDOWNS.items() if reasons & bit),
-        others=len(_bytes_by_pid(nvml, handle).keys() - pids),
+        others=sum(map(visible, _bytes_by_pid(nvml, handle).keys() - pids)),
+        watts=_watts(nvml, handle),
     )
+
+
+def _watts(nvml: Any, handle: Any) -> float | None:
+    try:
+        return float(nvml.nvmlDeviceGetPowerUsage(handle) / 1e3)
+    except _errors(nvml):  # not every device tells it; the rest of its condition counts all the same
+        return None
 
 
 def _persists(nvml: Any, *, uuid: str) -> bool:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
+from statistics import median
 from typing import Any
 
-from pytest_aiperf.contracts import Framework, Probe, Tools, Turn
+from pytest_aiperf.contracts import DevicesSeen, Framework, Probe, Tools, Turn
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.measure import Driver, settle
-from pytest_aiperf.metrics import throughput
+from pytest_aiperf.metrics import device_time, throughput
 from pytest_aiperf.metrics.cpu_memory import CpuMemoryPeak
+from pytest_aiperf.metrics.device_time import DeviceTime
+from pytest_aiperf.metrics.energy import Energy
 from pytest_aiperf.metrics.gpu_memory import GpuMemoryPeak
 from pytest_aiperf.metrics.latency import Latency
 from pytest_aiperf.metrics.load_time import Loading
 from pytest_aiperf.metrics.throughput import Throughput
-from pytest_aiperf.terms import Phase
+from pytest_aiperf.rows import WHY
+from pytest_aiperf.terms import Origin, Phase
 from pytest_aiperf.trial import Entry, Trial, Watch
 from pytest_aiperf.turns import Turns, slowed
 from pytest_aiperf.vocabulary import Sample
@@ -24,6 +28,12 @@ from pytest_aiperf.vocabulary import Sample
 DISTURBED_SHARE = 0.025
 """More of the processors than this in foreign hands, and a timed pass is repeated."""
 REPEATS = 2
+HOST_BOUND = 0.5
+"""Busy for less than this share of each call, a device waits for the host."""
+UNSEEN = 0.02
+"""So little of a plain function's call is work that events do not see, on another runtime's stream."""
+_WITH_EVENTS = ("torch", "plain")
+_NOTHING_SEEN = DevicesSeen(facts={}, disturbances=())
 
 
 class Passes:
@@ -77,20 +87,11 @@ class Passes:
             watches = trial.watches(Phase.FIRST, ram=ram, gpu=gpu) if first_alone else []
             yield (_FirstInference(loading, watches),)
         if order.paired and trial.around.turn_line is not None:
-            yield (Turns(trial.around.turn_line, test=order.test, label=entry.label, items=items),)
+            yield (Turns(trial.around.turn_line, test=order.test, label=entry.label, items=items, flush=order.flush),)
             return
         if order.timing:
             with trial.around.exclusive(f"{entry.label or 'latency and throughput'}"):
-                entry.covariate = trial.around.reference()
-                for _ in range(1 + REPEATS):
-                    yield (Latency(calls=order.calls, seconds=order.seconds, max_seconds=order.max_seconds),)
-                    if trial.runs_on_a_device():
-                        yield (Throughput(items=items, seconds=order.seconds / 2),)
-                    else:
-                        self._keep(entry, (throughput.derived(entry.timed("latency"), items=items),))
-                    entry.disturbances = _disturbances(entry)
-                    if not entry.disturbances:
-                        break
+                yield from self._timed(entry, items, owner)
         memory: list[Probe] = []
         if ram:
             memory.append(CpuMemoryPeak(base=trial.around.base, origin=order.origin))
@@ -98,6 +99,37 @@ class Passes:
             memory.append(GpuMemoryPeak(origin=order.origin))
         if memory:
             yield memory
+
+    def _timed(self, entry: Entry, items: int, owner: Any) -> Generator[Sequence[Probe], None, None]:
+        """Latency and throughput, again where others disturbed them; on a device its own time and energy."""
+        trial, order = self._trial, self._trial.order
+        entry.covariate = trial.around.reference()
+        for _ in range(1 + REPEATS):
+            yield (Latency(calls=order.calls, seconds=order.seconds, max_seconds=order.max_seconds, flush=order.flush),)
+            if trial.runs_on_a_device():
+                yield (Throughput(items=items, seconds=order.seconds / 2),)
+            else:
+                self._keep(entry, (throughput.derived(entry.timed("latency"), items=items),))
+            seen = trial.around.tools.devices.seen() if trial.runs_on_a_device() else _NOTHING_SEEN
+            entry.conditions = seen.facts
+            entry.disturbances = (*_disturbances(entry), *seen.disturbances)
+            if not entry.disturbances:
+                break
+        if trial.runs_on_a_device():
+            yield (Energy(seconds=order.seconds),)
+            yield from self._on_the_device(entry, owner)
+
+    def _on_the_device(self, entry: Entry, owner: Any) -> Generator[Sequence[Probe], None, None]:
+        """The device's own time. Only torch's streams have its events: other runtimes queue on streams of their own."""
+        runtime = self._trial.runtime_of(owner)
+        if runtime not in _WITH_EVENTS:
+            return
+        latencies = entry.timed("latency").values
+        yield (DeviceTime(latency=median(latencies)),)
+        times = entry.samples.get(("device_time", Origin.IN_PROCESS))
+        share = device_time.busy_share(latencies, times.values) if times is not None else None
+        if share is not None and share < HOST_BOUND and (runtime == "torch" or share > UNSEEN):
+            entry.reasons |= {"latency": (f"{WHY}{device_time.host_bound(share)}",)}
 
     def _keep(self, entry: Entry, samples: Sequence[Sample]) -> None:
         for sample in samples:

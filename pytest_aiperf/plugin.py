@@ -25,7 +25,7 @@ MARKERS = (
     "min_agreement(share, label=None): smallest share of examples that candidate and reference answer alike",
     "min_sqnr_db(db, label=None): smallest ratio of the reference's outputs to their error in decibel",
     "max_abs_error(error, label=None): largest difference of any output of candidate and reference",
-    "aiperf(max_slowdown, tolerance, accuracy_margin, calls, seconds, memory, group): rules of this test",
+    "aiperf(max_slowdown, tolerance, accuracy_margin, calls, seconds, memory, group, flush_l2): rules of this test",
 )
 
 

@@ -17,6 +17,7 @@ class Unit(Enum):
     RATIO = "ratio"
     """Of two figures of one kind: a speed-up."""
     DECIBEL = "dB"
+    JOULES = "J"
 
 
 class Better(Enum):

@@ -42,6 +42,8 @@ class Order:
     """Only measure the memory of that model."""
     members: tuple[str, ...] = ()
     """Names of the models of a set that are loaded together, in this order; empty: all, as the test has them."""
+    flush: bool = False
+    """Empty the devices' caches before each timed call."""
     slowdown: float | None = None
     """Spin for this share of each timed call behind it (0: the same wrapper without a spin): a known slowdown."""
     slowed_every: int = 1
@@ -101,6 +103,7 @@ class Entry:
     facts: dict[str, str] = field(default_factory=dict)
     anomalies: tuple[str, ...] = ()
     disturbances: tuple[str, ...] = ()
+    conditions: Mapping[str, str] = field(default_factory=dict)
     scores: tuple[Metric, ...] = ()
     covariate: float | None = None
     reference: dict[str, PortableValue] | None = None
@@ -201,6 +204,10 @@ class Trial:
         if anomaly := owner.anomaly(model):
             entry.anomalies = (*entry.anomalies, anomaly)
 
+    def runtime_of(self, model: object) -> str:
+        """Name of the runtime that a model belongs to."""
+        return next(framework.name for framework in self.around.frameworks if framework.owns(model))
+
     def learn(self, entry: Entry, model: Any, framework: Framework) -> None:
         """Note what the runtime says of the model: its facts, size and files."""
         entry.facts.update(framework.facts(model))
@@ -268,6 +275,7 @@ class Trial:
                 facts=entry.facts,
                 covariate=entry.covariate,
                 disturbances=entry.disturbances,
+                conditions=entry.conditions,
                 anomalies=entry.anomalies,
                 scores=entry.scores,
                 pairing=self.pairings.get(entry.label),

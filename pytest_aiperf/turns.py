@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_aiperf.contracts import Tools, Turn, TurnLine
 from pytest_aiperf.errors import UsageError
-from pytest_aiperf.measure import NANOSECOND, collector_off
+from pytest_aiperf.measure import NANOSECOND, collector_off, flushing
 from pytest_aiperf.vocabulary import Sample
 
 WARM_UPS = 3
@@ -26,8 +26,9 @@ class Turns:
 
     metrics = ()
 
-    def __init__(self, line: TurnLine, *, test: str, label: str, items: int) -> None:
+    def __init__(self, line: TurnLine, *, test: str, label: str, items: int, flush: bool = False) -> None:
         self.line = line
+        self.flush = flush
         self.test = test
         self.label = label
         self.items = items
@@ -53,10 +54,11 @@ class Turns:
     def _turn(self, tools: Tools, *, calls: int, batch: int, queued: bool) -> Generator[Turn, float, None]:
         if calls > 1:
             yield Turn()  # whatever the other process left in the caches, this call pays for
+        before = flushing(tools, wanted=self.flush and not queued)
         tools.foreign.start()
         values = []
         for _ in range(calls):
-            values.append((yield Turn(calls=batch)) / batch)  # noqa: PERF401 - a comprehension cannot yield
+            values.append((yield Turn(calls=batch, before=before)) / batch)  # noqa: PERF401 - a comprehension cannot yield
         elapsed, foreign = tools.foreign.spent()
         if queued:
             values = [self.items / max(value, NANOSECOND) for value in values]

@@ -12,6 +12,7 @@ _SECONDS = ((" ns", 1e-9), (" us", 1e-6), (" ms", 1e-3), (" s", 1.0))
 _KIB = 1024.0
 _BYTES = ((" KiB", _KIB), (" MiB", _KIB**2), (" GiB", _KIB**3), (" TiB", _KIB**4))
 _COUNTS = ((" k", 1e3), (" M", 1e6), (" G", 1e9), (" T", 1e12))
+_JOULES = ((" mJ", 1e-3), (" J", 1.0), (" kJ", 1e3))
 _RATES = ((" /s", 1.0), ("k /s", 1e3), ("M /s", 1e6), ("G /s", 1e9))
 
 _QUANTITY = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*([a-zµμ%]*)\s*", re.IGNORECASE)
@@ -37,6 +38,8 @@ def text(value: float | None, unit: Unit, *, digits: int = 3) -> str:
         return _scaled(value, _RATES, digits, step=1000)
     if unit is Unit.RATIO:
         return f"{_significant(value, digits)}x"
+    if unit is Unit.JOULES:
+        return _scaled(value, _JOULES, digits, step=1000)
     if unit is Unit.DECIBEL:
         return f"{value:.1f} dB"
     if unit is Unit.FRACTION and (value == 0 or abs(value) >= 10**-digits):

@@ -63,6 +63,8 @@ class Measurement:
     """Mean log seconds of the reference workload, taken next to the test."""
     disturbances: tuple[str, ...] = ()
     """What disturbed the machine meanwhile; a disturbed session is no baseline."""
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """Device (by UUID) -> its clock, power and throttling while it was timed."""
     anomalies: tuple[str, ...] = ()
     """Why the measurement is not what was asked for (a provider that fell back to the CPU)."""
     scores: tuple[Metric, ...] = ()

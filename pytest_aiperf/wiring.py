@@ -17,7 +17,9 @@ import pytest
 
 from pytest_aiperf import discovery, environment, noise, process_memory, revision, settings
 from pytest_aiperf.contracts import Accelerator, Framework, Store, Tools
+from pytest_aiperf.device_conditions import NvmlConditions
 from pytest_aiperf.errors import AiperfError
+from pytest_aiperf.nvml import Nvml
 from pytest_aiperf.settings import Settings
 from pytest_aiperf.terms import Metric, Pairs
 from pytest_aiperf.vocabulary import Environment, Run
@@ -39,7 +41,6 @@ def equip_run(config: pytest.Config) -> None:
     from pytest_aiperf.collecting import CollectionWatch, notes_to_workeroutput, to_workeroutput
     from pytest_aiperf.deciding import Court
     from pytest_aiperf.holding import Holding
-    from pytest_aiperf.nvml import Nvml
     from pytest_aiperf.progress import Progress
     from pytest_aiperf.running import RunHooks
     from pytest_aiperf.surroundings import Surroundings
@@ -147,6 +148,7 @@ def _tools() -> Tools:
         accelerators=accelerators,
         memory=process_memory.create(),
         foreign=noise.OtherProcesses(),
+        devices=NvmlConditions(Nvml()),
     )
 
 
@@ -162,7 +164,6 @@ def _confirmation(config: pytest.Config, chosen: Settings, around: Any, court: A
     from pytest_aiperf.confirming import Confirmation
     from pytest_aiperf.disturbance import MachineWatch
     from pytest_aiperf.guardian import Guardian
-    from pytest_aiperf.nvml import Nvml
     from pytest_aiperf.opponent import Opponent
 
     guardian = Guardian()
@@ -201,7 +202,6 @@ def _twins(chosen: Settings, around: Any, launch: Any) -> Any:
     from pytest_aiperf.confirming import Confirmation
     from pytest_aiperf.disturbance import MachineWatch
     from pytest_aiperf.guardian import Guardian
-    from pytest_aiperf.nvml import Nvml
     from pytest_aiperf.twins import Twins
 
     guardian = Guardian()

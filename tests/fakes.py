@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pytest_aiperf.contracts import GpuMemory, Tools
+from pytest_aiperf.contracts import DevicesSeen, GpuMemory, Tools
 
 
 class FakeClock:
@@ -74,11 +74,15 @@ class FakeAccelerator:
 
     name = "fake"
 
-    def __init__(self, *, initialised: bool = True, memory: Sequence[GpuMemory] = ()) -> None:
+    def __init__(
+        self, *, initialised: bool = True, memory: Sequence[GpuMemory] = (), clock: FakeTimer | None = None
+    ) -> None:
         self._initialised = initialised
         self._memory = memory
+        self.clock = clock
         self.waits = 0
         self.resets = 0
+        self.flushes = 0
 
     def initialised(self) -> bool:
         return self._initialised
@@ -92,8 +96,48 @@ class FakeAccelerator:
     def memory(self) -> Sequence[GpuMemory]:
         return self._memory
 
+    def timer(self) -> FakeTimer | None:
+        return self.clock
+
+    def flush(self) -> None:
+        self.flushes += 1
+
     def facts(self) -> Mapping[str, str]:
         return {}
+
+
+class FakeTimer:
+    """A device's clock that shows the given seconds, one after the other; `log` of what it was asked."""
+
+    def __init__(self, *seconds: float) -> None:
+        self.told = list(seconds)
+        self.log: list[str] = []
+
+    def hold(self, seconds: float) -> None:
+        self.log.append(f"hold {seconds:g}")
+
+    def start(self) -> None:
+        self.log.append("start")
+
+    def stop(self) -> None:
+        self.log.append("stop")
+
+    def seconds(self) -> float:
+        return self.told.pop(0) if len(self.told) > 1 else self.told[0]
+
+
+class FakeConditions:
+    """Devices on which each reading of the energy counter is the next one given."""
+
+    def __init__(self, *joules: float | None, seen: DevicesSeen | None = None) -> None:
+        self.counter = list(joules) or [None]
+        self._seen = seen or DevicesSeen(facts={}, disturbances=())
+
+    def seen(self) -> DevicesSeen:
+        return self._seen
+
+    def joules(self) -> float | None:
+        return self.counter.pop(0) if len(self.counter) > 1 else self.counter[0]
 
 
 class QuietMachine:
@@ -117,6 +161,7 @@ def tools(
     memory: FakeMemory | None = None,
     accelerators: Sequence[FakeAccelerator] = (),
     foreign: FakeForeignLoad | None = None,
+    devices: FakeConditions | None = None,
 ) -> Tools:
     """Tools that touch nothing of this machine."""
     return Tools(
@@ -124,4 +169,5 @@ def tools(
         accelerators=accelerators,
         memory=memory or FakeMemory(),
         foreign=foreign or FakeForeignLoad(),
+        devices=devices or FakeConditions(),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,8 @@ OWN = 100
 """Process id of the process under test."""
 CHILD = 101
 STRANGER = 999
+INVISIBLE = 998
+"""A process outside of this container."""
 
 Processes = Sequence[tuple[int, int | None]]
 
@@ -41,6 +44,8 @@ class FakeGpu:
     clock: int = 1980
     throttle: int = 0
     persistent: int | Exception = 1
+    milliwatts: int | Exception = 312_000
+    millijoules: int | Exception = 5_000_000
     instances: Sequence[FakeGpu | None] = ()
 
 
@@ -119,6 +124,12 @@ class FakePynvml:
     def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle: FakeGpu) -> int:  # noqa: N802
         return self._answer(handle.throttle)
 
+    def nvmlDeviceGetPowerUsage(self, handle: FakeGpu) -> int:  # noqa: N802
+        return self._answer(handle.milliwatts)
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle: FakeGpu) -> int:  # noqa: N802
+        return self._answer(handle.millijoules)
+
     def nvmlDeviceGetPersistenceMode(self, handle: FakeGpu) -> int:  # noqa: N802
         return self._answer(handle.persistent)
 
@@ -139,7 +150,7 @@ def nvml(*devices: FakeGpu, **driver: Any) -> Nvml:
 
 
 def nvml_over(library: FakePynvml) -> Nvml:
-    return Nvml(load=lambda: library, pids=lambda: frozenset({OWN, CHILD}))
+    return Nvml(load=lambda: library, pids=lambda: frozenset({OWN, CHILD}), visible=lambda pid: pid != INVISIBLE)
 
 
 def without_driver() -> Nvml:
@@ -158,6 +169,25 @@ class FakeTorchDevice:
     context: bool = True
     name: str = "NVIDIA H200"
     driver_version: str = "1.6.33578"
+    milliseconds: float = 0.0
+    cache: int | None = None
+    """Bytes of its second-level cache, where torch tells it."""
+
+
+@dataclass
+class FakeEvent:
+    """An event that knows on which device it was recorded; between two of them lie `milliseconds` of that device."""
+
+    owner: FakeTorchDevices
+    place: int = -1
+
+    def record(self) -> None:
+        self.place = self.owner.current
+        self.owner.log.append(f"record {self.place}")
+
+    def elapsed_time(self, second: FakeEvent) -> float:
+        assert self.place == second.place, "events of two devices have no time between them"
+        return self.owner.devices[self.place].milliseconds
 
 
 @dataclass
@@ -202,12 +232,24 @@ class FakeTorchDevices:
     def mem_get_info(self, index: int) -> tuple[int, int]:
         return 60 * MIB, 64 * MIB
 
+    def Event(self, *, enable_timing: bool) -> FakeEvent:  # noqa: N802
+        assert enable_timing
+        return FakeEvent(self)
+
+    @contextmanager
+    def device(self, index: int) -> Iterator[None]:
+        before, self.current = self.current, index
+        yield
+        self.current = before
+
     def get_device_name(self, index: int) -> str:
         return self.devices[index].name
 
     def get_device_properties(self, index: int) -> Any:
         device = self.devices[index]
-        told = {"name": device.name, "driver_version": device.driver_version}
+        told: dict[str, Any] = {"name": device.name, "driver_version": device.driver_version, "clock_rate": 2_000_000}
+        if device.cache is not None:
+            told["L2_cache_size"] = device.cache
         return SimpleNamespace(**told, **({} if device.uuid is None else {"uuid": device.uuid}))
 
 
@@ -220,7 +262,12 @@ def torch_with_cuda(
     if private:
         inner._cuda_hasPrimaryContext = lambda index: devices[index].context
         inner._cuda_clearCublasWorkspaces = lambda: cuda.log.append("clear workspaces")
-    return SimpleNamespace(cuda=cuda, version=SimpleNamespace(hip=hip), _C=inner)
+        cuda._sleep = lambda cycles: cuda.log.append(f"sleep {cycles} on {cuda.current}")
+
+    def empty(size: int, *, dtype: str, device: str) -> Any:
+        return SimpleNamespace(zero_=lambda: cuda.log.append(f"zero {size} x {dtype} on {device}"))
+
+    return SimpleNamespace(cuda=cuda, version=SimpleNamespace(hip=hip), _C=inner, empty=empty, uint8="uint8")
 
 
 def torch_with_xpu(*devices: FakeTorchDevice, initialised: bool = True) -> Any:
@@ -229,8 +276,10 @@ def torch_with_xpu(*devices: FakeTorchDevice, initialised: bool = True) -> Any:
 
 def torch_with_mps(*, available: bool = True, held: int = 0) -> Any:
     log: list[str] = []
+    place = FakeTorchDevices(devices=[FakeTorchDevice(milliseconds=7.0)], log=log)
     mps = SimpleNamespace(
         log=log,
+        event=SimpleNamespace(Event=place.Event),
         driver_allocated_memory=lambda: held,
         synchronize=lambda: log.append("synchronize"),
         empty_cache=lambda: log.append("empty_cache"),

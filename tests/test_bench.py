@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_aiperf.bench import Bench
+from pytest_aiperf.contracts import DevicesSeen
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.frameworks import plain
 from pytest_aiperf.passthrough import PassThrough
@@ -167,3 +168,41 @@ def test_it_refuses_the_same_scores_whether_it_measures_or_not(fixture, scores, 
 
 def test_it_scores_under_another_name(fixture):
     assert fixture.score([95.0, 97.0], name="bleu") == 96.0
+
+
+def on_a_device(*, device_time, latency=0.01, seen=None, joules=()):
+    """The entry of a call on a device whose own clock shows `device_time`."""
+    clock = fakes.FakeClock()
+    device = fakes.FakeAccelerator(clock=fakes.FakeTimer(device_time))
+    tools = fakes.tools(clock=clock, accelerators=[device], devices=fakes.FakeConditions(*joules, seen=seen))
+    around = ChildSurroundings(tools=tools, frameworks=[plain.create()], imports={}, turn_line=None)
+    order = Order(test="test_x.py::test_it", memory=False, seconds=1.0)
+    trial = Trial(order=order, around=around, limits=(), margins=Margins(), source=None, wants_ram=False)
+    bench = Bench(
+        trial,
+        load_in_fresh_processes=lambda: None,
+        weigh_in_fresh_processes=lambda: None,
+        gather_in_fresh_processes=lambda names: None,
+    )
+    bench.call(lambda: clock.pass_seconds(latency))
+    return trial.entries[""]
+
+
+def test_on_a_device_its_own_time_and_the_energy_of_a_call_are_kept():
+    entry = on_a_device(device_time=0.009, joules=(10.0, 20.0, 70.0))
+    assert entry.timed("device_time").values == (0.009,) * 30
+    assert entry.timed("energy").values == pytest.approx((50.0 / 110,))
+    assert entry.reasons == {}
+
+
+@pytest.mark.parametrize(("device_time", "said"), [(0.0049, True), (0.0051, False), (0.0001, False)])
+def test_a_model_that_the_host_holds_up_is_told(device_time, said):
+    reasons = on_a_device(device_time=device_time).reasons
+    assert bool(reasons) is said
+    assert not said or "why: the device is busy for 49% of each call" in reasons["latency"][0]
+
+
+def test_what_disturbs_a_device_disturbs_the_timing():
+    entry = on_a_device(device_time=0.01, seen=DevicesSeen(facts={"GPU-a": "hot"}, disturbances=("GPU-a throttled",)))
+    assert entry.conditions == {"GPU-a": "hot"}
+    assert entry.disturbances == ("GPU-a throttled",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_aiperf.disturbance import MachineWatch
-from pytest_aiperf.nvml import Condition, Unavailable
+from pytest_aiperf.driver_records import Condition, Unavailable
 
 
 class World:
@@ -102,7 +102,8 @@ def condition(**more):
     ("one", "says"),
     [
         (condition(), ()),
-        (condition(throttled=("power cap",)), ("GPU-1 throttled: power cap",)),
+        (condition(throttled=("power cap",)), ()),
+        (condition(throttled=("power cap", "power brake")), ("GPU-1 throttled: power brake",)),
         (condition(others=2), ("2 other processes on GPU-1",)),
         (Unavailable(reason="no driver"), ()),
     ],

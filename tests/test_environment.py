@@ -255,7 +255,7 @@ def test_it_says_who_traces_python(machine: Callable[..., Machine], fields: dict
 
 def test_it_shows_the_state_of_each_device_when_asked(machine: Callable[..., Machine]):
     shown = describe(name=None, accelerators=[], machine=machine(), nvml=nvml(FakeGpu("GPU-a", throttle=0x04))).details
-    assert shown["device GPU-a"] == "1980 of 1980 MHz; throttled: power cap; other processes: 0"
+    assert shown["device GPU-a"] == "1980 of 1980 MHz; 312 W; throttled: power cap; other processes: 0"
     without = describe(name=None, accelerators=[], machine=machine(), nvml=without_driver()).details
     assert not [detail for detail in without if detail.startswith("device")]
 

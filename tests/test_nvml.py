@@ -9,9 +9,11 @@ import sys
 
 import pytest
 
-from pytest_aiperf.nvml import Device, Nvml, Unavailable, import_pynvml, own_pids
+from pytest_aiperf.driver_records import Device, Unavailable
+from pytest_aiperf.nvml import Nvml, import_pynvml, own_pids
 from tests.fakes_gpu import (
     CHILD,
+    INVISIBLE,
     MIB,
     OWN,
     STRANGER,
@@ -202,9 +204,21 @@ def test_it_says_so_when_no_device_keeps_a_list():
 def test_it_tells_what_slows_a_device_down():
     busy = FakeGpu(UUID, compute=[(OWN, 1), (STRANGER, 2)], clock=1200, throttle=0x04 | 0x40 | 0x01)
     told = {uuid: condition.text() for uuid, condition in nvml(busy).conditions().items()}
-    assert told == {UUID: "1200 of 1980 MHz; throttled: power cap, hardware thermal slowdown; other processes: 1"}
-    (quiet,) = nvml(FakeGpu(UUID)).conditions().values()
+    assert told == {
+        UUID: "1200 of 1980 MHz; 312 W; throttled: power cap, hardware thermal slowdown; other processes: 1"
+    }
+    (quiet,) = nvml(FakeGpu(UUID, milliwatts=FakeNvmlError("Not Supported"))).conditions().values()
     assert quiet.text() == "1980 of 1980 MHz; throttled: no; other processes: 0"
+
+
+def test_processes_outside_of_this_container_are_nobody_elses():
+    (seen,) = nvml(FakeGpu(UUID, compute=[(INVISIBLE, 1), (STRANGER, 2)])).conditions().values()
+    assert seen.others == 1
+
+
+def test_it_counts_energy_in_joules():
+    assert nvml(FakeGpu(UUID, millijoules=1500)).joules(UUID) == 1.5
+    assert nvml(FakeGpu(UUID, millijoules=FakeNvmlError("MIG"))).joules(UUID) == Unavailable(reason="NVML: MIG")
 
 
 def test_it_tells_which_devices_the_driver_keeps_ready():

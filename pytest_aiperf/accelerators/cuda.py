@@ -10,10 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from pytest_aiperf.contracts import Accelerator, GpuMemory
-from pytest_aiperf.nvml import Device, DeviceMemory, Nvml, Unavailable
+from pytest_aiperf.contracts import Accelerator, DeviceTimer, GpuMemory
+from pytest_aiperf.device_events import EventTimer
+from pytest_aiperf.driver_records import Device, DeviceMemory, Unavailable
+from pytest_aiperf.nvml import Nvml
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+LARGEST_CACHE = 128 * 1024**2
+"""Bytes: no device has a larger second-level cache; for a torch that does not tell it."""
+USUAL_CLOCK = 1.5e9
+"""Cycles per second of a kernel that only waits, where torch does not tell the clock."""
 
 
 class Cuda:
@@ -56,6 +62,26 @@ class Cuda:
             return [_rocm_memory(torch, index) for index in _contexts(torch)]
         counted = [] if torch is None else [self._torch_memory(torch, index) for index in _contexts(torch)]
         return counted + self._driver_memory({record.device for record in counted})
+
+    def timer(self) -> DeviceTimer | None:
+        torch = self._started()
+        if torch is None or not _contexts(torch):
+            return None
+        sleep = getattr(torch.cuda, "_sleep", None)
+        return EventTimer(
+            lambda: torch.cuda.Event(enable_timing=True),
+            devices=_contexts(torch),
+            on=torch.cuda.device,
+            sleep=None if sleep is None else lambda seconds: sleep(int(seconds * _cycles_per_second(torch))),
+        )
+
+    def flush(self) -> None:
+        torch = self._started()
+        if torch is None:
+            return
+        for index in _contexts(torch):
+            size = getattr(torch.cuda.get_device_properties(index), "L2_cache_size", 0) or LARGEST_CACHE
+            torch.empty(2 * size, dtype=torch.uint8, device=f"cuda:{index}").zero_()
 
     def facts(self) -> Mapping[str, str]:
         # From the driver where there is one: torch's answer would depend on whether the test already started CUDA.
@@ -136,6 +162,11 @@ def _contexts(torch: Any) -> list[int]:
         return [index for index in devices if has_context(index)]
     current = torch.cuda.current_device()
     return [index for index in devices if index == current or torch.cuda.memory_reserved(index)]
+
+
+def _cycles_per_second(torch: Any) -> float:
+    kilohertz = getattr(torch.cuda.get_device_properties(torch.cuda.current_device()), "clock_rate", 0)
+    return kilohertz * 1e3 or USUAL_CLOCK
 
 
 def _rocm_memory(torch: Any, index: int) -> GpuMemory:

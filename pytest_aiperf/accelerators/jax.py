@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from pytest_aiperf.contracts import Accelerator, GpuMemory
+from pytest_aiperf.contracts import Accelerator, DeviceTimer, GpuMemory
 
 BRIDGE = "jax._src.xla_bridge"
 """Knows which backends were started; no public module tells without starting them."""
@@ -57,6 +57,12 @@ class Jax:
                     )
                 )
         return records
+
+    def timer(self) -> DeviceTimer | None:
+        return None
+
+    def flush(self) -> None:
+        """Its backends offer no such thing."""
 
     def facts(self) -> Mapping[str, str]:
         kinds = Counter((p, device.device_kind) for p, device in self._devices() if p not in DRIVER_SEES_IT)

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from pytest_aiperf.contracts import Accelerator, GpuMemory
+from pytest_aiperf.contracts import Accelerator, DeviceTimer, GpuMemory
+from pytest_aiperf.device_events import EventTimer
 
 NO_PEAK = "allocated and reserved peaks unknown: MPS keeps none"
 
@@ -43,6 +44,13 @@ class Mps:
             return ()
         held = mps.driver_allocated_memory()
         return [GpuMemory(device="mps", allocated_peak=None, reserved_peak=None, process=held, notes=(NO_PEAK,))]
+
+    def timer(self) -> DeviceTimer | None:
+        mps = self._started()
+        return None if mps is None else EventTimer(lambda: mps.event.Event(enable_timing=True))
+
+    def flush(self) -> None:
+        """The size of its caches is not told."""
 
     def facts(self) -> Mapping[str, str]:
         return {}  # the processor's name already says which chip it is

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from pytest_aiperf.contracts import Accelerator, GpuMemory
+from pytest_aiperf.contracts import Accelerator, DeviceTimer, GpuMemory
+from pytest_aiperf.device_events import EventTimer
 
 NO_DRIVER_FIGURE = "process memory unknown: there is no driver figure for Intel devices"
 
@@ -47,6 +48,15 @@ class Xpu:
         if xpu is None:
             return ()
         return [_device_memory(xpu, i) for i in range(xpu.device_count()) if xpu.max_memory_reserved(i)]
+
+    def timer(self) -> DeviceTimer | None:
+        xpu = self._started()
+        if xpu is None or not xpu.device_count():
+            return None
+        return EventTimer(lambda: xpu.Event(enable_timing=True), devices=range(xpu.device_count()), on=xpu.device)
+
+    def flush(self) -> None:
+        """The size of its caches is not told."""
 
     def facts(self) -> Mapping[str, str]:
         xpu = self._started()

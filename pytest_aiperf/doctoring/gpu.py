@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pytest_aiperf.doctoring.finding import NO_ROOT, Finding, fine, noisy, unknown
 from pytest_aiperf.doctoring.machine import Machine
-from pytest_aiperf.nvml import Condition, Device, Unavailable
+from pytest_aiperf.driver_records import Condition, Device, Unavailable
 
 SHORT = 12
 """Letters of a UUID that tell devices apart and that CUDA_VISIBLE_DEVICES accepts."""

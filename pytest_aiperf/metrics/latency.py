@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from statistics import median
 
 from pytest_aiperf.contracts import Tools, Turn
-from pytest_aiperf.measure import collector_off
+from pytest_aiperf.measure import collector_off, flushing
 from pytest_aiperf.terms import Better, Metric, Rule, Unit
 from pytest_aiperf.vocabulary import Sample
 
@@ -16,6 +17,12 @@ SHORTEST_TURN = 10e-6
 """Calls shorter than this are timed in batches: a pair of clock readings costs about a hundredth of it."""
 BATCH_TURN = 100e-6
 MOST_CALLS = 20_000
+SETTLED = 2.0
+"""A warm-up goes on until its last calls take at most so many times as long as its shortest one."""
+LAST_CALLS = 3
+MOST_WARM_UPS = 20
+COMPILED = "compiling and warming up"
+"""The part of the first calls that they took longer than a later one: compilers, graph captures, searches."""
 
 
 class Latency:
@@ -23,25 +30,28 @@ class Latency:
 
     metrics = METRICS
 
-    def __init__(self, *, calls: int, seconds: float, max_seconds: float) -> None:
+    def __init__(self, *, calls: int, seconds: float, max_seconds: float, flush: bool = False) -> None:
         self.calls = calls
         self.seconds = seconds
         self.max_seconds = max_seconds
+        self.flush = flush
+        """Whether the caches of the devices are emptied before each call."""
 
     def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
         """Yield one turn per call (per batch, for very short ones)."""
-        first = yield Turn()
-        slow = first > self.max_seconds / 5
-        shortest = float("inf")
-        for _ in range(1 if slow else max(3, self.calls // 10)):
-            shortest = min(shortest, (yield Turn()))
-        batch = 1 if shortest >= SHORTEST_TURN else max(2, round(BATCH_TURN / max(shortest, 1e-9)))
+        before = flushing(tools, wanted=self.flush)
+        first = yield Turn(before=before)
+        warm_ups: list[float] = []
+        while not self._warm(first, warm_ups):
+            warm_ups.append((yield Turn(before=before)))
+        shortest = min(warm_ups)
+        batch = 1 if before or shortest >= SHORTEST_TURN else max(2, round(BATCH_TURN / max(shortest, 1e-9)))
         with collector_off():
             tools.foreign.start()
             values: list[float] = []
             spent = 0.0
             while not self._enough(len(values), spent):
-                turn_seconds = yield Turn(calls=batch)
+                turn_seconds = yield Turn(calls=batch, before=before)
                 spent += turn_seconds
                 values.append(turn_seconds / batch)
             foreign = tools.foreign.share()
@@ -53,12 +63,27 @@ class Latency:
                 metric=METRIC.name,
                 values=tuple(values),
                 notes=notes,
-                parts={"first call": first},
+                parts={"first call": first, **_compiling([first, *warm_ups], values)},
                 foreign_share=foreign,
             ),
         )
+
+    def _warm(self, first: float, seconds: Sequence[float]) -> bool:
+        """Whether the calls have settled: compiled models take several to compile and capture, some compile twice."""
+        most = self.max_seconds / 5
+        fewest = 1 if first > most else max(LAST_CALLS, self.calls // 10)
+        if len(seconds) < fewest:
+            return False
+        settled = max(seconds[-LAST_CALLS:]) <= SETTLED * min(seconds)
+        return settled or sum(seconds) > most or len(seconds) >= fewest + MOST_WARM_UPS
 
     def _enough(self, taken: int, spent: float) -> bool:
         if taken >= MOST_CALLS or spent >= self.max_seconds:
             return taken > 0
         return taken >= self.calls and spent >= self.seconds
+
+
+def _compiling(first: Sequence[float], timed: Sequence[float]) -> dict[str, float]:
+    typical = median(timed)
+    more = sum(seconds - typical for seconds in first if seconds > SETTLED * typical)
+    return {COMPILED: more} if more > 0 else {}

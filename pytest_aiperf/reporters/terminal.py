@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from statistics import median
 
 from pytest_aiperf import rows, units
 from pytest_aiperf.contracts import Reporter
@@ -237,6 +238,17 @@ def _percentiles(measurement: Measurement) -> Iterable[str]:
             at = {share: ordered[math.ceil(share / 100 * len(ordered)) - 1] for share in _SHARES}
             shown = ", ".join(f"p{share} {units.text(value, Unit.SECONDS)}" for share, value in at.items())
             yield f"{prefix}{sample.metric}: {shown} of {len(ordered)} calls"
+    yield from (f"{prefix}{text}" for text in _on_the_device(measurement))
+
+
+def _on_the_device(measurement: Measurement) -> Iterable[str]:
+    """Its own time, beside the latency, and the energy of a call."""
+    seen = {sample.metric: sample.values for sample in measurement.samples if sample.values}
+    if times := seen.get("device_time"):
+        busy = f", {min(1.0, median(times) / median(seen[_LATENCY])):.0%} of the latency" if _LATENCY in seen else ""
+        yield f"device time: p50 {units.text(median(times), Unit.SECONDS)}{busy}"
+    if joules := seen.get("energy"):
+        yield f"energy per call: {units.text(joules[0], Unit.JOULES)}"
 
 
 def _seen(measurement: Measurement, of_metric: Mapping[str, Unit]) -> Iterable[str]:
@@ -250,7 +262,9 @@ def _seen(measurement: Measurement, of_metric: Mapping[str, Unit]) -> Iterable[s
         if told:
             yield f"{prefix}{sample.metric}: {', '.join(told)}"
     facts = [f"{name} {value}" for name, value in measurement.facts.items()]
-    for name, texts in (("model", facts), ("disturbed", measurement.disturbances), ("anomaly", measurement.anomalies)):
+    devices = [f"{name} {value}" for name, value in measurement.conditions.items()]
+    disturbances, anomalies = measurement.disturbances, measurement.anomalies
+    for name, texts in (("model", facts), ("on", devices), ("disturbed", disturbances), ("anomaly", anomalies)):
         if texts:
             yield f"{prefix}{name}: {', '.join(texts)}"
 

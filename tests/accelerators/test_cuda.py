@@ -229,3 +229,59 @@ def test_it_agrees_with_a_real_device():
     assert 64 * MIB <= record.allocated_peak < 96 * MIB
     assert record.process is not None or record.notes
     assert record.process is None or record.process > 64 * MIB
+
+
+def test_its_timer_is_a_pair_of_events_on_every_device_that_was_started():
+    torch = torch_with_cuda(
+        FakeTorchDevice("a", milliseconds=3.0),
+        FakeTorchDevice("b", context=False, milliseconds=50.0),
+        FakeTorchDevice("c", milliseconds=4.0),
+    )
+    timer = cuda(torch).timer()
+    assert timer is not None
+    timer.hold(0.001)
+    timer.start()
+    timer.stop()
+    assert torch.cuda.log == [
+        "sleep 2000000 on 0",
+        "sleep 2000000 on 2",
+        "record 0",
+        "record 2",
+        "record 0",
+        "record 2",
+    ]
+    assert timer.seconds() == 0.004
+    assert torch.cuda.current == 0
+
+
+def test_a_torch_that_cannot_hold_a_device_back_times_all_the_same():
+    torch = torch_with_cuda(FakeTorchDevice("a", milliseconds=3.0), private=False)
+    timer = cuda(torch).timer()
+    assert timer is not None
+    timer.hold(0.001)
+    timer.start()
+    timer.stop()
+    assert (timer.seconds(), torch.cuda.log) == (0.003, ["record 0", "record 0"])
+
+
+def test_a_torch_that_was_not_started_has_no_timer():
+    assert cuda(torch_with_cuda(FakeTorchDevice("a"), initialised=False)).timer() is None
+
+
+def test_it_flushes_the_cache_of_each_started_device_with_twice_its_size():
+    torch = torch_with_cuda(FakeTorchDevice("a", cache=50), FakeTorchDevice("b", context=False), FakeTorchDevice("c"))
+    cuda(torch).flush()
+    assert torch.cuda.log == ["zero 100 x uint8 on cuda:0", f"zero {256 * MIB} x uint8 on cuda:2"]
+
+
+def test_rocm_devices_are_not_swapped_nor_are_their_figures():
+    torch = torch_with_cuda(
+        FakeTorchDevice("a", allocated=10, reserved=20, held=7),
+        FakeTorchDevice("b", allocated=30, reserved=40, held=9),
+        hip="6.2",
+    )
+    seen = [(one.device, one.allocated, one.allocated_peak, one.reserved_peak) for one in cuda(torch).memory()]
+    assert seen == [("rocm:0", 7, 10, 20), ("rocm:1", 9, 30, 40)]
+    assert {(one.process, one.device_used, one.device_total) for one in cuda(torch).memory()} == {
+        (None, 4 * MIB, 64 * MIB)
+    }

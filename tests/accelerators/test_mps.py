@@ -35,3 +35,13 @@ def test_it_says_that_there_is_no_peak():
 
 def test_it_ignores_a_torch_without_mps():
     assert not Mps(modules={"torch": object()}).initialised()
+
+
+def test_its_timer_is_a_pair_of_events():
+    torch = torch_with_mps(held=MIB)
+    timer = Mps(modules={"torch": torch}).timer()
+    assert timer is not None
+    timer.start()
+    timer.stop()
+    assert (torch.mps.log, timer.seconds()) == (["record 0", "record 0"], 0.007)
+    assert Mps(modules={"torch": torch_with_mps()}).timer() is None

@@ -44,3 +44,15 @@ def test_it_has_no_facts_without_a_device():
 
 def test_it_ignores_a_torch_without_xpu():
     assert not Xpu(modules={"torch": object()}).initialised()
+
+
+def test_its_timer_is_a_pair_of_events_on_every_device():
+    torch = torch_with_xpu(FakeTorchDevice(milliseconds=3.0), FakeTorchDevice(milliseconds=5.0))
+    timer = Xpu(modules={"torch": torch}).timer()
+    assert timer is not None
+    timer.hold(1.0)
+    timer.start()
+    timer.stop()
+    assert torch.xpu.log == ["record 0", "record 1", "record 0", "record 1"]
+    assert timer.seconds() == 0.005
+    assert Xpu(modules={"torch": torch_with_xpu(initialised=False)}).timer() is None

@@ -1,0 +1,51 @@
+"""Warming up: compilers and graph captures take calls of their own, told apart from those that are timed."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_aiperf.measure import Driver
+from pytest_aiperf.metrics.latency import COMPILED, Latency
+from tests.fakes import FakeAccelerator, FakeClock, tools
+
+
+def timed(*first: float, then: float = 0.01, device: FakeAccelerator | None = None, flush: bool = False):
+    """The sample of a function whose first calls take these seconds, all others `then`."""
+    clock, waiting = FakeClock(), list(first)
+    driver = Driver(
+        lambda: clock.pass_seconds(waiting.pop(0) if waiting else then),
+        tools(clock=clock, accelerators=[device] if device else []),
+    )
+    (sample,) = driver.run([Latency(calls=20, seconds=0.5, max_seconds=300.0, flush=flush)])
+    return sample
+
+
+def test_a_model_that_compiles_is_warmed_up_until_its_calls_have_settled():
+    sample = timed(20.0, 3.0, 0.01, 1.0, 0.01)
+    assert sample.values == pytest.approx([0.01] * len(sample.values))
+    assert sample.parts["first call"] == pytest.approx(20.0)
+    assert sample.parts[COMPILED] == pytest.approx(20.0 + 3.0 + 1.0 - 3 * 0.01)
+
+
+def test_what_needs_no_compiler_has_no_such_part():
+    assert timed(0.015).parts == {"first call": pytest.approx(0.015)}
+
+
+def test_calls_that_never_settle_are_timed_all_the_same():
+    sample = timed(*[0.01, 0.05] * 60)
+    assert len(sample.values) >= 20
+
+
+def test_caches_are_flushed_before_each_call_and_waited_for_where_asked():
+    device = FakeAccelerator()
+    sample = timed(device=device, flush=True)
+    assert device.flushes == len(sample.values) + 1 + 3
+    other = FakeAccelerator()
+    timed(device=other)
+    assert other.flushes == 0
+
+
+def test_very_short_calls_are_not_batched_where_each_one_meets_cold_caches():
+    sample = timed(then=1e-6, device=FakeAccelerator(), flush=True)
+    assert sample.notes == ()
+    assert timed(then=1e-6).notes == ("timed in batches of 100 calls",)
