@@ -57,6 +57,17 @@ class MachineLock:
             self._unshare()
 
     @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Around waiting for something else: tests that time something need not wait for this one meanwhile."""
+        was_sharing = self.sharing
+        self._unshare()
+        try:
+            yield
+        finally:
+            if was_sharing:
+                self._share()
+
+    @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Around a timed section: waits at this point until every other test has ended, and holds back new ones."""
         if self.nested or self.depth:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -58,3 +59,16 @@ def aiperf(request: pytest.FixtureRequest) -> Any:
 
         return PassThrough()
     return equipment.bench_of(request.node)
+
+
+@pytest.fixture
+def aiperf_gpu(request: pytest.FixtureRequest) -> Iterator[tuple[str, ...]]:
+    """Keep the visible GPUs for this test, once they have the memory that `max_gpu_mb` allows it; name it first.
+
+    Tests of other xdist workers and other runs on this machine that use it wait. Skips without a GPU, or fails where
+    `--aiperf-require=gpu` asks for one. Works without --aiperf.
+    """
+    from pytest_aiperf import wiring
+
+    with wiring.gpu_slot(request.config, request.node) as names:
+        yield names

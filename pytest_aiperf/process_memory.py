@@ -15,6 +15,10 @@ from pytest_aiperf.contracts import CpuMemory
 RESTART_PEAK = "5"
 """What the kernel wants written to `clear_refs` to set VmHWM back to the present (proc(5))."""
 
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_QUIET_BYTES = 1 << 30
+
 
 class LinuxMemory:
     """VmHWM less the file pages mapped when it is read.
@@ -133,6 +137,19 @@ def create(platform: str = sys.platform) -> CpuMemory:
     if platform == "win32":
         return ResidentMemory(peak=_peak_working_set, resident=_resident, counter="peak working set")
     return ResidentMemory(peak=_largest_resident, resident=_resident, counter="ru_maxrss")
+
+
+def quieten_malloc(library: Callable[[None], Any] = ctypes.CDLL) -> bool:
+    """Keep glibc from mapping and unmapping every large buffer: in a virtual machine those page faults are the noise.
+
+    False where the C library has no `mallopt`.
+    """
+    if sys.platform != "linux":
+        return False
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = library(None).mallopt
+        return bool(mallopt(_M_MMAP_THRESHOLD, _QUIET_BYTES) and mallopt(_M_TRIM_THRESHOLD, _QUIET_BYTES))
+    return False
 
 
 def _kilobytes(file: Path) -> dict[str, int]:

@@ -139,6 +139,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("max-seconds", _positive, 30.0, "give up reaching --aiperf-calls after this time (default 30)", metavar="S"),
     Option("processes", _count, 5, "most fresh processes per load or memory figure (default 5)", metavar="N"),
     Option("timeout", _positive, 300.0, "longest life of one fresh process in seconds (default 300)", metavar="S"),
+    Option("gpu-timeout", _positive, 600.0, "longest wait of aiperf_gpu for a free GPU (default 600)", metavar="S"),
     Option("memory", _truth, False, "measure process memory of every test, not only of those with a limit"),
     Option("quiet-malloc", _truth, True, "raise glibc's mmap threshold while timing, against page-fault noise"),
     Option("tolerance", _fraction, 0.01, "slowdown that never fails a build (default 0.01)", metavar="FRACTION"),

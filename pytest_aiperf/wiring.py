@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib.util
+import os
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,6 @@ RUN_PLUGIN = "aiperf-run"
 BOOK_PLUGIN = "aiperf-runbook"
 WATCH_PLUGIN = "aiperf-collection"
 HOLDING_PLUGIN = "aiperf-holding"
-
-_M_TRIM_THRESHOLD = -1
-_M_MMAP_THRESHOLD = -3
-_QUIET_BYTES = 1 << 30
 
 
 def equip_run(config: pytest.Config) -> None:
@@ -53,7 +49,7 @@ def equip_run(config: pytest.Config) -> None:
     for framework in frameworks:
         framework.watch()
     if chosen.quiet_malloc:
-        quieten_malloc()
+        process_memory.quieten_malloc()
     progress = Progress(config)
     around = Surroundings(
         tools=tools,
@@ -120,23 +116,42 @@ def tools_and_frameworks() -> tuple[Tools, list[Framework]]:
     return _tools(), _frameworks()
 
 
+@contextlib.contextmanager
+def gpu_slot(config: pytest.Config, item: pytest.Item) -> Iterator[tuple[str, ...]]:
+    """The GPUs for one test. Skips or fails it where there is none; a fresh process uses those of its parent."""
+    from pytest_aiperf import locking, markers
+    from pytest_aiperf.gpu_slot import HELD_VARIABLE, GpuBusyError, GpuSlot, NoGpuError
+    from pytest_aiperf.trial_hooks import TrialHooks
+
+    chosen = settings.resolve(config)
+    hooks = config.pluginmanager.get_plugin(RUN_PLUGIN)
+    lock = getattr(hooks.around, "lock", None) if isinstance(hooks, TrialHooks) else None
+    in_fresh_process = hooks is not None and lock is None
+    limits = markers.read(item, frozenset()).limits
+    slot = GpuSlot(
+        folder=locking.lock_file().parent,
+        nvml=Nvml(),
+        accelerators=_tools().accelerators,
+        modules=sys.modules,
+        environ={**os.environ, HELD_VARIABLE: "parent"} if in_fresh_process else os.environ,
+        timeout=chosen.gpu_timeout,
+        aside=contextlib.nullcontext if lock is None else lock.aside,
+    )
+    with contextlib.ExitStack() as held:
+        try:
+            free = max((limit.bound for limit in limits if limit.metric.startswith("gpu_")), default=0.0)
+            names = held.enter_context(slot.hold(free))
+        except NoGpuError as missing:
+            (pytest.fail if "gpu" in chosen.require else pytest.skip)(str(missing))
+        except GpuBusyError as busy:
+            pytest.fail(str(busy), pytrace=False)
+        yield names
+
+
 def known_metrics() -> dict[str, Metric]:
     """Every metric on the shelf, by name."""
     metrics = (metric for name in discovery.names("metrics") for metric in discovery.module("metrics", name).METRICS)
     return {metric.name: metric for metric in metrics}
-
-
-def quieten_malloc(library: Callable[[None], Any] = ctypes.CDLL) -> bool:
-    """Keep glibc from mapping and unmapping every large buffer: in a virtual machine those page faults are the noise.
-
-    False where the C library has no `mallopt`.
-    """
-    if sys.platform != "linux":
-        return False
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = library(None).mallopt
-        return bool(mallopt(_M_MMAP_THRESHOLD, _QUIET_BYTES) and mallopt(_M_TRIM_THRESHOLD, _QUIET_BYTES))
-    return False
 
 
 def _tools() -> Tools:
