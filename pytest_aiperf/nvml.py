@@ -71,12 +71,8 @@ class Nvml:
     def find(self, uuid: str) -> Device | Unavailable:
         """The device of a UUID, given with or without its prefix."""
         prefixes = ("",) if uuid.startswith(("GPU-", "MIG-")) else ("GPU-", "MIG-")
-        found: Device | Unavailable = Unavailable(reason=f"NVML knows no device {uuid}")
-        for prefix in prefixes:
-            found = self._ask(partial(_device_of, uuid=prefix + uuid))
-            if isinstance(found, Device):
-                return found
-        return found
+        answers = [self._ask(partial(_device_of, uuid=prefix + uuid)) for prefix in prefixes]
+        return next((answer for answer in answers if isinstance(answer, Device)), answers[0])
 
     def in_use(self) -> tuple[Device, ...] | Unavailable:
         """The devices on which the driver lists this process or a child of it."""

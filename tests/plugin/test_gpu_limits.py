@@ -117,7 +117,8 @@ class Driver(types.SimpleNamespace):
         return lost
 
 sys.modules["pynvml"] = Driver(
-    NVMLError=NVMLError, NVMLLibraryMismatchError=NVMLError, nvmlMemory_v2=2, NVML_CLOCK_SM=1, nvmlInit=lambda: None, nvmlShutdown=lambda: None, nvmlDeviceGetCount=lambda: 1,
+    NVMLError=NVMLError, NVMLLibraryMismatchError=NVMLError, nvmlMemory_v2=2, NVML_CLOCK_SM=1,
+    nvmlInit=lambda: None, nvmlShutdown=lambda: None, nvmlDeviceGetCount=lambda: 1,
     nvmlDeviceGetHandleByIndex=lambda index: index, nvmlDeviceGetUUID=lambda handle: "GPU-a",
     nvmlDeviceGetName=lambda handle: "a GPU", nvmlDeviceGetMaxMigDeviceCount=lambda handle: 0,
 )
