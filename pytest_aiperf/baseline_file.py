@@ -49,6 +49,8 @@ class Entry:
     portable: Mapping[str, StoredValue] = field(default_factory=dict)
     sessions: Mapping[str, Sequence[Session]] = field(default_factory=dict)
     """Machine class -> its sessions, oldest first."""
+    allocations: Mapping[str, float] = field(default_factory=dict)
+    """Line of code -> bytes that it held at the peak when memory was last stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,7 @@ def _entry_tree(entry: Entry) -> _Tree:
         "files": _quoted_each(entry.files),
         "portable": {name: _portable_line(value) for name, value in entry.portable.items()},
         "sessions": {key: [_session_line(session) for session in run] for key, run in entry.sessions.items()},
+        "allocations": {line: _number(rounded(size)) for line, size in entry.allocations.items()},
     }
     if entry.source is not None:
         tree["source"] = quoted(entry.source)
@@ -173,12 +176,13 @@ def _file(place: Place, path: Path) -> BaselineFile:
 
 
 def _entry(place: Place) -> Entry:
-    fields = place.known_fields(frozenset(), frozenset({"files", "portable", "sessions", "source"}))
+    fields = place.known_fields(frozenset(), frozenset({"allocations", "files", "portable", "sessions", "source"}))
     return Entry(
         source=_optional_text(fields, "source"),
         files=_texts(fields["files"]) if "files" in fields else {},
         portable={name: _portable(line) for name, line in _branch(fields, "portable").items()},
         sessions={key: _sessions(run) for key, run in _branch(fields, "sessions").items()},
+        allocations={line: size.number() for line, size in _branch(fields, "allocations").items()},
     )
 
 

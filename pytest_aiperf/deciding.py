@@ -16,7 +16,7 @@ from pytest_aiperf.pairing import Side
 from pytest_aiperf.reporters import junit
 from pytest_aiperf.settings import Settings
 from pytest_aiperf.terms import Metric, Origin, Pairs, Rule, Want
-from pytest_aiperf.trial import Order, Trial
+from pytest_aiperf.trial import MEMORY_METRICS, Order, Trial
 from pytest_aiperf.vocabulary import Baseline, Environment, Grounds, Margins, Policy, Result, Sample, Verdict
 
 if TYPE_CHECKING:
@@ -116,7 +116,17 @@ class Court:
             result = self.judge(trial, taken_at=taken_at, final=False)
         self._note_failures(trial, result.verdicts)
         waits = wants_pairs(result) or wants_twins(result)
-        return result if waits else self.judge(trial, taken_at=taken_at, final=True)
+        return result if waits else self.conclude(trial, taken_at=taken_at)
+
+    def conclude(self, trial: Trial, *, taken_at: str) -> Result:
+        """The last word on a trial: memory that fails is traced to the lines that hold it."""
+        result = self.judge(trial, taken_at=taken_at, final=True)
+        memory = any(verdict.fails and verdict.metric in MEMORY_METRICS for verdict in result.verdicts)
+        if not memory or trial.allocations or trial.failures:
+            return result
+        with trial.around.exclusive("who holds the memory"):
+            self._trace(trial)
+        return self.judge(trial, taken_at=taken_at, final=True)
 
     def judge(self, trial: Trial, *, taken_at: str, final: bool) -> Result:
         """The verdicts on what a trial has seen so far; `final`: nothing more can be measured."""
@@ -213,13 +223,22 @@ class Court:
     def _measure_what_is_stored(self, trial: Trial) -> None:
         """Peaks that a baseline may keep come from fresh processes only."""
         samples = [sample for entry in trial.entries.values() for sample in (*entry.samples.values(), *entry.fresh)]
-        peaks = {sample.metric for sample in samples if sample.values and sample.metric.startswith(("ram", "gpu_"))}
-        already = min((_count_fresh(trial, metric) for metric in peaks if metric != "ram_file"), default=FIRST_MEMORIES)
-        if already >= FIRST_MEMORIES:
+        peaks = {sample.metric for sample in samples if sample.values} & set(MEMORY_METRICS)
+        if not peaks:
             return
+        already = min(_count_fresh(trial, metric) for metric in peaks)
         with trial.around.exclusive("peak memory"):
             for _ in range(FIRST_MEMORIES - already):
                 self._memory_round(trial)
+            if not trial.failures:
+                self._trace(trial)
+
+    def _trace(self, trial: Trial) -> None:
+        """One child that traces allocations; its figures are too large and its failure says nothing of the test."""
+        loads = any("load" in entry.kinds for entry in trial.entries.values())
+        order = replace(trial.order, timing=False, trace=True, load="warm" if loads else "", origin=Origin.FRESH)
+        for measurement in self.run_fresh(order).measurements:
+            trial.allocations |= measurement.allocations
 
     def _hear(self, trial: Trial, order: Order, expected: Sequence[str]) -> None:
         """Run one child; its failure is the last: what kills or hangs one would do so to the next."""

@@ -10,6 +10,7 @@ from pytest_aiperf import statistics
 from pytest_aiperf.exhaustion import OUT_OF_MEMORY
 from pytest_aiperf.judging import (
     absent,
+    allocated,
     exact,
     leak,
     load_time,
@@ -119,9 +120,11 @@ def _rows(case: Case) -> list[Verdict]:
 
 
 def _with_reasons(case: Case, row: Verdict) -> Verdict:
-    """Next to a bad figure of a comparison stands why it is bad, where that was found."""
-    reasons = case.measurement.reasons.get(case.metric.name, ())
-    return row if row.status in PASSES or not reasons else replace(row, notes=(*row.notes, *reasons))
+    """Next to a bad figure stands why it is bad, where that was found."""
+    if row.status in PASSES:
+        return row
+    reasons = (*case.measurement.reasons.get(case.metric.name, ()), *allocated.phases(case), *allocated.told(case))
+    return replace(row, notes=(*row.notes, *reasons)) if reasons else row
 
 
 def _compared(case: Case) -> Verdict:

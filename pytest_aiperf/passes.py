@@ -19,11 +19,10 @@ from pytest_aiperf.metrics.gpu_memory import GpuMemoryPeak
 from pytest_aiperf.metrics.latency import Latency
 from pytest_aiperf.metrics.load_time import Loading
 from pytest_aiperf.metrics.throughput import Throughput
-from pytest_aiperf.rows import WHY
 from pytest_aiperf.terms import Origin, Phase
 from pytest_aiperf.trial import Entry, Trial, Watch
 from pytest_aiperf.turns import Turns, slowed
-from pytest_aiperf.vocabulary import Sample
+from pytest_aiperf.vocabulary import WHY, Sample
 
 DISTURBED_SHARE = 0.025
 """More of the processors than this in foreign hands, and a timed pass is repeated."""

@@ -8,9 +8,9 @@ from statistics import median
 from pytest_aiperf import comparing, processor, why_slower, why_worse
 from pytest_aiperf.comparing import Quality
 from pytest_aiperf.pairing import Block, Side
-from pytest_aiperf.rows import WHY
 from pytest_aiperf.subjects import Model
 from pytest_aiperf.variants import ModelFigures
+from pytest_aiperf.vocabulary import WHY
 from pytest_aiperf.why_slower import Workload
 
 

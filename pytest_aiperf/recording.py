@@ -139,6 +139,7 @@ class _Recording:
             files=self._files(),
             portable={**ground.portable, **portable},
             sessions={**ground.sessions, machine: sessions} if values else ground.sessions,
+            allocations=measurement.allocations or ground.allocations,
         )
 
     def unchanged(self, name: str, note: str) -> Change:
@@ -179,7 +180,7 @@ class _Recording:
         if not self.other_workload:
             return self.old
         quality = {name: stored for name, stored in self.old.portable.items() if self._is_quality(name)}
-        return replace(self.old, portable=quality, sessions={})
+        return replace(self.old, portable=quality, sessions={}, allocations={})
 
     def _is_quality(self, name: str) -> bool:
         """Tell a quality metric; a name that stands on no shelf was given to one by its test."""

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 from pytest_aiperf import units
 from pytest_aiperf.terms import Status, Unit
-from pytest_aiperf.vocabulary import Interval, Result, Verdict
+from pytest_aiperf.vocabulary import WHY, Interval, Result, Verdict
 
 WIDTH = 100
-WHY = "why: "
-"""Begins a note that gives a reason for a bad figure."""
 SERIOUS = frozenset({Status.REGRESSED, Status.OVER_LIMIT, Status.ANOMALOUS})
 
 _MOST_NAMED = 3

@@ -200,7 +200,7 @@ class RunHooks(TrialHooks):
         for item in items:
             known, trial = item.stash[RESULT], item.stash[TRIAL]
             spent = max((pairing.seconds for pairing in trial.pairings.values()), default=0.0)
-            result = self.court.judge(trial, taken_at=self.now(), final=True)
+            result = self.court.conclude(trial, taken_at=self.now())
             self._take(item, replace(result, seconds=known.seconds + spent))
 
     def _take(self, item: pytest.Item, result: Result) -> None:

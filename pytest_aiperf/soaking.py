@@ -9,9 +9,8 @@ from pytest_aiperf import growth
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.measure import Driver, is_asynchronous, settle
 from pytest_aiperf.metrics.leak import GPU_LEAK, LEAK, Soak
-from pytest_aiperf.rows import WHY
 from pytest_aiperf.trial import Entry, Trial
-from pytest_aiperf.vocabulary import Sample
+from pytest_aiperf.vocabulary import WHY, Sample
 
 FEWEST = 200
 

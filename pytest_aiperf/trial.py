@@ -38,6 +38,8 @@ class Order:
     """Time in turns, as the parent calls them."""
     side: Side = Side.NEW
     """Which model of a comparison takes the turns: its reference (old) or its candidate (new)."""
+    trace: bool = False
+    """Trace who allocates; nothing else that this process measures is true then."""
     weigh: bool = False
     """Only measure the memory of that model."""
     members: tuple[str, ...] = ()
@@ -69,6 +71,7 @@ class Orders:
 
 
 Watch = RamWatch | GpuWatch
+MEMORY_METRICS = ("ram", "gpu_allocated", "gpu_reserved", "gpu_process")
 
 
 class Surroundings(Protocol):
@@ -164,6 +167,8 @@ class Trial:
         """Whether pairs decide on it even where its sessions pass it."""
         self.has_turned = False
         """In a fresh process: a comparison has given its turns, and has no figures for the rest of the test."""
+        self.allocations: dict[str, float] = {}
+        """What a fresh process traced."""
         self.pairings: dict[str, Pairing] = {}
         """Label -> what pairs with the reference revision saw."""
 
@@ -276,6 +281,7 @@ class Trial:
                 covariate=entry.covariate,
                 disturbances=entry.disturbances,
                 conditions=entry.conditions,
+                allocations=self.allocations if _has_memory(entry) else {},
                 anomalies=entry.anomalies,
                 scores=entry.scores,
                 pairing=self.pairings.get(entry.label),
@@ -286,3 +292,7 @@ class Trial:
             )
             for entry in self.entries.values()
         )
+
+
+def _has_memory(entry: Entry) -> bool:
+    return any(entry.has(metric) for metric in MEMORY_METRICS)

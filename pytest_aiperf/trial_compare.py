@@ -24,14 +24,13 @@ from pytest_aiperf.metrics.comparison import (
     SQNR,
 )
 from pytest_aiperf.pairing import REFERENCE_MODEL, Block, Pairing, Side, Speed
-from pytest_aiperf.rows import WHY
 from pytest_aiperf.scoring import Question
 from pytest_aiperf.subjects import Model
 from pytest_aiperf.terms import Metric
 from pytest_aiperf.trial import Entry, Trial
 from pytest_aiperf.turns import Turns, slowed
 from pytest_aiperf.variants import ModelFigures, Variant
-from pytest_aiperf.vocabulary import VOID, Margins, PortableValue, Sample
+from pytest_aiperf.vocabulary import VOID, WHY, Margins, PortableValue, Sample
 from pytest_aiperf.weighing import working_memory
 
 if TYPE_CHECKING:

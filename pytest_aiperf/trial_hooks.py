@@ -12,13 +12,12 @@ import pytest
 from pytest_aiperf import markers, source
 from pytest_aiperf.bench import Bench
 from pytest_aiperf.markers import Marked
-from pytest_aiperf.trial import Entry, Order, Trial, Watch
+from pytest_aiperf.trial import MEMORY_METRICS, Entry, Order, Trial, Watch
 from pytest_aiperf.vocabulary import Limit, Margins, Result
 
 TRIAL = pytest.StashKey[Trial]()
 WATCHES = pytest.StashKey[Sequence[Watch]]()
 RESULT = pytest.StashKey[Result]()
-MEMORY_METRICS = frozenset({"ram", "gpu_allocated", "gpu_reserved", "gpu_process"})
 
 
 class TrialHooks:
@@ -117,7 +116,7 @@ class TrialHooks:
         marked = self.marked(item)
         if marked.limits or "aiperf" in getattr(item, "fixturenames", ()):
             trial = self.begin(item)
-            if MEMORY_METRICS & {limit.metric for limit in marked.limits}:
+            if {limit.metric for limit in marked.limits}.intersection(MEMORY_METRICS):
                 item.stash[WATCHES] = _whole_test_watches(trial)
         return (yield)
 
@@ -148,7 +147,7 @@ class TrialHooks:
             pytest.fail("\n".join(["pytest-aiperf: mistakes in markers", *marked.mistakes]), pytrace=False)
         trial = trial or self.begin(item)
         trial.hold_to(marked.limits, marked.rules.margins(self.default_margins()))
-        if WATCHES not in item.stash and MEMORY_METRICS & {limit.metric for limit in marked.limits}:
+        if WATCHES not in item.stash and {limit.metric for limit in marked.limits}.intersection(MEMORY_METRICS):
             item.stash[WATCHES] = _whole_test_watches(trial)
         return trial
 

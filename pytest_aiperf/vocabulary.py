@@ -9,6 +9,8 @@ from pytest_aiperf.pairing import Pairing
 from pytest_aiperf.terms import Metric, Origin, Pairs, Status, Unit, Want
 from pytest_aiperf.variants import Variant
 
+WHY = "why: "
+"""Begins a note that gives a reason for a bad figure."""
 VOID = "void: "
 """Begins a note that says why a figure can fail nothing."""
 
@@ -67,6 +69,8 @@ class Measurement:
     """Device (by UUID) -> its clock, power and throttling while it was timed."""
     anomalies: tuple[str, ...] = ()
     """Why the measurement is not what was asked for (a provider that fell back to the CPU)."""
+    allocations: Mapping[str, float] = field(default_factory=dict)
+    """Line of code -> bytes that it held at the peak, where a fresh process traced that."""
     scores: tuple[Metric, ...] = ()
     """Quality metrics that the test named itself and that stand on no shelf."""
     pairing: Pairing | None = None
@@ -163,6 +167,8 @@ class Baseline:
     portable: Mapping[str, PortableValue]
     sessions: tuple[Session, ...]
     """Of this machine class, oldest first."""
+    allocations: Mapping[str, float] = field(default_factory=dict)
+    """Line of code -> bytes held at the peak of the last session that was stored."""
     other_classes: int = 0
     """How many other machine classes have sessions."""
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from pytest_aiperf import codec
+from pytest_aiperf.allocations import AllocationWatch
 from pytest_aiperf.trial import Order, Orders, Trial
 from pytest_aiperf.trial_hooks import TRIAL, TrialHooks
 from pytest_aiperf.vocabulary import Measurement
@@ -109,10 +110,19 @@ class WorkerHooks(TrialHooks):
         self.channel = channel
         self.orders = {order.test: order for order in orders.orders}
         self.witness = Witness(orders.watched) if orders.watched else None
+        self.tracing: AllocationWatch | None = None
 
     def order_of(self, item: pytest.Item) -> Order:
         """What the parent ordered."""
         return self.orders[item.nodeid]
+
+    def begin(self, item: pytest.Item) -> Trial:
+        """Trace from before the first fixture on, where that was ordered."""
+        trial = super().begin(item)
+        if trial.order.trace:
+            self.tracing = AllocationWatch(sys.modules, self.config.rootpath)
+            self.tracing.start()
+        return trial
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A module that cannot be imported here is the reason why its tests are not found."""
@@ -166,6 +176,9 @@ class WorkerHooks(TrialHooks):
 
     def settle_trial(self, trial: Trial, item: pytest.Item) -> None:  # noqa: ARG002 - the hook's signature
         """Send what the test saw."""
+        if self.tracing is not None:
+            trial.allocations = self.tracing.stop()
+            self.tracing = None
         if self.witness is not None:
             self.witness.note(path for entry in trial.entries.values() for path in entry.paths)
         measurements: tuple[Measurement, ...] = trial.measurements(taken_at=self.now(), commit=None)

@@ -189,6 +189,7 @@ def _baseline(test: str, label: str, entry: Entry, machine: str) -> Baseline:
         label=label,
         source=entry.source,
         files=entry.files,
+        allocations=entry.allocations,
         portable={
             name: PortableValue(
                 value=stored.value,

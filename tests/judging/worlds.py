@@ -69,7 +69,7 @@ def session(values, *, covariate=None, disturbed=False, hours=0):
     return Session(at=at, commit=None, covariate=covariate, disturbed=disturbed, values=values)
 
 
-def baseline(*, sessions=(), portable=None, source=None, files=None, other_classes=0):
+def baseline(*, sessions=(), portable=None, source=None, files=None, other_classes=0, allocations=None):
     stored = {
         name: value
         if isinstance(value, PortableValue)
@@ -84,6 +84,7 @@ def baseline(*, sessions=(), portable=None, source=None, files=None, other_class
         portable=stored,
         sessions=tuple(sessions),
         other_classes=other_classes,
+        allocations=allocations or {},
     )
 
 
