@@ -65,15 +65,15 @@ class RunHooks(TrialHooks):
 
     def load_fresh(self, trial: Trial) -> None:
         """The first fresh processes of a test that loads a model."""
-        self.court.measure_loads(trial)
+        self.court.rounds.measure_loads(trial)
 
     def weigh_fresh(self, trial: Trial) -> None:
         """A few fresh processes for each model."""
-        self.court.weigh(trial)
+        self.court.rounds.weigh(trial)
 
     def gather_fresh(self, trial: Trial, names: tuple[str, ...]) -> None:
         """One fresh process for each model, and for all of them in both orders."""
-        self.court.gather(trial, names)
+        self.court.rounds.gather(trial, names)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
