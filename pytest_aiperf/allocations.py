@@ -46,7 +46,7 @@ class AllocationWatch:
         self._root = root
         self._python = _PythonPeak()
         self._tensors: Any = None
-        self._on_gpu = False
+        self._gpu = GpuHistory(modules)
 
     def start(self) -> None:
         """Start tracing. A torch that is imported later is not traced."""
@@ -55,11 +55,7 @@ class AllocationWatch:
             self._tensors = _tensor_peak(torch)
             self._tensors.__enter__()
             torch.empty(0)  # the first dispatch imports hundreds of modules: not something of the test's
-            self._on_gpu = torch.cuda.is_available()
-            if self._on_gpu:
-                torch.cuda.memory._record_memory_history(  # noqa: SLF001 - documented under this name
-                    enabled="all", context="alloc", stacks="python", max_entries=GPU_EVENTS
-                )
+        self._gpu.start()
         self._python.start()
 
     def stop(self) -> dict[str, float]:
@@ -71,11 +67,8 @@ class AllocationWatch:
         named: Counter[str] = Counter()
         for frame, size in found.items():
             named[self._name(frame)] += size
-        if self._on_gpu:
-            torch: Any = self._modules["torch"]
-            snapshot = torch.cuda.memory._snapshot()  # noqa: SLF001 - documented under this name
-            torch.cuda.memory._record_memory_history(enabled=None)  # noqa: SLF001
-            named.update({ON_GPU + self._name(frame): size for frame, size in gpu_peak(snapshot).items()})
+        for frame, size in gpu_peak(self._gpu.stop()).items():
+            named[ON_GPU + self._name(frame)] += size
         return {name: float(size) for name, size in named.most_common(MOST_NAMED) if size >= SMALLEST}
 
     def _name(self, frame: Frame) -> str:
@@ -93,20 +86,54 @@ def place_of(name: str) -> str:
     return _LINE.sub("", name, count=1)
 
 
-def gpu_peak(snapshot: Mapping[str, Any]) -> Counter[Frame]:
-    """What the caching allocator of each device had handed out at its peak, by the user's line.
+class GpuHistory:
+    """Torch's own record of what its caching allocator hands out on CUDA; nothing without it."""
 
-    Replays the events of `torch.cuda.memory._snapshot()`; what was allocated before the recording is not in it.
+    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+        self._modules = modules
+        self._memory: Any = None
+
+    def start(self) -> None:
+        """Record from here on."""
+        torch: Any = self._modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            self._memory = torch.cuda.memory
+            self._memory._record_memory_history(  # noqa: SLF001 - documented under this name
+                enabled="all", context="alloc", stacks="python", max_entries=GPU_EVENTS
+            )
+
+    def stop(self) -> Sequence[Sequence[Mapping[str, Any]]]:
+        """The events of each device since `start`."""
+        if self._memory is None:
+            return ()
+        snapshot = self._memory._snapshot()  # noqa: SLF001 - documented under this name
+        self._memory._record_memory_history(enabled=None)  # noqa: SLF001
+        self._memory = None
+        traces: Sequence[Sequence[Mapping[str, Any]]] = snapshot["device_traces"]
+        return traces
+
+
+def gpu_peak(traces: Sequence[Sequence[Mapping[str, Any]]]) -> Counter[Frame]:
+    """What the allocator of each device had handed out at its peak, by the user's line.
+
+    `traces` are the events of `torch.cuda.memory._snapshot()`; what was allocated before the recording is not in them.
     """
     found: Counter[Frame] = Counter()
-    for trace in snapshot["device_traces"]:
-        found.update(_peak_of_one(trace))
+    for trace in traces:
+        found.update(_held(trace[: _fullest(trace) + 1]))
     return found
 
 
-def _peak_of_one(trace: Sequence[Mapping[str, Any]]) -> Counter[Frame]:
-    held = most = 0
-    last = 0
+def gpu_kept(traces: Sequence[Sequence[Mapping[str, Any]]]) -> Counter[Frame]:
+    """The same at the end: what was allocated meanwhile and is still held."""
+    found: Counter[Frame] = Counter()
+    for trace in traces:
+        found.update(_held(trace))
+    return found
+
+
+def _fullest(trace: Sequence[Mapping[str, Any]]) -> int:
+    held = most = last = 0
     sizes: dict[int, int] = {}
     for number, event in enumerate(trace):
         if event["action"] == "alloc":
@@ -116,8 +143,12 @@ def _peak_of_one(trace: Sequence[Mapping[str, Any]]) -> Counter[Frame]:
             held -= sizes.pop(event["addr"], 0)
         if held > most:
             most, last = held, number
+    return last
+
+
+def _held(trace: Sequence[Mapping[str, Any]]) -> Counter[Frame]:
     live: dict[int, Mapping[str, Any]] = {}
-    for event in trace[: last + 1]:
+    for event in trace:
         if event["action"] == "alloc":
             live[event["addr"]] = event
         elif event["action"] == "free_completed":

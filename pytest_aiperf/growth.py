@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gc
 import linecache
+import sys
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pytest_aiperf import units
+from pytest_aiperf.allocations import GpuHistory, gpu_kept
 from pytest_aiperf.terms import Unit
 
 CALLS = 20
@@ -22,24 +26,67 @@ OWN = (str(Path(__file__).parent), "<frozen ", tracemalloc.__file__)
 _PLAIN = frozenset({"dict", "list", "tuple", "set", "cell", "function", "frame", "builtin_function_or_method"})
 
 
-def told(call: Callable[[], Any]) -> tuple[str, ...]:
+def told(call: Callable[[], Any], modules: Mapping[str, ModuleType] = sys.modules) -> tuple[str, ...]:
     """Call a few times more, and tell what grew, the largest first."""
-    before = _objects()
+    growth = _Growth(modules)
+    with _tracing():
+        call()
+        growth.begin()
+        for _ in range(CALLS):
+            call()
+        return growth.end()
+
+
+async def told_async(call: Callable[[], Any], modules: Mapping[str, ModuleType] = sys.modules) -> tuple[str, ...]:
+    """The same for a coroutine function."""
+    growth = _Growth(modules)
+    with _tracing():
+        await call()
+        growth.begin()
+        for _ in range(CALLS):
+            await call()
+        return growth.end()
+
+
+@contextmanager
+def _tracing() -> Iterator[None]:
     was_tracing = tracemalloc.is_tracing()
     if not was_tracing:
         tracemalloc.start(FRAMES)
     try:
-        call()
-        gc.collect()
-        first = tracemalloc.take_snapshot()
-        for _ in range(CALLS):
-            call()
-        gc.collect()
-        last = tracemalloc.take_snapshot()
+        yield
     finally:
         if not was_tracing:
             tracemalloc.stop()
-    return (*_lines(first, last), *_kinds(before, _objects()))
+
+
+class _Growth:
+    """Traces Python's allocations, those on a GPU, and counts objects, around calls."""
+
+    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+        self._objects = _objects()
+        self._gpu = GpuHistory(modules)
+        self._first: tracemalloc.Snapshot | None = None
+
+    def begin(self) -> None:
+        """The first call, which may keep what it needs, is over."""
+        gc.collect()
+        self._gpu.start()
+        self._first = tracemalloc.take_snapshot()
+
+    def end(self) -> tuple[str, ...]:
+        """What grew since."""
+        gc.collect()
+        last = tracemalloc.take_snapshot()
+        lines = _lines(self._first, last) if self._first is not None else ()
+        on_gpu = _gpu_lines(gpu_kept(self._gpu.stop()))
+        return (*lines, *on_gpu, *_kinds(self._objects, _objects()))
+
+
+def _gpu_lines(kept: Counter[tuple[str, int]]) -> Iterator[str]:
+    for (file, line), size in kept.most_common(MOST_NAMED):
+        if size / CALLS >= SMALLEST:
+            yield f"{_line(size, file, line)} on the GPU"
 
 
 def _lines(first: tracemalloc.Snapshot, last: tracemalloc.Snapshot) -> Iterator[str]:
@@ -51,9 +98,13 @@ def _lines(first: tracemalloc.Snapshot, last: tracemalloc.Snapshot) -> Iterator[
             grown[frame.filename, frame.lineno] += difference.size_diff
     for (file, line), size in grown.most_common(MOST_NAMED):
         if size / CALLS >= SMALLEST and not file.startswith(OWN):
-            source = linecache.getline(file, line).strip()
-            per_call = units.text(size / CALLS, Unit.BYTES)
-            yield f"{per_call} per call allocated at {Path(file).name}:{line}" + (f" ({source})" if source else "")
+            yield _line(size, file, line)
+
+
+def _line(size: float, file: str, line: int) -> str:
+    source = linecache.getline(file, line).strip()
+    per_call = units.text(size / CALLS, Unit.BYTES)
+    return f"{per_call} per call allocated at {Path(file).name}:{line}" + (f" ({source})" if source else "")
 
 
 def _users(trace: tracemalloc.Traceback) -> tracemalloc.Frame:

@@ -30,8 +30,7 @@ def soak(trial: Trial, entry: Entry, call: Callable[[], Any], calls: int, *, own
         if _is_open(trial, entry):
             _keep(entry, driver.run((Soak(calls=calls * 2, warm_ups=0),)))
     if _leaks(trial, entry):
-        reasons = tuple(f"{WHY}{reason}" for reason in growth.told(call))
-        entry.reasons |= dict.fromkeys((LEAK.name, GPU_LEAK.name), reasons)
+        _explain(entry, growth.told(call))
     return driver.result
 
 
@@ -40,7 +39,13 @@ async def _soak_async(trial: Trial, entry: Entry, driver: Driver, calls: int) ->
         _keep(entry, await driver.run_async((Soak(calls=calls),)))
         if _is_open(trial, entry):
             _keep(entry, await driver.run_async((Soak(calls=calls * 2, warm_ups=0),)))
+    if _leaks(trial, entry):
+        _explain(entry, await growth.told_async(driver.function))
     return driver.result
+
+
+def _explain(entry: Entry, reasons: tuple[str, ...]) -> None:
+    entry.reasons |= dict.fromkeys((LEAK.name, GPU_LEAK.name), tuple(f"{WHY}{reason}" for reason in reasons))
 
 
 def _keep(entry: Entry, samples: tuple[Sample, ...]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_aiperf.allocations import ON_GPU, AllocationWatch, gpu_peak, place_of
+from pytest_aiperf.allocations import ON_GPU, AllocationWatch, gpu_kept, gpu_peak, place_of
 
 np = pytest.importorskip("numpy")
 HERE = Path(__file__)
@@ -36,19 +36,23 @@ def test_a_gpu_is_told_at_its_peak_by_the_users_line():
         free(1),
         alloc(1, 20, 7),
     ]
-    assert gpu_peak({"device_traces": [trace]}) == {("/home/me/net.py", 3): 10, ("/home/me/net.py", 4): 55}
+    assert gpu_peak([trace]) == {("/home/me/net.py", 3): 10, ("/home/me/net.py", 4): 55}
+
+
+def test_what_is_still_held_at_the_end_is_told_apart_from_the_peak():
+    assert gpu_kept([[alloc(1, 10, 3), alloc(2, 50, 4), free(2)], [alloc(2, 7, 3)]]) == {("/home/me/net.py", 3): 17}
 
 
 def test_each_gpu_has_a_peak_of_its_own():
     first = [alloc(1, 100, 3), free(1)]
     second = [alloc(1, 1, 3), free(1), alloc(1, 30, 8)]
-    found = gpu_peak({"device_traces": [first, second, []]})
+    found = gpu_peak([first, second, []])
     assert found == {("/home/me/net.py", 3): 100, ("/home/me/net.py", 8): 30}
 
 
 def test_without_frames_of_the_user_the_innermost_line_stands_for_it():
-    assert gpu_peak({"device_traces": [[alloc(1, 10)]]}) == {(LIBRARY, 9): 10}
-    assert gpu_peak({"device_traces": [[{"action": "alloc", "addr": 1, "size": 10}]]}) == {("?", 0): 10}
+    assert gpu_peak([[alloc(1, 10)]]) == {(LIBRARY, 9): 10}
+    assert gpu_peak([[{"action": "alloc", "addr": 1, "size": 10}]]) == {("?", 0): 10}
 
 
 @pytest.mark.parametrize(

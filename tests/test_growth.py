@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -51,3 +53,27 @@ def test_tensors_are_named_by_their_shape():
 
 def test_nothing_is_told_of_a_call_that_keeps_nothing():
     assert growth.told(lambda: np.ones(10_000)) == ()
+
+
+def test_what_stays_on_a_gpu_is_named_by_its_line_per_call():
+    kept = [{"action": "alloc", "addr": place, "size": 4096, "frames": FRAMES} for place in range(growth.CALLS)]
+    gone = [{"action": "alloc", "addr": 99, "size": 10**9, "frames": FRAMES}, {"action": "free_completed", "addr": 99}]
+    memory = SimpleNamespace(
+        _record_memory_history=lambda **options: None, _snapshot=lambda: {"device_traces": [[*kept, *gone]]}
+    )
+    torch = SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: True, memory=memory))
+    told = growth.told(lambda: None, {"torch": torch})
+    assert told == ("4.00 KiB per call allocated at net.py:7 on the GPU",)
+
+
+FRAMES = [{"filename": "/home/me/net.py", "line": 7, "name": "call"}]
+
+
+def test_coroutine_functions_are_told_of_too():
+    kept = []
+
+    async def call() -> None:
+        kept.append(bytes(100_000))
+
+    told = asyncio.run(growth.told_async(call))
+    assert told[0].startswith("97.7 KiB per call allocated at test_growth.py:")

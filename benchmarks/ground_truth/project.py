@@ -103,8 +103,24 @@ def test_memory(aiperf, kind, mib):
 
 
 @pytest.mark.aiperf(memory=True, seconds=0.01, calls=5)
-def test_mmap(aiperf):
-    aiperf.call(by_mmap, 100)
+@pytest.mark.parametrize("mib", [1, 10, 100, 1000])
+def test_mmap(aiperf, mib):
+    aiperf.call(by_mmap, mib)
+
+
+class Model:
+    """Weights of `held` MiB, and a buffer of `working` while it is called."""
+
+    def __init__(self, held: int, working: int) -> None:
+        self.weights = by_numpy(held)
+        self.working = working
+
+    def __call__(self, _: object) -> int:
+        return len(by_numpy(self.working))
+
+
+def test_concurrent(aiperf):
+    aiperf.concurrent({"first": lambda: Model(100, 60), "second": lambda: Model(50, 30)}, None)
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ground-truth-") as scratch:
         folder = Path(scratch)
         run = measure(folder)
-        rows = [*times(run, folder), *memory(run), *loads(run, folder)]
+        rows = [*times(run, folder), *memory(run), *together(run), *loads(run, folder)]
     text = table(rows, run)
     print(text)
     machine = run["environment"]["key"]
@@ -47,7 +47,7 @@ def main() -> int:
 def measure(folder: Path) -> dict[str, Any]:
     """Run the project once with the plugin, as a user would; its whole run comes back."""
     shutil.copy(HERE / "project.py", folder / "test_ground_truth.py")
-    for mib in (64, 100):
+    for mib in (1, 10, 64, 100, 1000):
         (folder / f"{mib}.bin").write_bytes(os.urandom(MIB) * mib)
     command = [sys.executable, "-m", "pytest", "-q", "--aiperf-update", "-p", "no:cacheprovider"]
     done = subprocess.run(
@@ -97,8 +97,24 @@ def memory(run: dict[str, Any]) -> Iterator[Row]:
     for kind in ("numpy", "bytes", "torch", "freed", "thread"):
         for mib in (1, 10, 100, 1000):
             yield weighed(f"{kind} {mib} MiB", mib, value(run, f"test_memory[{kind}-{mib}]", "ram", "fresh"))
-    yield weighed("mmap of a file of 100 MiB: anonymous", 0, value(run, "test_mmap", "ram", "fresh"))
+    smallest = value(run, "test_mmap[1]", "ram_file", "fresh")
+    for mib in (1, 10, 100, 1000):
+        yield weighed(f"mmap of a file of {mib} MiB: anonymous", 0, value(run, f"test_mmap[{mib}]", "ram", "fresh"))
+    for mib in (10, 100, 1000):
+        mapped = value(run, f"test_mmap[{mib}]", "ram_file", "fresh") - smallest
+        yield weighed(f"mmap of a file of {mib} MiB: mapped, more than of 1 MiB", mib - 1, mapped)
     yield weighed("session fixture of 100 MiB", 100, value(run, "test_fixture", "ram", "fresh"))
+
+
+def together(run: dict[str, Any]) -> Iterator[Row]:
+    """Two models in one process: 100 and 50 MiB of weights, 60 and 30 MiB while they are called."""
+    yield weighed("two models together: joint peak", 210, value(run, "test_concurrent", "ram", "fresh"))
+    alone = samples(run, "test_concurrent", "alone", "fresh")
+    for name, expected in (("first", 160), ("second", 80)):
+        (seen,) = [entry["values"][0] for entry in alone if entry["notes"] == [name]]
+        yield weighed(f"the {name} alone: peak", expected, seen)
+    yield weighed("loaded the other way round", 210, value(run, "test_concurrent", "reversed", "fresh"))
+    yield weighed("kept after del", 0, value(run, "test_concurrent", "kept", "fresh"))
 
 
 def weighed(name: str, expected: float, seen: float) -> Row:

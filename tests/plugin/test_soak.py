@@ -38,6 +38,12 @@ async def nothing():
 def test_awaited(aiperf):
     assert aiperf.soak(nothing, calls=200) == 5
 
+async def leaks_later():
+    kept.append(np.ones(12_800))
+
+def test_awaited_leak(aiperf):
+    aiperf.soak(leaks_later, calls=200)
+
 def test_too_few(aiperf):
     aiperf.soak(leaks, 1, calls=10)
 
@@ -50,7 +56,7 @@ def test_a_limit_that_nothing_measures(aiperf):
 def test_a_leak_fails_and_says_what_grew(project):
     project.write("test_model.py", SOAK)
     result = project.pytest("--aiperf")
-    result.assert_outcomes(passed=4, failed=3)
+    result.assert_outcomes(passed=4, failed=4)
     rows = project.rows("test_model.py::test_leaks")
     assert rows["leak per call"] == ("over_limit", "leak")
     assert project.rows("test_model.py::test_steady")["leak per call"] == ("passed", "within_limit")
@@ -61,6 +67,7 @@ def test_a_leak_fails_and_says_what_grew(project):
     )
     output = " ".join(result.stdout.str().split())
     assert "why: 50.1 KiB per call allocated at test_model.py:8 (kept.append(np.ones(size // 8)))" in output
+    assert "why: 100 KiB per call allocated at test_model.py:34 (kept.append(np.ones(12_800)))" in output
     assert "a leak shows with 200 calls at least" in output
     assert not project.baseline().exists()
 
