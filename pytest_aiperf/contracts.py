@@ -40,6 +40,8 @@ class GpuMemory:
     device_total: int | None = None
     allocated: int | None = None
     """At this moment, as the allocator counts."""
+    reserved: int | None = None
+    """At this moment: what the allocator holds, handed out or not."""
     notes: tuple[str, ...] = ()
 
 

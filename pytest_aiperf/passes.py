@@ -124,7 +124,7 @@ class Passes:
         if runtime not in _WITH_EVENTS:
             return
         latencies = entry.timed("latency").values
-        yield (DeviceTime(latency=median(latencies)),)
+        yield (DeviceTime(latency=median(latencies), flush=self._trial.order.flush),)
         times = entry.samples.get(("device_time", Origin.IN_PROCESS))
         share = device_time.busy_share(latencies, times.values) if times is not None else None
         if share is not None and share < HOST_BOUND and (runtime == "torch" or share > UNSEEN):

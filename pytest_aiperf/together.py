@@ -218,7 +218,8 @@ def _above(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, f
 
 def _added(peaks: Sequence[Sample]) -> dict[str, float]:
     """What peaks add to what was there before."""
-    return {peak.metric: peak.values[0] - peak.parts.get(HELD_BEFORE, 0.0) for peak in peaks if peak.values}
+    known = (peak for peak in peaks if peak.values and peak.metric in ACCOUNTS)
+    return {peak.metric: peak.values[0] - peak.parts.get(HELD_BEFORE, 0.0) for peak in known}
 
 
 def _sample(metric: Metric, parts: Mapping[str, float], trial: Trial, name: str = "") -> Sample:

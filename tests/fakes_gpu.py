@@ -166,6 +166,8 @@ class FakeTorchDevice:
     reserved: int = 0
     held: int = 0
     """Allocated at this moment; `allocated` is the peak."""
+    cached: int = 0
+    """Reserved at this moment; `reserved` is the peak."""
     context: bool = True
     name: str = "NVIDIA H200"
     driver_version: str = "1.6.33578"
@@ -227,7 +229,7 @@ class FakeTorchDevices:
         return self.devices[index].reserved
 
     def memory_reserved(self, index: int) -> int:
-        return self.devices[index].reserved
+        return self.devices[index].cached
 
     def mem_get_info(self, index: int) -> tuple[int, int]:
         return 60 * MIB, 64 * MIB

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 
 from benchmarks.gpu.table import MIB, Bench, table
+from pytest_aiperf.measure import Driver
+from pytest_aiperf.metrics.energy import Energy
 
 Made = tuple[torch.nn.Module, Callable[[torch.nn.Module, torch.dtype], Callable[[], Any]], int]
 
@@ -77,26 +79,10 @@ def figures(bench: Bench, make: Callable[[Bench], Made], precision: str) -> list
     ]
 
 
-def energy(bench: Bench, call: Callable[[], Any], *, calls: int = 20) -> float | None:
-    """Joules per call by the driver's counter (of the whole device); None where it keeps none."""
-    if bench.device != "cuda":
-        return None
-    import pynvml
-
-    pynvml.nvmlInit()
-    try:
-        uuid = str(torch.cuda.get_device_properties(0).uuid)
-        handle = pynvml.nvmlDeviceGetHandleByUUID(uuid if uuid.startswith("GPU-") else f"GPU-{uuid}")
-        bench.wait()
-        start = pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
-        for _ in range(calls):
-            call()
-        bench.wait()
-        return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) - start) / 1000 / calls
-    except pynvml.NVMLError:
-        return None
-    finally:
-        pynvml.nvmlShutdown()
+def energy(bench: Bench, call: Callable[[], Any]) -> float | None:
+    """Joules per call as the plugin counts them; None where the driver does not."""
+    samples = Driver(call, bench.tools).run((Energy(seconds=1.0),))
+    return samples[0].values[0] if samples else None
 
 
 def resnet(bench: Bench) -> Made:

@@ -86,6 +86,7 @@ def _device_memory(xpu: Any, index: int) -> GpuMemory:
         device=f"xpu:{index}",
         allocated=xpu.memory_allocated(index),
         allocated_peak=xpu.max_memory_allocated(index),
+        reserved=xpu.memory_reserved(index),
         reserved_peak=xpu.max_memory_reserved(index),
         process=None,
         notes=(NO_DRIVER_FIGURE,),

@@ -20,7 +20,7 @@ def unusable(case: Case, empty: Sequence[Sample]) -> tuple[Verdict, ...] | None:
 
     `empty` are the metric's samples without values. No row at all where nobody expected the metric.
     """
-    notes = tuple(note for sample in empty for note in sample.notes)
+    notes = tuple(dict.fromkeys(note for sample in empty for note in sample.notes))
     expected = bool(case.limits) or _has_baseline(case)
     if deaths := [note.removeprefix(CHILD).strip() for note in notes if note.startswith(CHILD)]:
         return (_refused(case, Status.ANOMALOUS, "child_failed", deaths[0], fails=expected),)

@@ -32,8 +32,10 @@ class DeviceTime:
 
     metrics = METRICS
 
-    def __init__(self, *, latency: float) -> None:
+    def __init__(self, *, latency: float, flush: bool = False) -> None:
         self.latency = latency
+        self.flush = flush
+        """Whether the caches of the devices are emptied before each call."""
 
     def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
         """Yield one turn per call; no sample where no device has a clock."""
@@ -42,6 +44,9 @@ class DeviceTime:
             return ()
 
         def start() -> None:
+            for one in tools.accelerators if self.flush else ():
+                if one.initialised():
+                    one.flush()
             for timer in timers:
                 timer.hold(min(LONGEST_HOLD, HEAD_START + 1.5 * self.latency))
                 timer.start()

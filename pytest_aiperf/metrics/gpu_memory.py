@@ -37,6 +37,8 @@ METRICS = (ALLOCATED, RESERVED, PROCESS)
 
 NO_GPU = "no GPU in use by this process"
 NO_COUNTER = "no runtime in this process counts it"
+CONTEXT = "context and libraries"
+ALL_PROCESSES = "all processes"
 INCOMPLETE = "process memory is known on some of the devices only: a sum would be too small"
 
 FIGURES: Mapping[str, Callable[[GpuMemory], int | None]] = {
@@ -98,6 +100,7 @@ class GpuWatch:
             notes=_notes(seen, metric=metric),
             parts={
                 **known,
+                **(_beside(seen) if metric == PROCESS.name else {}),
                 **({HELD_BEFORE: before} if before else {}),
                 **({self._phase.value: total} if self._phase is not None else {}),
             },
@@ -119,6 +122,17 @@ class GpuMemoryPeak:
         watch.start()
         yield Turn(calls=1)
         return watch.samples()
+
+
+def _beside(seen: Sequence[Sequence[GpuMemory]]) -> dict[str, float]:
+    """What the process has beside its allocator's blocks, contexts and libraries; and what all processes have."""
+    parts: dict[str, float] = {}
+    for record in (record for records in seen for record in records):
+        if record.process is not None and record.reserved is not None:
+            parts[f"{CONTEXT} on {record.device}"] = float(max(0, record.process - record.reserved))
+        if record.device_used is not None:
+            parts[f"{ALL_PROCESSES} on {record.device}"] = float(record.device_used)
+    return parts
 
 
 def _by_device(metric: str, seen: Sequence[Sequence[GpuMemory]]) -> dict[str, float]:

@@ -254,9 +254,9 @@ def _on_the_device(measurement: Measurement) -> Iterable[str]:
 def _seen(measurement: Measurement, of_metric: Mapping[str, Unit]) -> Iterable[str]:
     prefix = f"{measurement.label}: " if measurement.label else ""
     for sample in measurement.samples:
-        unit = of_metric.get(sample.metric, Unit.NUMBER)
-        parts = [f"{name} {units.text(value, unit)}" for name, value in sample.parts.items()]
-        told = [*parts, *sample.notes]
+        unit = of_metric.get(sample.metric)
+        parts = sample.parts.items() if unit is not None else ()  # of a figure without a row they are told elsewhere
+        told = [*(f"{name} {units.text(value, unit)}" for name, value in parts if unit is not None), *sample.notes]
         if sample.foreign_share is not None:
             told.append(f"other processes used {sample.foreign_share * 100:.0f} % of the processors")
         if told:

@@ -36,7 +36,7 @@ def test_it_waits_only_for_devices_that_the_process_has_started():
 
 
 def test_it_waits_for_the_current_device_and_those_that_hold_memory_where_torch_is_older():
-    devices = [FakeTorchDevice(), FakeTorchDevice(), FakeTorchDevice(reserved=MIB)]
+    devices = [FakeTorchDevice(), FakeTorchDevice(), FakeTorchDevice(cached=MIB)]
     torch = torch_with_cuda(*devices, private=False)
     cuda(torch).wait()
     assert torch.cuda.log == ["synchronize 0", "synchronize 2"]
@@ -84,7 +84,7 @@ def test_it_asks_nothing_of_the_driver_around_timed_calls():
 
 def test_it_maps_devices_by_uuid_because_torch_and_the_driver_order_them_differently():
     torch = torch_with_cuda(
-        FakeTorchDevice("fast", allocated=10, reserved=20, held=7), FakeTorchDevice("slow", context=False)
+        FakeTorchDevice("fast", allocated=10, reserved=20, held=7, cached=15), FakeTorchDevice("slow", context=False)
     )
     driver = nvml(
         FakeGpu("GPU-slow", compute=[(STRANGER, 5)]), FakeGpu("GPU-fast", compute=[(OWN, 600)], used=900, total=2000)
@@ -94,6 +94,7 @@ def test_it_maps_devices_by_uuid_because_torch_and_the_driver_order_them_differe
             device="GPU-fast",
             allocated=7,
             allocated_peak=10,
+            reserved=15,
             reserved_peak=20,
             process=600,
             device_used=900,
@@ -276,12 +277,14 @@ def test_it_flushes_the_cache_of_each_started_device_with_twice_its_size():
 
 def test_rocm_devices_are_not_swapped_nor_are_their_figures():
     torch = torch_with_cuda(
-        FakeTorchDevice("a", allocated=10, reserved=20, held=7),
-        FakeTorchDevice("b", allocated=30, reserved=40, held=9),
+        FakeTorchDevice("a", allocated=10, reserved=20, held=7, cached=15),
+        FakeTorchDevice("b", allocated=30, reserved=40, held=9, cached=35),
         hip="6.2",
     )
-    seen = [(one.device, one.allocated, one.allocated_peak, one.reserved_peak) for one in cuda(torch).memory()]
-    assert seen == [("rocm:0", 7, 10, 20), ("rocm:1", 9, 30, 40)]
+    seen = [
+        (one.device, one.allocated, one.allocated_peak, one.reserved, one.reserved_peak) for one in cuda(torch).memory()
+    ]
+    assert seen == [("rocm:0", 7, 10, 15, 20), ("rocm:1", 9, 30, 35, 40)]
     assert {(one.process, one.device_used, one.device_total) for one in cuda(torch).memory()} == {
         (None, 4 * MIB, 64 * MIB)
     }

@@ -20,12 +20,13 @@ def test_it_restarts_the_peak_after_giving_everything_back():
 
 
 def test_it_tells_of_devices_that_hold_memory():
-    torch = torch_with_xpu(FakeTorchDevice(), FakeTorchDevice(allocated=10, reserved=20, held=7))
+    torch = torch_with_xpu(FakeTorchDevice(), FakeTorchDevice(allocated=10, reserved=20, held=7, cached=15))
     assert Xpu(modules={"torch": torch}).memory() == [
         GpuMemory(
             device="xpu:1",
             allocated=7,
             allocated_peak=10,
+            reserved=15,
             reserved_peak=20,
             process=None,
             notes=(NO_DRIVER_FIGURE,),

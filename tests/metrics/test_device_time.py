@@ -46,3 +46,9 @@ def test_the_busy_share_is_of_the_latency():
     assert device_time.busy_share([0.010], [0.011]) == 1.0
     assert device_time.busy_share([0.010], []) is None
     assert "busy for 20% of each call" in device_time.host_bound(0.2)
+
+
+def test_caches_are_flushed_before_each_call_where_asked():
+    device = FakeAccelerator(clock=FakeTimer(0.003))
+    Driver(lambda: None, tools(accelerators=[device])).run([DeviceTime(latency=1.0, flush=True)])
+    assert device.flushes == 3

@@ -15,7 +15,7 @@ from pytest_aiperf.metrics.gpu_memory import (
     GpuMemoryPeak,
     GpuWatch,
 )
-from pytest_aiperf.terms import HELD_BEFORE, Origin
+from pytest_aiperf.terms import HELD_BEFORE, Origin, Phase
 from pytest_aiperf.vocabulary import Sample
 from tests.fakes import FakeAccelerator, tools
 
@@ -29,6 +29,38 @@ def record(
     notes: tuple[str, ...] = (),
 ) -> GpuMemory:
     return GpuMemory(device=device, allocated_peak=allocated, reserved_peak=reserved, process=process, notes=notes)
+
+
+def test_context_and_other_processes_are_told_apart_from_what_the_allocator_holds():
+    records = [
+        GpuMemory(
+            device=name,
+            allocated_peak=1,
+            reserved_peak=9,
+            reserved=reserved,
+            process=process,
+            device_used=used,
+            device_total=99,
+        )
+        for name, reserved, process, used in (("GPU-a", 5, 30, 50), ("GPU-b", 7, 40, 70))
+    ]
+    assert watch(records)["gpu_process"].parts == {
+        "GPU-a": 30,
+        "GPU-b": 40,
+        "context and libraries on GPU-a": 25,
+        "context and libraries on GPU-b": 33,
+        "all processes on GPU-a": 50,
+        "all processes on GPU-b": 70,
+        HELD_BEFORE: 70,
+    }
+
+
+def test_a_phase_is_a_part_of_each_figure():
+    records = [record("GPU-a", allocated=10, reserved=20), record("GPU-b", allocated=1, reserved=2)]
+    watching = GpuWatch([FakeAccelerator(memory=records)], phase=Phase.FIRST)
+    watching.start()
+    parts = {sample.metric: sample.parts.get("first inference") for sample in watching.samples()}
+    assert parts == {"gpu_allocated": 11, "gpu_reserved": 22, "gpu_process": None}
 
 
 def watch(*members: Sequence[GpuMemory]) -> dict[str, Sample]:
