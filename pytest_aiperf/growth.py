@@ -116,16 +116,23 @@ def _users(trace: tracemalloc.Traceback) -> tracemalloc.Frame:
 def _objects() -> Counter[str]:
     """Kinds of everything that the collector tracks; tensors by shape, since tracemalloc does not see their memory."""
     gc.collect()
-    return Counter(map(_kind, gc.get_objects()))
+    things = gc.get_objects()
+    kinds = Counter(map(type, things))
+    tensors = tuple(kind for kind in kinds if _module(kind) == "torch" and kind.__name__ in ("Tensor", "Parameter"))
+    named: Counter[str] = Counter()
+    for kind, count in kinds.items():
+        if kind not in tensors:
+            named[f"{kind.__module__}.{kind.__qualname__}"] += count
+    named.update(_shape(thing) for thing in things if type(thing) in tensors)
+    return named
 
 
-def _kind(thing: object) -> str:
-    kind = type(thing)
-    module = kind.__module__ if isinstance(kind.__module__, str) else ""  # some C types have a descriptor there
-    if module.partition(".")[0] == "torch" and kind.__name__ in ("Tensor", "Parameter"):
-        tensor: Any = thing
-        return f"tensor {tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"
-    return f"{module}.{kind.__qualname__}"
+def _module(kind: type) -> str:
+    return kind.__module__.partition(".")[0] if isinstance(kind.__module__, str) else ""  # C types may differ
+
+
+def _shape(tensor: Any) -> str:
+    return f"tensor {tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"
 
 
 def _kinds(before: Counter[str], after: Counter[str]) -> Iterator[str]:
