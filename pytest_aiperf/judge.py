@@ -123,7 +123,8 @@ def _with_reasons(case: Case, row: Verdict) -> Verdict:
     """Next to a bad figure stands why it is bad, where that was found."""
     if row.status in PASSES:
         return row
-    reasons = (*case.measurement.reasons.get(case.metric.name, ()), *allocated.phases(case), *allocated.told(case))
+    memory = () if row.status is Status.NEW else (*allocated.phases(case), *allocated.told(case))
+    reasons = (*case.measurement.reasons.get(case.metric.name, ()), *memory)
     return replace(row, notes=(*row.notes, *reasons)) if reasons else row
 
 
