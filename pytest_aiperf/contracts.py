@@ -95,6 +95,10 @@ class DevicesSeen:
     facts: Mapping[str, str]
     """UUID -> clock, throttling, power and other processes, for people."""
     disturbances: tuple[str, ...]
+    megahertz: float | None = None
+    """Of the slowest of them."""
+    watts: float | None = None
+    """Of all of them."""
 
 
 class DeviceConditions(Protocol):

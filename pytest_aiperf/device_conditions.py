@@ -17,6 +17,8 @@ class NvmlConditions:
         used = self._used()
         conditions = self._nvml.conditions() if used else {}
         known = {uuid: conditions[uuid] for uuid in used if uuid in conditions}
+        answered = [condition for condition in known.values() if isinstance(condition, Condition)]
+        watts = [condition.watts for condition in answered if condition.watts is not None]
         return DevicesSeen(
             facts={uuid: _text(condition) for uuid, condition in known.items()},
             disturbances=tuple(
@@ -25,6 +27,8 @@ class NvmlConditions:
                 if isinstance(condition, Condition)
                 for text in condition.disturbances(uuid)
             ),
+            megahertz=min((float(condition.clock_mhz) for condition in answered), default=None),
+            watts=sum(watts) if watts and len(watts) == len(known) else None,
         )
 
     def joules(self) -> float | None:

@@ -11,7 +11,7 @@ from typing import Any
 from pytest_aiperf.contracts import DevicesSeen, Framework, Probe, Tools, Turn
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.measure import Driver, settle
-from pytest_aiperf.metrics import device_time, throughput
+from pytest_aiperf.metrics import device_time, energy, throughput
 from pytest_aiperf.metrics.cpu_memory import CpuMemoryPeak
 from pytest_aiperf.metrics.device_time import DeviceTime
 from pytest_aiperf.metrics.energy import Energy
@@ -31,6 +31,8 @@ HOST_BOUND = 0.5
 """Busy for less than this share of each call, a device waits for the host."""
 UNSEEN = 0.02
 """So little of a plain function's call is work that events do not see, on another runtime's stream."""
+_OF_THE_LAST_PASS = frozenset({"latency", "throughput", "clock_mhz", "watts"})
+"""What a repeated pass replaces; of all others the higher one counts."""
 _WITH_EVENTS = ("torch", "plain")
 _NOTHING_SEEN = DevicesSeen(facts={}, disturbances=())
 
@@ -111,6 +113,7 @@ class Passes:
                 self._keep(entry, (throughput.derived(entry.timed("latency"), items=items),))
             seen = trial.around.tools.devices.seen() if trial.runs_on_a_device() else _NOTHING_SEEN
             entry.conditions = seen.facts
+            self._keep(entry, energy.samples_of(seen))
             entry.disturbances = (*_disturbances(entry), *seen.disturbances)
             if not entry.disturbances:
                 break
@@ -132,7 +135,7 @@ class Passes:
 
     def _keep(self, entry: Entry, samples: Sequence[Sample]) -> None:
         for sample in samples:
-            if sample.metric in ("latency", "throughput"):
+            if sample.metric in _OF_THE_LAST_PASS:
                 entry.samples[sample.metric, sample.origin] = _with_origin(sample, self._trial)
             else:
                 entry.add(sample)

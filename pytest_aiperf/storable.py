@@ -21,8 +21,9 @@ _ORIGINS: Mapping[Rule, Sequence[Origin]] = {
     Rule.PROCESS_MEMORY: (Origin.FRESH,),
     Rule.EXACT: (Origin.FRESH, Origin.IN_PROCESS),
     Rule.QUALITY: (Origin.IN_PROCESS, Origin.FRESH),
+    Rule.SHOWN: (Origin.IN_PROCESS,),
 }
-"""Whose samples are kept: of the first origin that has any. `Rule.SHOWN` is never kept."""
+"""Whose samples are kept: of the first origin that has any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ def sort_out(measurement: Measurement, metrics: Mapping[str, Metric]) -> tuple[t
     refused: dict[str, str] = {}
     for name in dict.fromkeys(sample.metric for sample in measurement.samples):
         metric = metrics.get(name)
-        if metric is not None and metric.rule in (Rule.SHOWN, Rule.LEAK):
+        if metric is not None and metric.rule in (Rule.SHOWN, Rule.LEAK) and not metric.kept:
             continue
         try:
             storable.append(_storable(metric, name, measurement))

@@ -110,5 +110,7 @@ class Metric:
     rule: Rule
     portable: bool
     """Comparable between machines: accuracy, sizes, allocator bytes."""
+    kept: bool = False
+    """Whether sessions keep it though its rule only shows it."""
     negligible: float = 0.0
     """Absolute change, in the metric's unit, below which nothing is ever a regression."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pytest_aiperf.metrics import energy
 from pytest_aiperf.terms import Better, Metric, Origin, Rule, Unit
 from pytest_aiperf.vocabulary import Environment, Measurement, Sample
 
@@ -26,6 +27,7 @@ METRICS = {
         metric("perplexity", Rule.QUALITY, Unit.NUMBER, portable=True),
         metric("ram_file", Rule.SHOWN, Unit.BYTES),
         metric("at", Rule.TIME, Unit.SECONDS),
+        *energy.METRICS,
     )
 }
 

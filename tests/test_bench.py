@@ -203,6 +203,9 @@ def test_a_model_that_the_host_holds_up_is_told(device_time, said):
 
 
 def test_what_disturbs_a_device_disturbs_the_timing():
-    entry = on_a_device(device_time=0.01, seen=DevicesSeen(facts={"GPU-a": "hot"}, disturbances=("GPU-a throttled",)))
+    entry = on_a_device(
+        device_time=0.01, seen=DevicesSeen(facts={"GPU-a": "hot"}, disturbances=("GPU-a throttled",), megahertz=900.0)
+    )
+    assert entry.timed("clock_mhz").values == (900.0,)
     assert entry.conditions == {"GPU-a": "hot"}
     assert entry.disturbances == ("GPU-a throttled",)

@@ -13,6 +13,15 @@ def test_only_devices_in_use_count():
     seen = NvmlConditions(nvml(IDLE, BUSY)).seen()
     assert seen.facts == {"GPU-a": "1200 of 1980 MHz; 312 W; throttled: hardware thermal slowdown; other processes: 1"}
     assert seen.disturbances == ("1 other processes on GPU-a", "GPU-a throttled: hardware thermal slowdown")
+    assert (seen.megahertz, seen.watts) == (1200.0, 312.0)
+
+
+def test_of_two_devices_the_slower_clock_counts_and_the_power_of_both():
+    both = nvml(BUSY, FakeGpu("GPU-b", compute=[(OWN, 1)], clock=1500, milliwatts=100_000))
+    seen = NvmlConditions(both).seen()
+    assert (seen.megahertz, seen.watts) == (1200.0, 412.0)
+    silent = nvml(BUSY, FakeGpu("GPU-b", compute=[(OWN, 1)], milliwatts=FakeNvmlError("Not Supported")))
+    assert NvmlConditions(silent).seen().watts is None
 
 
 def test_energy_is_that_of_the_devices_in_use():

@@ -52,6 +52,10 @@ def test_it_keeps_nothing_that_is_only_shown() -> None:
     assert kept(sample("ram_file", 1.0)) == {}
 
 
+def test_sessions_keep_the_energy_and_the_clock_of_a_device() -> None:
+    assert kept(sample("energy", 0.41), sample("clock_mhz", 1980.0)) == {"energy": 0.41, "clock_mhz": 1980.0}
+
+
 @pytest.mark.parametrize(
     ("samples", "note"),
     [

@@ -54,7 +54,7 @@ class RamWatch:
             notes += ("the peak counter of this system cannot be reset: the figure covers the whole process",)
         ram = () if peak is None else (float(max(0, peak - self.base)),)
         mapped = self.memory.file_backed()
-        parts = {HELD_BEFORE: float(self.before)}
+        parts = {HELD_BEFORE: float(self.before)} if self.before else {}
         if self.phase is not None and ram:
             parts[self.phase.value] = ram[0]
         return (

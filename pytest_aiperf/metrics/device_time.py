@@ -11,7 +11,13 @@ from pytest_aiperf.terms import Better, Metric, Rule, Unit
 from pytest_aiperf.vocabulary import Sample
 
 METRIC = Metric(
-    name="device_time", title="device time", unit=Unit.SECONDS, better=Better.LOWER, rule=Rule.SHOWN, portable=False
+    name="device_time",
+    title="device time",
+    unit=Unit.SECONDS,
+    better=Better.LOWER,
+    rule=Rule.SHOWN,
+    portable=False,
+    kept=True,
 )
 METRICS = (METRIC,)
 

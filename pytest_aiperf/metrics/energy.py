@@ -1,20 +1,50 @@
-"""Joules per call, by the driver's counter of the whole device."""
+"""Joules per call, by the driver's counter of the whole device; and clock and power while it was timed."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 
-from pytest_aiperf.contracts import Tools, Turn
+from pytest_aiperf.contracts import DevicesSeen, Tools, Turn
 from pytest_aiperf.measure import collector_off
 from pytest_aiperf.terms import Better, Metric, Rule, Unit
 from pytest_aiperf.vocabulary import Sample
 
 METRIC = Metric(
-    name="energy", title="energy per call", unit=Unit.JOULES, better=Better.LOWER, rule=Rule.SHOWN, portable=False
+    name="energy",
+    title="energy per call",
+    unit=Unit.JOULES,
+    better=Better.LOWER,
+    rule=Rule.SHOWN,
+    portable=False,
+    kept=True,
 )
-METRICS = (METRIC,)
+CLOCK = Metric(
+    name="clock_mhz",
+    title="clock of the slowest device, MHz",
+    unit=Unit.NUMBER,
+    better=Better.HIGHER,
+    rule=Rule.SHOWN,
+    portable=False,
+    kept=True,
+)
+POWER = Metric(
+    name="watts",
+    title="power of all devices, W",
+    unit=Unit.NUMBER,
+    better=Better.LOWER,
+    rule=Rule.SHOWN,
+    portable=False,
+    kept=True,
+)
+METRICS = (METRIC, CLOCK, POWER)
 
 BURST_SECONDS = 0.1
+
+
+def samples_of(seen: DevicesSeen) -> tuple[Sample, ...]:
+    """Clock and power as samples, as far as they are known."""
+    known = ((CLOCK, seen.megahertz), (POWER, seen.watts))
+    return tuple(Sample(metric=metric.name, values=(value,)) for metric, value in known if value is not None)
 
 
 class Energy:

@@ -71,8 +71,11 @@ class Latency:
     def _warm(self, first: float, seconds: Sequence[float]) -> bool:
         """Whether the calls have settled: compiled models take several to compile and capture, some compile twice."""
         most = self.max_seconds / 5
-        fewest = 1 if first > most else max(LAST_CALLS, self.calls // 10)
-        if len(seconds) < fewest:
+        if not seconds:
+            return False
+        is_slow = min(first, *seconds) > most
+        fewest = 1 if is_slow else max(LAST_CALLS, self.calls // 10)
+        if len(seconds) < fewest and sum(seconds) <= most:
             return False
         settled = max(seconds[-LAST_CALLS:]) <= SETTLED * min(seconds)
         return settled or sum(seconds) > most or len(seconds) >= fewest + MOST_WARM_UPS

@@ -27,6 +27,15 @@ def test_it_ignores_a_jax_that_is_still_being_imported():
     assert not Jax(modules=modules).initialised()
 
 
+def test_figures_of_two_devices_are_not_swapped():
+    first, second = (
+        jax_device(index, memory={"peak_bytes_in_use": 5 + index, "peak_pool_bytes": 80 + index}) for index in (0, 1)
+    )
+    modules, _ = jax_modules({"cuda": [first, second]})
+    seen = [(one.device, one.allocated_peak, one.reserved_peak) for one in Jax(modules=modules).memory()]
+    assert seen == [("jax cuda:0", 5, 80), ("jax cuda:1", 6, 81)]
+
+
 def test_it_tells_the_peak_of_the_whole_process_and_says_so():
     used = jax_device(1, memory={"peak_bytes_in_use": 5, "peak_pool_bytes": 8})
     modules, _ = jax_modules({"cpu": [jax_device()], "cuda": [jax_device(memory={"peak_bytes_in_use": 0}), used]})

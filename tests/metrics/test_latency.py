@@ -9,14 +9,14 @@ from pytest_aiperf.metrics.latency import COMPILED, Latency
 from tests.fakes import FakeAccelerator, FakeClock, tools
 
 
-def timed(*first: float, then: float = 0.01, device: FakeAccelerator | None = None, flush: bool = False):
+def timed(*first: float, then: float = 0.01, device=None, flush: bool = False, most: float = 300.0):
     """The sample of a function whose first calls take these seconds, all others `then`."""
     clock, waiting = FakeClock(), list(first)
     driver = Driver(
         lambda: clock.pass_seconds(waiting.pop(0) if waiting else then),
         tools(clock=clock, accelerators=[device] if device else []),
     )
-    (sample,) = driver.run([Latency(calls=20, seconds=0.5, max_seconds=300.0, flush=flush)])
+    (sample,) = driver.run([Latency(calls=20, seconds=0.5, max_seconds=most, flush=flush)])
     return sample
 
 
@@ -25,6 +25,17 @@ def test_a_model_that_compiles_is_warmed_up_until_its_calls_have_settled():
     assert sample.values == pytest.approx([0.01] * len(sample.values))
     assert sample.parts["first call"] == pytest.approx(20.0)
     assert sample.parts[COMPILED] == pytest.approx(20.0 + 3.0 + 1.0 - 3 * 0.01)
+
+
+def test_a_compiler_that_takes_long_does_not_end_the_warm_up():
+    sample = timed(20.0, 3.0, 0.01, 1.0, most=30.0)
+    assert sample.values == pytest.approx([0.01] * len(sample.values))
+    assert len(sample.values) >= 20
+
+
+def test_a_model_that_is_slow_itself_is_warmed_up_once():
+    sample = timed(then=8.0, most=30.0)
+    assert len(sample.values) == 4, "two calls to warm up, and as many as fit"
 
 
 def test_what_needs_no_compiler_has_no_such_part():
