@@ -34,8 +34,13 @@ ON_GPU = "GPU: "
 """Begins the name of a line that allocated on a device."""
 IMPORTS = "imports"
 
+DEPTH = 3
+"""Lines of the user's that are told of one allocation."""
+
 Frame = tuple[str, int]
 """File and line."""
+Stack = tuple[Frame, ...]
+"""The user's own lines, the innermost first."""
 
 
 class AllocationWatch:
@@ -59,31 +64,36 @@ class AllocationWatch:
         self._python.start()
 
     def stop(self) -> dict[str, float]:
-        """End tracing. Line (`net.py:12 (weights = ...)`) -> bytes held there at the peak of its kind of memory."""
+        """End tracing. Line (`net.py:12 (weights = ...) < test_net.py:7`) -> bytes at its memory's peak."""
         found = self._python.stop()
         if self._tensors is not None:
             self._tensors.__exit__(None, None, None)
             found.update(self._tensors.at_peak)
         named: Counter[str] = Counter()
-        for frame, size in found.items():
-            named[self._name(frame)] += size
-        for frame, size in gpu_peak(self._gpu.stop()).items():
-            named[ON_GPU + self._name(frame)] += size
+        for stack, size in found.items():
+            named[self._name(stack)] += size
+        for stack, size in gpu_peak(self._gpu.stop()).items():
+            named[ON_GPU + self._name(stack)] += size
         return {name: float(size) for name, size in named.most_common(MOST_NAMED) if size >= SMALLEST}
 
-    def _name(self, frame: Frame) -> str:
-        file, line = frame
+    def _name(self, stack: Stack) -> str:
+        (file, line), *callers = stack
         if file.startswith("<frozen importlib"):
             return IMPORTS
+        source = linecache.getline(file, line).strip()
+        called = "".join(f" < {self._place(frame)}" for frame in callers)
+        return self._place((file, line)) + (f" ({source})" if source else "") + called
+
+    def _place(self, frame: Frame) -> str:
+        file, line = frame
         path = Path(file)
         shown = path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else path.name
-        source = linecache.getline(file, line).strip()
-        return f"{shown}:{line}" + (f" ({source})" if source else "")
+        return f"{shown}:{line}"
 
 
 def place_of(name: str) -> str:
-    """What stays the same of a line when others are put above it: `net.py (weights = ...)`."""
-    return _LINE.sub("", name, count=1)
+    """What stays the same of a line when others are put above it: `net.py (weights = ...) < test_net.py`."""
+    return _LINE.sub("", name)
 
 
 class GpuHistory:
@@ -113,20 +123,20 @@ class GpuHistory:
         return traces
 
 
-def gpu_peak(traces: Sequence[Sequence[Mapping[str, Any]]]) -> Counter[Frame]:
+def gpu_peak(traces: Sequence[Sequence[Mapping[str, Any]]]) -> Counter[Stack]:
     """What the allocator of each device had handed out at its peak, by the user's line.
 
     `traces` are the events of `torch.cuda.memory._snapshot()`; what was allocated before the recording is not in them.
     """
-    found: Counter[Frame] = Counter()
+    found: Counter[Stack] = Counter()
     for trace in traces:
         found.update(_held(trace[: _fullest(trace) + 1]))
     return found
 
 
-def gpu_kept(traces: Sequence[Sequence[Mapping[str, Any]]]) -> Counter[Frame]:
+def gpu_kept(traces: Sequence[Sequence[Mapping[str, Any]]]) -> Counter[Stack]:
     """The same at the end: what was allocated meanwhile and is still held."""
-    found: Counter[Frame] = Counter()
+    found: Counter[Stack] = Counter()
     for trace in traces:
         found.update(_held(trace))
     return found
@@ -146,25 +156,25 @@ def _fullest(trace: Sequence[Mapping[str, Any]]) -> int:
     return last
 
 
-def _held(trace: Sequence[Mapping[str, Any]]) -> Counter[Frame]:
+def _held(trace: Sequence[Mapping[str, Any]]) -> Counter[Stack]:
     live: dict[int, Mapping[str, Any]] = {}
     for event in trace:
         if event["action"] == "alloc":
             live[event["addr"]] = event
         elif event["action"] == "free_completed":
             live.pop(event["addr"], None)
-    found: Counter[Frame] = Counter()
+    found: Counter[Stack] = Counter()
     for event in live.values():
         frames = [(frame["filename"], frame["line"]) for frame in event.get("frames", ())]
         found[users(frames)] += event["size"]
     return found
 
 
-def users(frames: Iterable[Frame]) -> Frame:
-    """The innermost line that is the user's, `frames` beginning with the innermost; else the innermost of all."""
+def users(frames: Iterable[Frame]) -> Stack:
+    """The lines that are the user's, `frames` beginning with the innermost; else the innermost of all."""
     known = list(frames)
-    own = (one for one in known if not one[0].startswith(OWN) and not any(part in one[0] for part in _LIBRARIES))
-    return next(own, known[0] if known else ("?", 0))
+    own = [one for one in known if not one[0].startswith(OWN) and not any(part in one[0] for part in _LIBRARIES)]
+    return tuple(own[:DEPTH] or known[:1] or [("?", 0)])
 
 
 class _PythonPeak:
@@ -180,13 +190,13 @@ class _PythonPeak:
         tracemalloc.start(FRAMES)
         self._thread.start()
 
-    def stop(self) -> Counter[Frame]:
+    def stop(self) -> Counter[Stack]:
         self._stopping.set()
         self._thread.join()
         self._look()
         snapshot = self._snapshot
         tracemalloc.stop()
-        found: Counter[Frame] = Counter()
+        found: Counter[Stack] = Counter()
         for statistic in snapshot.statistics("traceback") if snapshot is not None else ():
             found[users((frame.filename, frame.lineno) for frame in reversed(statistic.traceback))] += statistic.size
         return found
@@ -212,9 +222,9 @@ def _tensor_peak(torch: ModuleType) -> Any:
     class TensorPeak(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
         def __init__(self) -> None:
             super().__init__()
-            self.live: dict[int, tuple[int, Frame]] = {}
+            self.live: dict[int, tuple[int, Stack]] = {}
             self.held = self.most = 0
-            self.at_peak: Counter[Frame] = Counter()
+            self.at_peak: Counter[Stack] = Counter()
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             result = func(*args, **(kwargs or {}))
@@ -234,8 +244,8 @@ def _tensor_peak(torch: ModuleType) -> Any:
             if self.held > self.most + max(STEP, 0.05 * self.most):
                 self.most = self.held
                 self.at_peak = Counter()
-                for size, frame in self.live.values():
-                    self.at_peak[frame] += size
+                for size, stack in self.live.values():
+                    self.at_peak[stack] += size
 
         def _forget(self, key: int) -> None:
             size, _ = self.live.pop(key, (0, None))

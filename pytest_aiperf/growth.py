@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from pytest_aiperf import units
-from pytest_aiperf.allocations import GpuHistory, gpu_kept
+from pytest_aiperf.allocations import GpuHistory, Stack, gpu_kept
 from pytest_aiperf.terms import Unit
 
 CALLS = 20
@@ -83,8 +83,8 @@ class _Growth:
         return (*lines, *on_gpu, *_kinds(self._objects, _objects()))
 
 
-def _gpu_lines(kept: Counter[tuple[str, int]]) -> Iterator[str]:
-    for (file, line), size in kept.most_common(MOST_NAMED):
+def _gpu_lines(kept: Counter[Stack]) -> Iterator[str]:
+    for ((file, line), *_), size in kept.most_common(MOST_NAMED):
         if size / CALLS >= SMALLEST:
             yield f"{_line(size, file, line)} on the GPU"
 

@@ -51,7 +51,7 @@ class Rounds:
         reverse = (names[::-1],) if len(names) > 1 else ()
         with trial.around.exclusive("memory of several models"):
             for members in (*((name,) for name in names), *reverse, ()):
-                self._hear(trial, replace(trial.order, timing=False, members=members), ())
+                self._hear(trial, replace(trial.order, timing=False, members=members), ("ram",), kind="concurrent")
 
     def fulfil(self, want: Want, trial: Trial) -> None:
         """One more child, of the kind that a verdict wants."""
@@ -92,8 +92,11 @@ class Rounds:
         for measurement in self.run_fresh(order).measurements:
             trial.allocations |= measurement.allocations
 
-    def _hear(self, trial: Trial, order: Order, expected: Sequence[str]) -> None:
-        """Run one child; its failure is the last: what kills or hangs one would do so to the next."""
+    def _hear(self, trial: Trial, order: Order, expected: Sequence[str], *, kind: str = "load") -> None:
+        """Run one child; its failure is the last: what kills or hangs one would do so to the next.
+
+        Without it, the `expected` metrics of measurements of that `kind` say why they are missing.
+        """
         if trial.failures:
             return
         report = self.run_fresh(replace(order, origin=Origin.FRESH))
@@ -102,7 +105,7 @@ class Rounds:
             return
         trial.failures.append(report.failure)
         for entry in trial.entries.values():
-            for metric in expected if "load" in entry.kinds else ():
+            for metric in expected if kind in entry.kinds else ():
                 entry.fresh.append(_failed(metric, report.failure))
 
     def note_failures(self, trial: Trial, verdicts: Sequence[Verdict]) -> None:

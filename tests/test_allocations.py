@@ -36,29 +36,38 @@ def test_a_gpu_is_told_at_its_peak_by_the_users_line():
         free(1),
         alloc(1, 20, 7),
     ]
-    assert gpu_peak([trace]) == {("/home/me/net.py", 3): 10, ("/home/me/net.py", 4): 55}
+    assert gpu_peak([trace]) == {
+        (("/home/me/net.py", 3),): 10,
+        (("/home/me/net.py", 4), ("/home/me/net.py", 20)): 50,
+        (("/home/me/net.py", 4),): 5,
+    }
 
 
 def test_what_is_still_held_at_the_end_is_told_apart_from_the_peak():
-    assert gpu_kept([[alloc(1, 10, 3), alloc(2, 50, 4), free(2)], [alloc(2, 7, 3)]]) == {("/home/me/net.py", 3): 17}
+    assert gpu_kept([[alloc(1, 10, 3), alloc(2, 50, 4), free(2)], [alloc(2, 7, 3)]]) == {(("/home/me/net.py", 3),): 17}
 
 
 def test_each_gpu_has_a_peak_of_its_own():
     first = [alloc(1, 100, 3), free(1)]
     second = [alloc(1, 1, 3), free(1), alloc(1, 30, 8)]
     found = gpu_peak([first, second, []])
-    assert found == {("/home/me/net.py", 3): 100, ("/home/me/net.py", 8): 30}
+    assert found == {(("/home/me/net.py", 3),): 100, (("/home/me/net.py", 8),): 30}
+
+
+def test_of_many_lines_of_the_user_the_three_innermost_are_told():
+    (stack,) = gpu_peak([[alloc(1, 10, 3, 4, 5, 6)]])
+    assert [line for _, line in stack] == [3, 4, 5]
 
 
 def test_without_frames_of_the_user_the_innermost_line_stands_for_it():
-    assert gpu_peak([[alloc(1, 10)]]) == {(LIBRARY, 9): 10}
-    assert gpu_peak([[{"action": "alloc", "addr": 1, "size": 10}]]) == {("?", 0): 10}
+    assert gpu_peak([[alloc(1, 10)]]) == {((LIBRARY, 9),): 10}
+    assert gpu_peak([[{"action": "alloc", "addr": 1, "size": 10}]]) == {(("?", 0),): 10}
 
 
 @pytest.mark.parametrize(
     ("name", "place"),
     [
-        ("net.py:12 (weights = a[1:2])", "net.py (weights = a[1:2])"),
+        ("net.py:12 (weights = a[1:2]) < test_net.py:5", "net.py (weights = a[1:2]) < test_net.py"),
         (f"{ON_GPU}src/net.py:7 (x = x.cuda())", f"{ON_GPU}src/net.py (x = x.cuda())"),
         ("imports", "imports"),
     ],
@@ -75,7 +84,8 @@ def told(work) -> dict[str, float]:
         work(watch._python._look)
     finally:
         found = watch.stop()
-    return {place_of(name): round(size / MIB) for name, size in found.items() if name.startswith(HERE.name)}
+    lines = {place_of(name).partition(" < ")[0]: round(size / MIB) for name, size in found.items()}
+    return {name: size for name, size in lines.items() if name.startswith(HERE.name)}
 
 
 def test_arrays_that_are_freed_before_the_end_are_told_too():

@@ -13,6 +13,8 @@ from pytest_aiperf.vocabulary import WHY
 MOST_NAMED = 3
 NOTABLE = 1024.0**2
 """Bytes by which a line has to grow to be called grown."""
+SHARE = 0.05
+"""Of the figure, from which a line is named."""
 _TRACED = frozenset({"ram", "gpu_allocated", "gpu_reserved", "gpu_process"})
 
 
@@ -22,7 +24,7 @@ def told(case: Case) -> tuple[str, ...]:
     if case.metric.name not in _TRACED or not now:
         return ()
     was = _of(case, case.baseline.allocations if case.baseline is not None else {})
-    return tuple(_lines(now, was)) if was else tuple(_line(name, size) for name, size in _largest(now))
+    return tuple(_grown(now, was)) if was else tuple(_held(now, case.now()))
 
 
 def phases(case: Case) -> tuple[str, ...]:
@@ -40,7 +42,17 @@ def phases(case: Case) -> tuple[str, ...]:
     return (f"peaks: {', '.join(told)}",) if len(told) > 1 else ()
 
 
-def _lines(now: Mapping[str, float], was: Mapping[str, float]) -> Iterator[str]:
+def _held(now: Mapping[str, float], figure: float) -> Iterator[str]:
+    """The largest lines that matter; first what no line holds, where that is most of the figure."""
+    rest = figure - sum(now.values())
+    if rest > figure / 2:
+        yield f"{WHY}{units.text(rest, Unit.BYTES)} allocated outside Python and torch (another runtime, its arena)"
+    for name, size in _largest(now):
+        if size > SHARE * figure:
+            yield _line(name, size)
+
+
+def _grown(now: Mapping[str, float], was: Mapping[str, float]) -> Iterator[str]:
     places = {place_of(name): size for name, size in was.items()}
     grown = {name: size - places.get(place_of(name), 0.0) for name, size in now.items()}
     most = [name for name, _ in _largest(grown) if grown[name] > NOTABLE]

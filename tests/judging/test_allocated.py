@@ -30,6 +30,13 @@ def test_over_a_limit_the_largest_lines_are_named():
     )
 
 
+def test_what_another_runtime_allocated_has_no_line_and_is_said_so():
+    assert notes(allocations={"imports": 8.0 * MIB, "net.py:3 (x = 1)": 2.0 * MIB}) == (
+        "why: 90.0 MiB allocated outside Python and torch (another runtime, its arena)",
+        "why: 8.00 MiB held by imports",
+    )
+
+
 def test_a_gpu_figure_has_the_lines_of_the_gpu():
     assert notes(allocations=NOW, metric="gpu_allocated") == ("why: 900 MiB held by net.py:3 (y)",)
 

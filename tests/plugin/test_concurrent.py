@@ -61,6 +61,34 @@ def test_a_budget_holds_the_joint_peak(project):
     result.stdout.fnmatch_lines(["*memory together*of the sum of single peaks*", "*detector: *", "*kept after del*"])
 
 
+ONLY_TOGETHER = """
+import os
+import pytest
+
+loaded = []
+
+def load(name):
+    loaded.append(name)
+    if loaded == ["second"] and "CHILD" in os.environ:
+        os._exit(9)
+    return lambda x: x
+
+@pytest.mark.max_ram_mb(100)
+def test_it(aiperf):
+    os.environ["CHILD"] = "of this process"
+    seen = aiperf.concurrent({"first": lambda: load("first"), "second": lambda: load("second")}, 1)
+    assert seen == {"first": 1, "second": 1}
+"""
+
+
+def test_a_process_that_dies_is_no_pass(project):
+    project.write("test_model.py", ONLY_TOGETHER)
+    result = project.pytest("--aiperf")
+    result.assert_outcomes(failed=1)
+    assert project.rows("test_model.py::test_it") == {"peak memory": ("anomalous", "child_failed")}
+    assert "ended with exit code 9" in result.stdout.str()
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [

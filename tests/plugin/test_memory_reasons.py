@@ -28,7 +28,8 @@ TEST = "test_model.py::test_it"
 def test_the_line_that_grew_is_named_with_what_it_was(project, edit):
     project.write("test_model.py", MODEL)
     project.pytest("--aiperf-update", "--aiperf-processes=5", fast=False).assert_outcomes(passed=1)
-    assert '"test_model.py:8 (weights = np.ones(40 * MIB, np.uint8))": 41940000' in project.baseline().read_text()
+    stored = project.baseline().read_text()
+    assert '"test_model.py:8 (weights = np.ones(40 * MIB, np.uint8)) < test_model.py:13": 41940000' in stored
     edit("test_model.py", "def load():", "N = 90\n\ndef load():")
     edit("test_model.py", "np.ones(40 * MIB", "np.ones(N * MIB")
     result = project.pytest("--aiperf", "--aiperf-seconds=0.02")

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 TEST = "tests/test_net.py::test_forward"
 AGAINST = ("--aiperf", "--aiperf-against=HEAD~1", "--aiperf-calls=5", "--aiperf-pairs-budget=30")
-BRIEFLY = "--aiperf-pairs-budget=12"
+BRIEFLY = "--aiperf-pairs-budget=8"
 OPEN = "inconclusive"
 
 

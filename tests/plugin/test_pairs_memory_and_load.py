@@ -7,7 +7,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 TEST = "tests/test_net.py::test_load"
-AGAINST = ("--aiperf", "--aiperf-against=HEAD~1", "--aiperf-processes=5", "--aiperf-pairs-budget=30")
+AGAINST = ("--aiperf", "--aiperf-against=HEAD~1", "--aiperf-processes=5", "--aiperf-pairs-budget=50")
 
 LOADER = """
 import time
