@@ -22,8 +22,7 @@ LOADS = """
 import net
 
 def test_load(aiperf):
-    model = aiperf.load(net.load)
-    aiperf.infer(model, 1)
+    aiperf.load(net.load, first=lambda model: model(1))
 """
 
 
