@@ -16,7 +16,7 @@ ANY_SPEED = mark.aiperf(max_slowdown=9)  # smaller, but faster only where the pr
 
 
 def caught(reason):
-    """Expected to fail by its verdict, and by nothing else; a machine too busy to decide leaves it open, which passes."""
+    """Expected to fail by its verdict, and by nothing else; what a busy machine leaves open passes."""
     return mark.xfail(reason=reason, raises=pytest.fail.Exception, strict=False)
 
 
