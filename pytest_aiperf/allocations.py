@@ -96,6 +96,11 @@ def place_of(name: str) -> str:
     return _LINE.sub("", name)
 
 
+def tensor_text(tensor: Any) -> str:
+    """A kind of tensor, for people: `tensor (64, 256) float32 on cuda:0`."""
+    return f"tensor {tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"
+
+
 class GpuHistory:
     """Torch's own record of what its caching allocator hands out on CUDA; nothing without it."""
 

@@ -15,8 +15,8 @@ from pytest_aiperf.markers import Rules
 from pytest_aiperf.reporters import junit
 from pytest_aiperf.rounds import IN_PAIRS, Rounds
 from pytest_aiperf.settings import Settings
-from pytest_aiperf.terms import Metric, Pairs, Rule, Want
-from pytest_aiperf.trial import MEMORY_METRICS, Order, Trial
+from pytest_aiperf.terms import MEMORY_METRICS, Metric, Pairs, Rule, Want
+from pytest_aiperf.trial import Order, Trial
 from pytest_aiperf.vocabulary import Baseline, Environment, Grounds, Margins, Policy, Result
 
 if TYPE_CHECKING:

@@ -17,17 +17,12 @@ class NvmlConditions:
         used = self._used()
         conditions = self._nvml.conditions() if used else {}
         known = {uuid: conditions[uuid] for uuid in used if uuid in conditions}
-        answered = [condition for condition in known.values() if isinstance(condition, Condition)]
-        watts = [condition.watts for condition in answered if condition.watts is not None]
+        answered = {uuid: condition for uuid, condition in known.items() if isinstance(condition, Condition)}
+        watts = [condition.watts for condition in answered.values() if condition.watts is not None]
         return DevicesSeen(
             facts={uuid: _text(condition) for uuid, condition in known.items()},
-            disturbances=tuple(
-                text
-                for uuid, condition in known.items()
-                if isinstance(condition, Condition)
-                for text in condition.disturbances(uuid)
-            ),
-            megahertz=min((float(condition.clock_mhz) for condition in answered), default=None),
+            disturbances=tuple(text for uuid, condition in answered.items() for text in condition.disturbances(uuid)),
+            megahertz=min((float(condition.clock_mhz) for condition in answered.values()), default=None),
             watts=sum(watts) if watts and len(watts) == len(known) else None,
         )
 

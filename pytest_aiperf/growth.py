@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from pytest_aiperf import units
-from pytest_aiperf.allocations import GpuHistory, Stack, gpu_kept
+from pytest_aiperf.allocations import GpuHistory, Stack, gpu_kept, tensor_text
 from pytest_aiperf.terms import Unit
 
 CALLS = 20
@@ -123,16 +123,12 @@ def _objects() -> Counter[str]:
     for kind, count in kinds.items():
         if kind not in tensors:
             named[f"{kind.__module__}.{kind.__qualname__}"] += count
-    named.update(_shape(thing) for thing in things if type(thing) in tensors)
+    named.update(tensor_text(thing) for thing in things if type(thing) in tensors)
     return named
 
 
 def _module(kind: type) -> str:
     return kind.__module__.partition(".")[0] if isinstance(kind.__module__, str) else ""  # C types may differ
-
-
-def _shape(tensor: Any) -> str:
-    return f"tensor {tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"
 
 
 def _kinds(before: Counter[str], after: Counter[str]) -> Iterator[str]:

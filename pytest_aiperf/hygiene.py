@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_aiperf import units
+from pytest_aiperf.allocations import tensor_text
 from pytest_aiperf.contracts import Accelerator
 from pytest_aiperf.exhaustion import let_go
 from pytest_aiperf.terms import Unit
@@ -90,4 +91,4 @@ def _tensor(thing: Any) -> str | None:
         return None
     if thing.device.type == "cpu":
         return None
-    return f"tensor {tuple(thing.shape)} {str(thing.dtype).removeprefix('torch.')} on {thing.device}"
+    return tensor_text(thing)

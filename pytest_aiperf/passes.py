@@ -84,8 +84,7 @@ class Passes:
         gpu = order.memory and trial.measures_gpu()
         loading = trial.pending_load(owner)
         if loading is not None or not order.timing:
-            first_alone = order.memory and not order.timing
-            watches = trial.watches(Phase.FIRST, ram=ram, gpu=gpu) if first_alone else []
+            watches = [] if order.timing else trial.watches(Phase.FIRST, ram=ram, gpu=gpu)
             yield (_FirstInference(loading, watches),)
         if order.paired and trial.around.turn_line is not None:
             yield (Turns(trial.around.turn_line, test=order.test, label=entry.label, items=items, flush=order.flush),)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_aiperf.pairing import Side
-from pytest_aiperf.terms import Origin, Want
-from pytest_aiperf.trial import MEMORY_METRICS, Order, Trial
+from pytest_aiperf.terms import MEMORY_METRICS, Origin, Want
+from pytest_aiperf.trial import Order, Trial
 from pytest_aiperf.vocabulary import Sample, Verdict
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ class Rounds:
             self._hear(trial, order, (f"load_{cache}",))
 
     def _memory_round(self, trial: Trial) -> None:
-        loads = any("load" in entry.kinds for entry in trial.entries.values())
-        self._hear(trial, replace(trial.order, timing=False, load="warm" if loads else ""), ())
+        self._hear(trial, _memory_order(trial), ())
 
     def measure_what_is_stored(self, trial: Trial) -> None:
         """Peaks that a baseline may keep come from fresh processes only."""
@@ -87,8 +86,7 @@ class Rounds:
 
     def trace(self, trial: Trial) -> None:
         """One child that traces allocations; its figures are too large and its failure says nothing of the test."""
-        loads = any("load" in entry.kinds for entry in trial.entries.values())
-        order = replace(trial.order, timing=False, trace=True, load="warm" if loads else "", origin=Origin.FRESH)
+        order = replace(_memory_order(trial), trace=True, origin=Origin.FRESH)
         for measurement in self.run_fresh(order).measurements:
             trial.allocations |= measurement.allocations
 
@@ -114,6 +112,12 @@ class Rounds:
             for verdict in verdicts:
                 if verdict.want is not None and verdict.want not in IN_PAIRS:
                     trial.entries[verdict.label].fresh.append(_failed(verdict.metric, failure))
+
+
+def _memory_order(trial: Trial) -> Order:
+    """Everything but timings; a load counts with the peak."""
+    loads = any("load" in entry.kinds for entry in trial.entries.values())
+    return replace(trial.order, timing=False, load="warm" if loads else "")
 
 
 def _failed(metric: str, failure: str) -> Sample:

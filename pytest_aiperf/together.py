@@ -14,11 +14,10 @@ from pytest_aiperf.measure import settle
 from pytest_aiperf.metrics.cpu_memory import RAM
 from pytest_aiperf.metrics.gpu_memory import ALLOCATED, PROCESS, RESERVED
 from pytest_aiperf.metrics.together import ALONE, KEPT, LOADED, REVERSED
-from pytest_aiperf.terms import HELD_BEFORE, Metric, Unit
+from pytest_aiperf.terms import HELD_BEFORE, MEMORY_METRICS, Metric, Unit
 from pytest_aiperf.trial import Entry, Trial
 from pytest_aiperf.vocabulary import Sample
 
-ACCOUNTS = (RAM.name, ALLOCATED.name, RESERVED.name, PROCESS.name)
 _TITLES = {RAM.name: "memory", ALLOCATED.name: "GPU, allocated", RESERVED.name: "GPU, reserved", PROCESS.name: "GPU"}
 
 Loader = Callable[[], Any]
@@ -83,9 +82,7 @@ def run(
         in_fresh_processes(names)
         outputs = plainly(loaders, inputs, frameworks)
         accounts = accounts_of(entry)
-        entry.reasons |= {
-            metric: tuple(text for text in lines(_TITLES[metric], account)) for metric, account in accounts.items()
-        }
+        entry.reasons |= {metric: tuple(lines(_TITLES[metric], account)) for metric, account in accounts.items()}
         return Concurrent(outputs, accounts)
     members = order.members or names
     if order.paired or order.weigh or not set(members) <= set(names):
@@ -147,7 +144,7 @@ def _measured(trial: Trial, entry: Entry, loaders: Mapping[str, Loader], inputs:
 def accounts_of(entry: Entry) -> dict[str, Account]:
     """What the fresh processes of a set saw, by kind of memory; noise only adds, so the smallest of several counts."""
     found = {}
-    for metric in ACCOUNTS:
+    for metric in MEMORY_METRICS:
         joint = [_added([one])[metric] for one in entry.fresh if one.metric == metric and one.values]
         if joint:
             found[metric] = Account(
@@ -218,7 +215,7 @@ def _above(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, f
 
 def _added(peaks: Sequence[Sample]) -> dict[str, float]:
     """What peaks add to what was there before."""
-    known = (peak for peak in peaks if peak.values and peak.metric in ACCOUNTS)
+    known = (peak for peak in peaks if peak.values and peak.metric in MEMORY_METRICS)
     return {peak.metric: peak.values[0] - peak.parts.get(HELD_BEFORE, 0.0) for peak in known}
 
 

@@ -16,7 +16,7 @@ from pytest_aiperf.metrics.cpu_memory import RamWatch
 from pytest_aiperf.metrics.gpu_memory import GpuWatch
 from pytest_aiperf.metrics.load_time import Loading
 from pytest_aiperf.pairing import Pairing, Side
-from pytest_aiperf.terms import HELD_BEFORE, Metric, Origin, Phase
+from pytest_aiperf.terms import HELD_BEFORE, MEMORY_METRICS, Metric, Origin, Phase
 from pytest_aiperf.variants import Variant
 from pytest_aiperf.vocabulary import Limit, Margins, Measurement, PortableValue, Sample
 
@@ -71,7 +71,6 @@ class Orders:
 
 
 Watch = RamWatch | GpuWatch
-MEMORY_METRICS = ("ram", "gpu_allocated", "gpu_reserved", "gpu_process")
 
 
 class Surroundings(Protocol):

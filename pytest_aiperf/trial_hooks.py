@@ -12,7 +12,8 @@ import pytest
 from pytest_aiperf import markers, source
 from pytest_aiperf.bench import Bench
 from pytest_aiperf.markers import Marked
-from pytest_aiperf.trial import MEMORY_METRICS, Entry, Order, Trial, Watch
+from pytest_aiperf.terms import MEMORY_METRICS
+from pytest_aiperf.trial import Entry, Order, Trial, Watch
 from pytest_aiperf.vocabulary import Limit, Margins, Result
 
 TRIAL = pytest.StashKey[Trial]()

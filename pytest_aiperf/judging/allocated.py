@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pytest_aiperf import units
 from pytest_aiperf.allocations import ON_GPU, place_of
 from pytest_aiperf.judging.case import Case
-from pytest_aiperf.terms import HELD_BEFORE, Phase, Unit
+from pytest_aiperf.terms import HELD_BEFORE, MEMORY_METRICS, Phase, Unit
 from pytest_aiperf.vocabulary import WHY
 
 MOST_NAMED = 3
@@ -15,13 +15,12 @@ NOTABLE = 1024.0**2
 """Bytes by which a line has to grow to be called grown."""
 SHARE = 0.05
 """Of the figure, from which a line is named."""
-_TRACED = frozenset({"ram", "gpu_allocated", "gpu_reserved", "gpu_process"})
 
 
 def told(case: Case) -> tuple[str, ...]:
     """The largest lines; where a baseline has its own, those that grew most. Empty where nothing was traced."""
     now = _of(case, case.measurement.allocations)
-    if case.metric.name not in _TRACED or not now:
+    if case.metric.name not in MEMORY_METRICS or not now:
         return ()
     was = _of(case, case.baseline.allocations if case.baseline is not None else {})
     return tuple(_grown(now, was)) if was else tuple(_held(now, case.now()))
@@ -29,7 +28,7 @@ def told(case: Case) -> tuple[str, ...]:
 
 def phases(case: Case) -> tuple[str, ...]:
     """The peak of each phase, of the process with the smallest one; empty where only one phase is known."""
-    if case.metric.name not in _TRACED:
+    if case.metric.name not in MEMORY_METRICS:
         return ()
     known = [sample for sample in case.samples if any(phase.value in sample.parts for phase in Phase)]
     if not known:

@@ -9,33 +9,14 @@ from pytest_aiperf.measure import collector_off
 from pytest_aiperf.terms import Better, Metric, Rule, Unit
 from pytest_aiperf.vocabulary import Sample
 
-METRIC = Metric(
-    name="energy",
-    title="energy per call",
-    unit=Unit.JOULES,
-    better=Better.LOWER,
-    rule=Rule.SHOWN,
-    portable=False,
-    kept=True,
-)
-CLOCK = Metric(
-    name="clock_mhz",
-    title="clock of the slowest device, MHz",
-    unit=Unit.NUMBER,
-    better=Better.HIGHER,
-    rule=Rule.SHOWN,
-    portable=False,
-    kept=True,
-)
-POWER = Metric(
-    name="watts",
-    title="power of all devices, W",
-    unit=Unit.NUMBER,
-    better=Better.LOWER,
-    rule=Rule.SHOWN,
-    portable=False,
-    kept=True,
-)
+
+def _kept(name: str, title: str, unit: Unit, better: Better) -> Metric:
+    return Metric(name=name, title=title, unit=unit, better=better, rule=Rule.SHOWN, portable=False, kept=True)
+
+
+METRIC = _kept("energy", "energy per call", Unit.JOULES, Better.LOWER)
+CLOCK = _kept("clock_mhz", "clock of the slowest device, MHz", Unit.NUMBER, Better.HIGHER)
+POWER = _kept("watts", "power of all devices, W", Unit.NUMBER, Better.LOWER)
 METRICS = (METRIC, CLOCK, POWER)
 
 BURST_SECONDS = 0.1
