@@ -69,7 +69,7 @@ def selfcheck(root: Path, *, tests: Sequence[str], minutes: float, seed: int | N
     root = root.resolve()
     chosen = list(tests) or _timed_tests(root)
     seed = selfcheck.fresh_seed() if seed is None else seed
-    guardian = Guardian()
+    guardian = Guardian(_tell)
     launch = Launch(arguments=(), directory=root, timeout=300.0, quiet_malloc=True, watchman=guardian)
     processes = PairedProcesses(launches=dict.fromkeys(Side, launch), watched=(), machine=MachineWatch(nvml=Nvml()))
     lock = locking.MachineLock(locking.lock_file(), shared_by_tests=False, tell=_tell)

@@ -12,7 +12,7 @@ from pytest_aiperf.pairing import Block, Leg, Pairing, Side
 from pytest_aiperf.pairs import PairOrder, Round
 from pytest_aiperf.sequential import LOOKS
 from pytest_aiperf.statistics import fewest_samples
-from pytest_aiperf.terms import Origin
+from pytest_aiperf.terms import Cache, ConfirmedBy, Metric, Origin
 from pytest_aiperf.trial import Trial
 from pytest_aiperf.vocabulary import Measurement
 
@@ -26,7 +26,6 @@ TRIES = 3
 MEDIAN = 50.0
 OUT_OF_MEMORY = ("out of memory", "memoryerror", "bad_alloc", "cannot allocate memory")
 """How processes and runtimes say that the memory was not enough; a killed child is guessed to have had too little."""
-TIMED = frozenset({"latency", "throughput"})
 Wanted = Mapping[str, frozenset[str]]
 """Label -> names of metrics."""
 
@@ -52,6 +51,7 @@ class Confirmation:
         self,
         *,
         opponent: Opponent | Twins,
+        metrics: Mapping[str, Metric],
         exclusive: Callable[[str], AbstractContextManager[None]],
         budget: float,
         clock: Callable[[], float],
@@ -59,6 +59,7 @@ class Confirmation:
         guardian: Guardian,
     ) -> None:
         self.opponent = opponent
+        self.metrics = metrics
         self.guardian = guardian
         self.exclusive = exclusive
         self.budget = budget
@@ -75,7 +76,7 @@ class Confirmation:
             return
         for suspect in suspects:
             self._exempt(suspect)
-        self._turns([_Open(suspect) for suspect in suspects if _timed(suspect.wanted())])
+        self._turns([_Open(suspect) for suspect in suspects if self._in_turns(suspect.wanted())])
         for suspect in suspects:
             self._one_by_one(_Open(suspect))
 
@@ -100,7 +101,7 @@ class Confirmation:
         while standing:
             count += 1
             with self.exclusive(f"pair {count} of {len(standing)} tests"):
-                asked = [_pair_order(one) for one in standing]
+                asked = [self._pair_order(one) for one in standing]
                 seen = self.opponent.block(next(self.seeds), asked, together=self.together)
             if self.together and any(_lacked_memory(reason) for reason in seen.failures.values()):
                 self.together = False  # perhaps both sides do not fit at once: from now on one after the other
@@ -110,13 +111,13 @@ class Confirmation:
                 self._take(one, seen)
                 if mixed is not None:
                     self._fail(one.suspect, mixed.reason, anomaly=mixed.anomaly)
-            standing = [one for one in standing if self._goes_on(one, _timed)]
+            standing = [one for one in standing if self._goes_on(one, self._in_turns)]
 
     def _take(self, one: _Open, seen: Round) -> None:
         test = one.suspect.test
         one.rounds += 1
         one.last_seconds = seen.seconds.get(test, 0.0)
-        labels = list(_timed(one.suspect.wanted()))
+        labels = list(self._in_turns(one.suspect.wanted()))
         blocks = [seen.blocks.get((test, label)) for label in labels]
         for label, block in zip(labels, blocks, strict=True):
             self._add(one.suspect, label, block, seconds=one.last_seconds)
@@ -130,7 +131,7 @@ class Confirmation:
     def _one_by_one(self, one: _Open) -> None:
         """Load times and peaks: one value per process, a pair after the other."""
         primed = False
-        while names := _untimed(one.suspect.wanted()):
+        while names := self._in_processes(one.suspect.wanted()):
             began = self.clock()
             seed = next(self.seeds)
             with self.exclusive(f"pair {one.rounds + 1} of {one.suspect.test}"):
@@ -138,10 +139,10 @@ class Confirmation:
                     not primed
                 ):  # neither tree may have compiled bytecode yet, the old one perhaps no running code at all
                     for side in Side:
-                        self._one_side(one.suspect, side, "warm")
+                        self._one_side(one.suspect, side, Cache.WARM)
                     primed = True
                 legs: dict[str, list[Leg]] = {}
-                for load in _loads({name for metrics in names.values() for name in metrics}):
+                for load in self._caches(names):
                     for side in random.Random(seed).sample(list(Side), 2):  # noqa: S311 - no secret
                         for label, leg in self._one_side(one.suspect, side, load):
                             if leg.metric in names.get(label, ()):
@@ -151,17 +152,45 @@ class Confirmation:
             for label in names:
                 block = Block(seed=seed, legs=tuple(legs[label])) if label in legs else None
                 self._add(one.suspect, label, block, seconds=one.last_seconds)
-            if not self._goes_on(one, _untimed):
+            if not self._goes_on(one, self._in_processes):
                 return
 
-    def _one_side(self, suspect: Suspect, side: Side, load: str) -> list[tuple[str, Leg]]:
-        order = replace(suspect.trial.order, timing=False, load=load, origin=Origin.FRESH)
+    def _one_side(self, suspect: Suspect, side: Side, load: Cache) -> list[tuple[str, Leg]]:
+        order = replace(suspect.trial.order, timing=False, load=load.value, origin=Origin.FRESH)
         report = self.opponent.run(side, order)
         if report.failure is not None:
             self._fail(suspect, f"{side.value} code: {report.failure}")
         elif mixed := self.opponent.mixed_up({side: list(report.files)}):
             self._fail(suspect, mixed.reason, anomaly=mixed.anomaly)
         return [leg for measurement in report.measurements for leg in _legs(measurement, side)]
+
+    def _in_turns(self, wanted: Wanted) -> Wanted:
+        return self._confirmed_by(ConfirmedBy.TURNS, wanted)
+
+    def _in_processes(self, wanted: Wanted) -> Wanted:
+        return self._confirmed_by(ConfirmedBy.PROCESSES, wanted)
+
+    def _confirmed_by(self, how: ConfirmedBy, wanted: Wanted) -> Wanted:
+        """The part of what is wanted that is confirmed in that way."""
+        chosen = {
+            label: frozenset(name for name in names if self.metrics[name].confirmed_by is how)
+            for label, names in wanted.items()
+        }
+        return {label: names for label, names in chosen.items() if names}
+
+    def _caches(self, wanted: Wanted) -> list[Cache]:
+        """How the files have to lie for what is wanted."""
+        caches = {self.metrics[name].cache for names in wanted.values() for name in names}
+        return [cache for cache in Cache if cache in caches]
+
+    def _pair_order(self, one: _Open) -> PairOrder:
+        trial = one.suspect.trial
+        tails = {limit.percentile for limit in trial.limits if (limit.percentile or 0.0) > MEDIAN}
+        return PairOrder(
+            orders={side: replace(trial.order, paired=True, side=side) for side in Side},
+            wanted=self._in_turns(one.suspect.wanted()),
+            tail_calls=max((fewest_samples(tail) for tail in filter(None, tails)), default=0),
+        )
 
     def _goes_on(self, one: _Open, kind: Callable[[Wanted], Wanted]) -> bool:
         pairings = one.suspect.trial.pairings.values()
@@ -202,29 +231,6 @@ class _Open:
 
 def _lacked_memory(failure: str) -> bool:
     return any(sign in failure.lower() for sign in OUT_OF_MEMORY)
-
-
-def _timed(wanted: Wanted) -> Wanted:
-    return {label: metrics & TIMED for label, metrics in wanted.items() if metrics & TIMED}
-
-
-def _untimed(wanted: Wanted) -> Wanted:
-    return {label: metrics - TIMED for label, metrics in wanted.items() if metrics - TIMED}
-
-
-def _loads(metrics: set[str]) -> list[str]:
-    """Which caches the fresh loads of a block need; a peak is read in a warm one."""
-    return [cache for cache in ("cold", "warm") if f"load_{cache}" in metrics or (cache == "warm" and "ram" in metrics)]
-
-
-def _pair_order(one: _Open) -> PairOrder:
-    trial = one.suspect.trial
-    tails = {limit.percentile for limit in trial.limits if limit.percentile is not None and limit.percentile > MEDIAN}
-    return PairOrder(
-        orders={side: replace(trial.order, paired=True, side=side) for side in Side},
-        wanted=_timed(one.suspect.wanted()),
-        tail_calls=max((fewest_samples(tail) for tail in tails), default=0),
-    )
 
 
 def _legs(measurement: Measurement, side: Side) -> list[tuple[str, Leg]]:

@@ -33,10 +33,10 @@ PAUSE_SECONDS = 0.2
 
 
 class Guardian:
-    """Started lazily at the first thing to watch over; a guardian that died is started once more, and noted."""
+    """Started lazily at the first thing to watch over; a guardian that died is started once more, and told."""
 
-    def __init__(self) -> None:
-        self.notes: list[str] = []
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
         self._watched: dict[tuple[str, int | str], tuple[str, ...]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
@@ -82,7 +82,7 @@ class Guardian:
         try:
             _write(self._process, message)
         except OSError as error:
-            self.notes.append(f"the process that cleans up after a crash was gone ({error})")
+            self._tell(f"the process that cleans up after a crash was gone ({error})")
             self._let_go()
             if self._watched:
                 self._start()
@@ -96,7 +96,7 @@ class Guardian:
             for thing, more in self._watched.items():
                 _write(self._process, ("watch", *thing, *more))
         except OSError as error:
-            self.notes.append(f"nothing cleans up after a crash: no process could be started for it ({error})")
+            self._tell(f"nothing cleans up after a crash: no process could be started for it ({error})")
             self._let_go()
 
     def _let_go(self, *, patience: float = 0.0) -> None:

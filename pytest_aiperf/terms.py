@@ -48,6 +48,31 @@ class Rule(Enum):
     """Reported, limits apply, never compared with a baseline."""
 
 
+class ConfirmedBy(Enum):
+    """How pairs of old and new decide on a metric."""
+
+    TURNS = "turns"
+    """Both processes are alive and take turns call by call."""
+    PROCESSES = "processes"
+    """A value per process, one process after the other."""
+    NOTHING = "nothing"
+    """It does not vary, or has nothing that it could be paired with."""
+
+
+_CONFIRMED = {
+    Rule.TIME: ConfirmedBy.TURNS,
+    Rule.LOAD_TIME: ConfirmedBy.PROCESSES,
+    Rule.PROCESS_MEMORY: ConfirmedBy.PROCESSES,
+}
+
+
+class Cache(Enum):
+    """Of the model's files in memory, before a load."""
+
+    COLD = "cold"
+    WARM = "warm"
+
+
 class Origin(Enum):
     """Which process took a sample."""
 
@@ -118,3 +143,10 @@ class Metric:
     """Whether sessions keep it though its rule only shows it."""
     negligible: float = 0.0
     """Absolute change, in the metric's unit, below which nothing is ever a regression."""
+    cache: Cache = Cache.WARM
+    """Of a metric that takes a process for each value: how that process finds the files that it loads."""
+
+    @property
+    def confirmed_by(self) -> ConfirmedBy:
+        """Follows from the rule: whatever has the same noise is confirmed in the same way."""
+        return _CONFIRMED.get(self.rule, ConfirmedBy.NOTHING)

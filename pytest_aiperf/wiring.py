@@ -36,6 +36,7 @@ def equip_run(config: pytest.Config) -> None:
     from pytest_aiperf.child import Launch
     from pytest_aiperf.collecting import CollectionWatch, notes_to_workeroutput, to_workeroutput
     from pytest_aiperf.deciding import Court
+    from pytest_aiperf.guardian import Guardian
     from pytest_aiperf.holding import Holding
     from pytest_aiperf.progress import Progress
     from pytest_aiperf.running import RunHooks
@@ -73,10 +74,17 @@ def equip_run(config: pytest.Config) -> None:
         clock=time.monotonic,
     )
     pairs = court.policy.pairs is not Pairs.NEVER
-    confirmation = _confirmation(config, chosen, around, court, launch) if pairs else None
     book = None if under_xdist else _book(config, chosen, store, place, metrics)
     tell = notes_to_workeroutput(config) if book is None else book.notes.append
-    hooks = RunHooks(config, around, court, confirmation, lambda: _twins(chosen, around, launch), tell=tell)
+    confirmation = _confirmation(config, chosen, around, court, launch, guardian=Guardian(tell)) if pairs else None
+    hooks = RunHooks(
+        config,
+        around,
+        court,
+        confirmation,
+        lambda: _twins(chosen, around, court, launch, guardian=Guardian(tell)),
+        tell=tell,
+    )
     config.pluginmanager.register(hooks, RUN_PLUGIN)
     if pairs and not under_xdist:
         config.pluginmanager.register(Holding(hooks), HOLDING_PLUGIN)
@@ -173,15 +181,15 @@ def _frameworks() -> list[Framework]:
     return [discovery.create("frameworks", name) for name in names]
 
 
-def _confirmation(config: pytest.Config, chosen: Settings, around: Any, court: Any, launch: Any) -> Any:
+def _confirmation(
+    config: pytest.Config, chosen: Settings, around: Any, court: Any, launch: Any, *, guardian: Any
+) -> Any:
     """Pairs against the reference revision. Raises UsageError where there is no such revision."""
     from pytest_aiperf import worktree
     from pytest_aiperf.confirming import Confirmation
     from pytest_aiperf.disturbance import MachineWatch
-    from pytest_aiperf.guardian import Guardian
     from pytest_aiperf.opponent import Opponent
 
-    guardian = Guardian()
     try:
         reference = worktree.resolve(config.rootpath, chosen.against)
     except AiperfError as error:
@@ -198,6 +206,7 @@ def _confirmation(config: pytest.Config, chosen: Settings, around: Any, court: A
         )
 
     return Confirmation(
+        metrics=court.metrics,
         opponent=Opponent(
             reference,
             launch=replace(launch, watchman=guardian),
@@ -212,15 +221,14 @@ def _confirmation(config: pytest.Config, chosen: Settings, around: Any, court: A
     )
 
 
-def _twins(chosen: Settings, around: Any, launch: Any) -> Any:
+def _twins(chosen: Settings, around: Any, court: Any, launch: Any, *, guardian: Any) -> Any:
     """Pairs of a comparison's two models."""
     from pytest_aiperf.confirming import Confirmation
     from pytest_aiperf.disturbance import MachineWatch
-    from pytest_aiperf.guardian import Guardian
     from pytest_aiperf.twins import Twins
 
-    guardian = Guardian()
     return Confirmation(
+        metrics=court.metrics,
         opponent=Twins(replace(launch, watchman=guardian), MachineWatch(nvml=Nvml())),
         exclusive=around.exclusive,
         budget=chosen.pairs_budget,

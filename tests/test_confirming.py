@@ -6,12 +6,13 @@ from contextlib import nullcontext
 
 import pytest
 
+from pytest_aiperf import wiring
 from pytest_aiperf.confirming import TRIES, Confirmation, Suspect
 from pytest_aiperf.opponent import MixedUp
 from pytest_aiperf.pairing import Block, Leg, Side
 from pytest_aiperf.pairs import Round
 from pytest_aiperf.sequential import LOOKS
-from pytest_aiperf.terms import Origin
+from pytest_aiperf.terms import ConfirmedBy, Origin
 from pytest_aiperf.trial import Order
 from pytest_aiperf.vocabulary import Measurement, Sample
 from pytest_aiperf.worker import Report
@@ -80,7 +81,11 @@ class FakeOpponent:
         assert order.origin is Origin.FRESH
         if side is self.dead:
             return Report(failure="killed by SIGKILL")
-        samples = (Sample(metric=f"load_{order.load}", values=(0.5,)), Sample(metric="ram", values=(1e8,)))
+        samples = (
+            Sample(metric=f"load_{order.load}", values=(0.5,)),
+            Sample(metric="ram", values=(1e8,)),
+            Sample(metric="gpu_process", values=(1e9,)),
+        )
         return Report(measurements=(Measurement(test=order.test, label="", samples=samples, taken_at=""),))
 
     def mixed_up(self, files):
@@ -98,6 +103,7 @@ class FakeGuardian:
 def confirm(opponent, *suspects, budget=1000.0):
     confirmation = Confirmation(
         opponent=opponent,
+        metrics=wiring.known_metrics(),
         exclusive=lambda what: nullcontext(),
         budget=budget,
         clock=lambda: 0.0,
@@ -214,6 +220,7 @@ def test_sides_that_ran_the_same_code_end_it_at_once(anomaly, blocks):
         ({"load_warm"}, ["warm"]),
         ({"load_cold"}, ["cold"]),
         ({"ram"}, ["warm"]),
+        ({"gpu_process"}, ["warm"]),
         ({"load_cold", "ram"}, ["cold", "warm"]),
     ],
 )
@@ -232,6 +239,17 @@ def test_loads_and_peaks_take_a_process_per_side(metrics, loads):
     assert {leg.metric for leg in legs} == metrics
     assert {leg.side for leg in legs} == set(Side)
     assert all(isinstance(leg, Leg) for leg in legs)
+
+
+CONFIRMED = [one for one in wiring.known_metrics().values() if one.confirmed_by is not ConfirmedBy.NOTHING]
+
+
+@pytest.mark.parametrize("metric", CONFIRMED, ids=lambda metric: metric.name)
+def test_every_metric_whose_rows_ask_for_pairs_is_measured_by_them(metric):
+    opponent, one = FakeOpponent(), suspect("a", metrics=frozenset({metric.name}))
+    confirm(opponent, one)
+    assert (len(opponent.asked) > 0) is (metric.confirmed_by is ConfirmedBy.TURNS)
+    assert (len(opponent.ran) > 0) is (metric.confirmed_by is ConfirmedBy.PROCESSES)
 
 
 def test_what_files_in_memory_would_spoil_is_not_compared():

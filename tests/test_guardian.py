@@ -111,8 +111,12 @@ class TestRemoving:
 
 class TestParent:
     @pytest.fixture
-    def guardian(self, temporary: Path) -> Iterator[Guardian]:
-        guardian = Guardian()
+    def told(self) -> list[str]:
+        return []
+
+    @pytest.fixture
+    def guardian(self, temporary: Path, told: list[str]) -> Iterator[Guardian]:
+        guardian = Guardian(told.append)
         yield guardian
         guardian.close()
 
@@ -136,14 +140,16 @@ class TestParent:
         guardian.forget_process(os.getpid())
         assert guardian._process is None
 
-    def test_it_leaves_quietly_when_closed(self, guardian: Guardian, sleeper: subprocess.Popen[bytes]) -> None:
+    def test_it_leaves_quietly_when_closed(
+        self, guardian: Guardian, sleeper: subprocess.Popen[bytes], told: list[str]
+    ) -> None:
         guardian.watch_process(sleeper.pid)
         process = self.process_of(guardian)
         guardian.close()
         guardian.close()
         assert process.returncode == 0
         assert sleeper.poll() is None
-        assert guardian.notes == []
+        assert told == []
 
     def test_it_lives_in_a_session_of_its_own(self, guardian: Guardian, sleeper: subprocess.Popen[bytes]) -> None:
         guardian.watch_process(sleeper.pid)
@@ -175,7 +181,7 @@ class TestParent:
         assert tmp_path.exists()
 
     def test_it_is_started_once_more_where_it_died(
-        self, guardian: Guardian, sleeper: subprocess.Popen[bytes], temporary: Path
+        self, guardian: Guardian, sleeper: subprocess.Popen[bytes], temporary: Path, told: list[str]
     ) -> None:
         guardian.watch_process(sleeper.pid)
         first = self.process_of(guardian)
@@ -184,12 +190,12 @@ class TestParent:
         guardian.watch_folder(temporary / "aiperf-x", temporary)
         second = self.process_of(guardian)
         assert second.pid != first.pid
-        assert len(guardian.notes) == 1
-        assert "was gone" in guardian.notes[0]
+        assert len(told) == 1
+        assert "was gone" in told[0]
         assert self.orphaned(guardian) == 0
         assert sleeper.wait(PATIENCE_SECONDS) == -signal.SIGKILL  # the second one knows what the first one watched
 
-    def test_it_gives_up_after_the_second_without_raising(self, guardian: Guardian) -> None:
+    def test_it_gives_up_after_the_second_without_raising(self, guardian: Guardian, told: list[str]) -> None:
         for _ in range(2):
             guardian.watch_process(2**30)
             process = self.process_of(guardian)
@@ -199,25 +205,25 @@ class TestParent:
         guardian.watch_process(2**30 + 2)
         guardian.forget_process(2**30)
         assert guardian._process is None
-        assert len(guardian.notes) == 2
+        assert len(told) == 2
 
     def test_it_does_not_raise_where_nothing_can_be_started(
-        self, guardian: Guardian, monkeypatch: pytest.MonkeyPatch
+        self, guardian: Guardian, told: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sys, "executable", "/nonexistent/python")
         guardian.watch_process(2**30)
-        assert "no process could be started" in guardian.notes[0]
+        assert "no process could be started" in told[0]
 
-    def test_it_does_not_hang_with_a_guardian_that_hangs(self, guardian: Guardian) -> None:
+    def test_it_does_not_hang_with_a_guardian_that_hangs(self, guardian: Guardian, told: list[str]) -> None:
         guardian.watch_process(2**30)
         process = self.process_of(guardian)
         os.kill(process.pid, signal.SIGSTOP)
         for _ in range(10_000):
             guardian.watch_process(2**30)
-            if guardian.notes:
+            if told:
                 break
         assert process.returncode == -signal.SIGKILL
-        assert len(guardian.notes) == 1
+        assert len(told) == 1
 
     def test_it_is_silent_in_a_fork(
         self, guardian: Guardian, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch

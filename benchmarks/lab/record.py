@@ -68,7 +68,7 @@ class Recorder:
     def __init__(self, options: argparse.Namespace, log: Log) -> None:
         self.options = options
         self.log = log
-        self.guardian = Guardian()
+        self.guardian = Guardian(print)
         if options.process.startswith("turn-"):
             duel.TURN_SECONDS = float(options.process.removeprefix("turn-"))
         kind, _, size = options.inject.partition(":")

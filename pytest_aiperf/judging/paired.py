@@ -14,7 +14,7 @@ from pytest_aiperf.judging.case import MEDIAN, Case
 from pytest_aiperf.pairing import Block, Pairing, Side
 from pytest_aiperf.sequential import LOOKS, Answer, Look, decide
 from pytest_aiperf.statistics import fewest_samples
-from pytest_aiperf.terms import Pairs, Rule, Status, Want
+from pytest_aiperf.terms import ConfirmedBy, Pairs, Rule, Status, Want
 from pytest_aiperf.vocabulary import Interval, Verdict
 
 ESTIMATOR = 0.25
@@ -23,12 +23,11 @@ TYPICAL = 0.5
 """Quantile that may object to a pass: a change may leave a quarter of the calls alone."""
 MEMORY_PAIRS = 5
 """Pairs that must agree on a larger process memory."""
-PAIRED = frozenset({Rule.TIME, Rule.LOAD_TIME, Rule.PROCESS_MEMORY})
 
 
 def row(case: Case, stored: Verdict) -> Verdict:
     """The row of the pairs where there are any, or should be; else `stored`, that of the stored sessions."""
-    if case.metric.rule not in PAIRED:
+    if case.metric.confirmed_by is ConfirmedBy.NOTHING:
         return stored
     pairing = case.measurement.pairing
     if pairing is not None and (why := pairing.uncompared.get(case.metric.name)):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_aiperf.terms import Better, Metric, Origin, Rule, Unit
+from pytest_aiperf.terms import Better, Cache, Metric, Origin, Rule, Unit
 from pytest_aiperf.vocabulary import Sample
 
 COLD = Metric(
@@ -17,6 +17,7 @@ COLD = Metric(
     rule=Rule.LOAD_TIME,
     portable=False,
     negligible=2e-3,
+    cache=Cache.COLD,
 )
 WARM = Metric(
     name="load_warm",

@@ -16,6 +16,7 @@ _ENDING = {
     Unit.NUMBER: "",
     Unit.RATIO: "",
     Unit.DECIBEL: "_db",
+    Unit.JOULES: "_j",
 }
 
 

@@ -90,3 +90,21 @@ def test_a_failing_test_with_x_leaves_the_others_undecided(project, repository):
     (row, *_) = project.last()["tests/test_net.py::test_forward"]["verdicts"]
     assert (row["status"], row["message"]) == ("inconclusive", "the run was stopped before its pairs")
     assert made.trees() == [f"worktree {project.root}"]
+
+
+@pytest.mark.usefixtures("_hears_ctrl_c")
+def test_a_guardian_that_died_is_told(project, repository):
+    made = repository()
+    made.slow_down(0.02)
+    made.commit("a little slower")
+    command = [sys.executable, "-m", "pytest", "--aiperf", "--aiperf-against=HEAD~1", "--aiperf-pairs=always"]
+    with subprocess.Popen(
+        [*command, "--aiperf-seconds=0.02"], cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as run:
+        until(lambda: paired(run) or run.poll() is not None, "no pair was ever at work")
+        (guardian,) = [child for child in children_of(run) if "guardian.py" in " ".join(child.cmdline())]
+        guardian.kill()
+        guardian.wait(PATIENCE)
+        run.send_signal(signal.SIGINT)
+        output = run.stdout.read().decode()
+    assert "the process that cleans up after a crash was gone" in output

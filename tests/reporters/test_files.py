@@ -15,7 +15,7 @@ import pytest
 
 from pytest_aiperf import codec
 from pytest_aiperf.reporters import csv, json, junit, markdown, pytest_benchmark
-from pytest_aiperf.terms import Origin, Status
+from pytest_aiperf.terms import Origin, Status, Unit
 from pytest_aiperf.vocabulary import Measurement, Result, Run, Sample
 from tests.reporters.golden_files import FOLDER, assert_golden
 from tests.reporters.realistic import INT8, RUN, result, verdict
@@ -164,6 +164,13 @@ class TestJunit:
     def test_it_has_no_number_for_what_is_unmeasured(self):
         missing = result("t.py::t", verdict("gpu_allocated", Status.UNMEASURED))
         assert junit.properties(missing) == [("aiperf.gpu_allocated.status", "unmeasured")]
+
+    @pytest.mark.parametrize("unit", Unit)
+    def test_it_names_figures_of_every_unit(self, unit):
+        odd = dataclasses.replace(verdict("accuracy", Status.PASSED, now=0.5), unit=unit)
+        (name, number), _ = junit.properties(result("t.py::t", odd))
+        assert name.startswith("aiperf.accuracy")
+        assert number == "0.5"
 
     def test_its_numbers_are_plain(self):
         odd = result("t.py::t", verdict("accuracy", Status.ANOMALOUS, now=math.nan))

@@ -22,7 +22,7 @@ from pathlib import Path
 from pytest_aiperf.guardian import Guardian
 from pytest_aiperf.worktree import Worktree, resolve
 
-guardian = Guardian()
+guardian = Guardian(print)
 reference = resolve(Path(sys.argv[1]), "HEAD")
 watch = lambda folder: guardian.watch_folder(folder, reference.toplevel)
 tree = Worktree(reference, test_files=(), config_file=None, share=(), register=watch)
