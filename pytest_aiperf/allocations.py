@@ -6,7 +6,6 @@ For a process that measures nothing else: all of it slows the traced code down.
 from __future__ import annotations
 
 import linecache
-import re
 import sys
 import threading
 import time
@@ -17,6 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
+
+from pytest_aiperf.notes import ON_GPU
 
 FRAMES = 12
 LOOK_SECONDS = 0.002
@@ -29,9 +30,6 @@ GPU_EVENTS = 200_000
 OWN = str(Path(__file__).parent)
 _LIBRARIES = ("site-packages", "dist-packages", "/lib/python", "<")
 
-_LINE = re.compile(r"(?<=\.py):\d+")
-ON_GPU = "GPU: "
-"""Begins the name of a line that allocated on a device."""
 IMPORTS = "imports"
 
 DEPTH = 3
@@ -89,11 +87,6 @@ class AllocationWatch:
         path = Path(file)
         shown = path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else path.name
         return f"{shown}:{line}"
-
-
-def place_of(name: str) -> str:
-    """What stays the same of a line when others are put above it: `net.py (weights = ...) < test_net.py`."""
-    return _LINE.sub("", name)
 
 
 def tensor_text(tensor: Any) -> str:

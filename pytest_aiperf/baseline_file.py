@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_aiperf.errors import BaselineError
-from pytest_aiperf.packing import unpack
+from pytest_aiperf.packing import rounded, unpack
 from pytest_aiperf.strict_json import Place, ShapeError, decoded, quoted
 from pytest_aiperf.vocabulary import Session
 
@@ -61,11 +61,6 @@ class BaselineFile:
     """Machine class -> its comparable facts."""
     tests: Mapping[str, Mapping[str, Entry]] = field(default_factory=dict)
     """Test (node id without its module) -> label -> entry."""
-
-
-def rounded(value: float) -> float:
-    """Four significant digits, which is what a file keeps."""
-    return float(f"{value:.4g}")
 
 
 def render(stored: BaselineFile) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_aiperf import discovery, loads, soaking, together, trial_compare
 from pytest_aiperf import files as model_files
+from pytest_aiperf import loads, soaking, together, trial_compare
 from pytest_aiperf.batches import items_of
 from pytest_aiperf.comparison import Comparison
 from pytest_aiperf.errors import UsageError
@@ -145,7 +145,7 @@ class Bench:
         Raises UsageError for an empty collection, an accuracy that is no fraction, a name that cannot be stored or that
         another metric has, and a second score of one name.
         """
-        metric, sample = scored(scores, name=name, better=better)
+        metric, sample = scored(scores, name=name, better=better, known=self._trial.around.metrics)
         entry = self._trial.entry(label, f"score {name}", "score")
         entry.add(sample)
         if metric is not accuracy.METRIC:
@@ -232,17 +232,12 @@ def of_each(candidate: Any, compare: Callable[[Any, str | None], Comparison], *,
     return Comparisons({name: compare(model, labels[name]) for name, model in candidate.items()})
 
 
-def scored(scores: Any, *, name: str, better: str) -> tuple[Metric, Sample]:
-    """What `aiperf.score` was given, measuring or not. Raises UsageError."""
-    reserved = () if name == accuracy.METRIC.name else _measured_names()
+def scored(scores: Any, *, name: str, better: str, known: Collection[str]) -> tuple[Metric, Sample]:
+    """What `aiperf.score` was given, measuring or not; `known`: names that metrics have. Raises UsageError."""
+    reserved = () if name == accuracy.METRIC.name else known
     return accuracy.metric_of(name, better, reserved=reserved), accuracy.sample(scores, name=name)
 
 
 def mean(sample: Sample) -> float:
     """What `aiperf.score` returns."""
     return sum(sample.values) / len(sample.values)
-
-
-def _measured_names() -> frozenset[str]:
-    modules = (discovery.module("metrics", name) for name in discovery.names("metrics"))
-    return frozenset(metric.name for module in modules for metric in module.METRICS)

@@ -18,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+from pytest_aiperf.channel import WORKER_VARIABLE
 from pytest_aiperf.errors import ChildGoneError
-from pytest_aiperf.settings import WORKER_VARIABLE
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 5.0

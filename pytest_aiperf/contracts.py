@@ -145,6 +145,9 @@ class Framework(Protocol):
     def anomaly(self, model: Any) -> str | None:
         """Why this model does not run as it was asked to, or None."""
 
+    def profiler(self) -> Any:
+        """What takes a call of this runtime apart (`profilers/`); None where nothing does."""
+
     def watch(self) -> None:
         """Called once when measuring starts: notice what only shows while a model is built."""
 

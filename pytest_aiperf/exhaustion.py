@@ -9,10 +9,8 @@ from pathlib import Path
 
 from pytest_aiperf import units
 from pytest_aiperf.contracts import GpuMemory, Tools
+from pytest_aiperf.notes import OUT_OF_MEMORY
 from pytest_aiperf.terms import Unit
-
-OUT_OF_MEMORY = "out of memory"
-"""Begins the anomaly of a measurement that this ended."""
 
 _SAID = re.compile(
     r"out of memory|not enough memory|can't allocate memory|failed to allocate memory|cannot allocate memory"

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from pytest_aiperf import rows, units
+from pytest_aiperf import units
 from pytest_aiperf.comparison import Comparison
 from pytest_aiperf.judging.speed import speed_of
 from pytest_aiperf.pairing import Speed
 from pytest_aiperf.terms import Status, Unit
+from pytest_aiperf.text import WIDTH, word_of, wrapped
 from pytest_aiperf.variants import ModelFigures, Variant
 from pytest_aiperf.vocabulary import Result, Run, Verdict
 
@@ -87,7 +88,7 @@ def families(run: Run) -> tuple[Family, ...]:
                     Contender(
                         variant=variant,
                         speed=speed_of(blocks),
-                        word="" if worst is None else rows.word_of(worst),
+                        word="" if worst is None else word_of(worst),
                         fails=worst is not None and worst.fails,
                     )
                 )
@@ -153,7 +154,7 @@ def table(family: Family) -> tuple[Cells, list[Cells]]:
     return head, lines
 
 
-def text(family: Family, *, width: int = rows.WIDTH) -> list[str]:
+def text(family: Family, *, width: int = WIDTH) -> list[str]:
     """The table in columns, under its name."""
     head, lines = table(family)
     columns = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -162,7 +163,7 @@ def text(family: Family, *, width: int = rows.WIDTH) -> list[str]:
     columns[1] = max(len(REFERENCE), columns[1] + min(spare, 0))
     shown = [_line([*line[:1], line[1][-columns[1] :], *line[2:]], columns) for line in (head, *lines)]
     marked = [f"  {_LEGEND}"] if any(line[0] for line in lines) else []
-    return [*rows.wrapped(family.name, width=width), *shown, *marked] if family.name else [*shown, *marked]
+    return [*wrapped(family.name, width=width), *shown, *marked] if family.name else [*shown, *marked]
 
 
 def _line(cells: Cells, columns: Sequence[int]) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_aiperf import statistics
-from pytest_aiperf.exhaustion import OUT_OF_MEMORY
 from pytest_aiperf.judging import (
     absent,
     allocated,
@@ -23,7 +22,7 @@ from pytest_aiperf.judging import (
     usable,
 )
 from pytest_aiperf.judging.case import MEDIAN, PASSES, Case, history_of, last_level, undisturbed_sessions
-from pytest_aiperf.metrics.leak import GPU_LEAK, LEAK
+from pytest_aiperf.notes import OUT_OF_MEMORY
 from pytest_aiperf.terms import Metric, Rule, Status, Unit
 from pytest_aiperf.vocabulary import Baseline, Environment, Limit, Margins, Measurement, Policy, Verdict
 
@@ -54,7 +53,7 @@ def judge(
     rows = [_anomalous(measurement, anomaly) for anomaly in measurement.anomalies]
     for name in dict.fromkeys(sample.metric for sample in measurement.samples):
         samples = [sample for sample in measurement.samples if sample.metric == name]
-        held = [limit for limit in limits if _holds(limit, name) and limit.label in (None, measurement.label)]
+        held = [limit for limit in limits if _holds(limit, known[name]) and limit.label in (None, measurement.label)]
         case = Case(
             metric=known[name],
             measurement=measurement,
@@ -88,9 +87,8 @@ def _anomalous(measurement: Measurement, anomaly: str) -> Verdict:
     )
 
 
-def _holds(limit: Limit, metric: str) -> bool:
-    """A limit on a leak holds for the processor's memory and for a device's."""
-    return metric == limit.metric or (limit.metric, metric) == (LEAK.name, GPU_LEAK.name)
+def _holds(limit: Limit, metric: Metric) -> bool:
+    return limit.metric in (metric.name, metric.limited_as)
 
 
 def unmatched_limits(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -132,16 +132,6 @@ def read(item: pytest.Item, registered: frozenset[str]) -> Marked:
     marked.limits = [limit for _, limit in taken.values()]
     marked.rules = Rules(**rules)
     return marked
-
-
-def with_defaults(limits: Sequence[Limit], defaults: Iterable[Limit], measured: Iterable[str]) -> tuple[Limit, ...]:
-    """The limits of one label, and each default whose metric was measured under it and has no limit of its own."""
-    own = {(limit.metric, limit.percentile) for limit in limits if not limit.drop}
-    seen = set(measured)
-    return (
-        *limits,
-        *(limit for limit in defaults if limit.metric in seen and (limit.metric, limit.percentile) not in own),
-    )
 
 
 def _by_closeness(item: pytest.Item) -> Iterable[tuple[int, pytest.Mark]]:

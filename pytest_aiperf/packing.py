@@ -21,6 +21,11 @@ _LARGEST_FLOAT32 = 3.4028234e38
 _PACKED = re.compile(r"(bits|f32):([1-9]\d{0,6}):([A-Za-z0-9+/]+={0,2})")
 
 
+def rounded(value: float) -> float:
+    """Four significant digits, which is what a file keeps."""
+    return float(f"{value:.4g}")
+
+
 def pack(values: Sequence[float]) -> str | None:
     """Return text that holds every value; None where there are too many to keep, or one that is no float32.
 

@@ -7,15 +7,28 @@ from typing import Any
 
 from pytest_aiperf import bench, together
 from pytest_aiperf.comparison import Comparison
+from pytest_aiperf.contracts import Framework, Tools
 from pytest_aiperf.measure import settle
 from pytest_aiperf.parity import Tolerances
 from pytest_aiperf.scoring import Question
 from pytest_aiperf.sensitivity import BITS, Sensitivity, sensitivity
+from pytest_aiperf.terms import Metric
 from pytest_aiperf.together import Concurrent
 
 
 class PassThrough:
     """Same calls and results as `bench.Bench`, without a clock."""
+
+    def __init__(
+        self,
+        *,
+        tools: Callable[[], Tools],
+        frameworks: Callable[[], Sequence[Framework]],
+        metrics: Callable[[], Mapping[str, Metric]],
+    ) -> None:
+        self._tools = tools
+        self._frameworks = frameworks
+        self._metrics = metrics
 
     def load(
         self,
@@ -38,9 +51,7 @@ class PassThrough:
         **kwargs: Any,
     ) -> Any:
         """The model's own output, without gradients."""
-        from pytest_aiperf import wiring
-
-        framework = wiring.framework_of(model)
+        framework = next(framework for framework in self._frameworks() if framework.owns(model))
         with framework.inference():
             return settle(framework.bind(model, inputs, kwargs)())
 
@@ -74,11 +85,8 @@ class PassThrough:
         label: str | None = None,  # noqa: ARG002 - same signature as Bench.concurrent
     ) -> Concurrent:
         """The outputs, with no account of memory. Raises UsageError."""
-        from pytest_aiperf import wiring
-
         together.check(models)
-        _, frameworks = wiring.tools_and_frameworks()
-        return Concurrent(together.plainly(models, inputs, frameworks))
+        return Concurrent(together.plainly(models, inputs, self._frameworks()))
 
     def compare(
         self,
@@ -96,7 +104,7 @@ class PassThrough:
         label: str | None = None,
     ) -> Any:
         """The same figures; the speed of a few calls only, with no interval."""
-        from pytest_aiperf import trial_compare, wiring
+        from pytest_aiperf import trial_compare
 
         asked = Question(
             inputs=inputs,
@@ -107,7 +115,7 @@ class PassThrough:
             outputs=outputs,
             tolerances=tolerances or {},
         )
-        means = wiring.tools_and_frameworks()
+        means = self._tools(), self._frameworks()
 
         def one(model: Any, label: str | None) -> Comparison:  # noqa: ARG001 - nothing is kept under it
             return trial_compare.at_a_glance(reference, model, asked, means)
@@ -129,11 +137,8 @@ class PassThrough:
         outputs: Callable[[Any], Any] | None = None,
     ) -> Sensitivity:
         """The same."""
-        from pytest_aiperf import wiring
-
         asked = Question(inputs=inputs, labels=labels, predict=predict, metric=metric, better=better, outputs=outputs)
-        _, frameworks = wiring.tools_and_frameworks()
-        return sensitivity(model, optimise, asked, layers=layers, bits=bits, frameworks=frameworks)
+        return sensitivity(model, optimise, asked, layers=layers, bits=bits, frameworks=self._frameworks())
 
     def score(
         self,
@@ -144,5 +149,5 @@ class PassThrough:
         label: str | None = None,  # noqa: ARG002
     ) -> float:
         """The mean of the scores."""
-        _, sample = bench.scored(scores, name=name, better=better)
+        _, sample = bench.scored(scores, name=name, better=better, known=self._metrics())
         return bench.mean(sample)

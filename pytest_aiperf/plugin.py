@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_aiperf import settings
+from pytest_aiperf.channel import WORKER_VARIABLE
 
 MARKERS = (
     "max_load_s(s, cache='warm', label=None): longest load time in seconds, first inference included",
@@ -40,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; where this run measures, let the composition root build the rest."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    if channel := os.environ.pop(settings.WORKER_VARIABLE, None):
+    if channel := os.environ.pop(WORKER_VARIABLE, None):
         from pytest_aiperf import wiring
 
         wiring.equip_worker(config, channel=int(channel))
@@ -55,9 +56,9 @@ def aiperf(request: pytest.FixtureRequest) -> Any:
     """Measure models in this test: `load`, `infer`, `call`, `score`. Without --aiperf each just runs its function."""
     equipment = request.config.pluginmanager.get_plugin("aiperf-run")
     if equipment is None:
-        from pytest_aiperf.passthrough import PassThrough
+        from pytest_aiperf import wiring
 
-        return PassThrough()
+        return wiring.pass_through()
     return equipment.bench_of(request.node)
 
 

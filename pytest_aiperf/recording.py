@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
-from pytest_aiperf.baseline_file import Entry, StoredValue, rounded
-from pytest_aiperf.packing import unpack
+from pytest_aiperf.baseline_file import Entry, StoredValue
+from pytest_aiperf.packing import rounded, unpack
 from pytest_aiperf.storable import Storable, sort_out
 from pytest_aiperf.terms import Better, Metric, Rule, Unit
 from pytest_aiperf.vocabulary import Change, Measurement, Session

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_aiperf import units
-from pytest_aiperf.terms import Status, Unit
+from pytest_aiperf.terms import Unit
+from pytest_aiperf.text import INDENT, SERIOUS, WIDTH, word_of, wrapped
 from pytest_aiperf.vocabulary import WHY, Interval, Result, Verdict
 
-WIDTH = 100
-SERIOUS = frozenset({Status.REGRESSED, Status.OVER_LIMIT, Status.ANOMALOUS})
-
 _MOST_NAMED = 3
-_INDENT = "  "
 _GAP = "  "
 _NARROWEST_TITLE = 12
 _RATIOS = (Unit.SECONDS, Unit.BYTES, Unit.PER_SECOND)
@@ -53,14 +49,6 @@ def row_of(verdict: Verdict) -> Row:
     )
 
 
-def word_of(verdict: Verdict) -> str:
-    """The status in words; in capitals where somebody has to act."""
-    word = verdict.status.value.replace("_", " ")
-    if verdict.status is Status.OVER_LIMIT and (verdict.now or 0) < (verdict.limit or 0):
-        word = "under limit"
-    return word.upper() if verdict.fails or verdict.status in SERIOUS else word
-
-
 def failure_text(result: Result, *, width: int = WIDTH) -> str:
     """The block of a failed test: a header, and one row for every figure that failed it; empty if none did."""
     failed = [verdict for verdict in result.verdicts if verdict.fails]
@@ -85,7 +73,7 @@ class Layout:
         self.columns = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []
         rest = sum(len(_GAP) + column for column in self.columns[1:] if column)
         if self.columns:
-            self.columns[0] = min(self.columns[0], max(_NARROWEST_TITLE, width - len(_INDENT) - rest))
+            self.columns[0] = min(self.columns[0], max(_NARROWEST_TITLE, width - len(INDENT) - rest))
 
     def lines(
         self, verdicts: Sequence[Verdict], *, notes: bool, reasons: bool = False, paint: Paint | None = None
@@ -107,38 +95,25 @@ class Layout:
             others = [note for note in fresh if note not in why]
             lines += row
             for text in (*(why if notes else why[:1]), _GAP.join(below), *(others if notes else ())):
-                lines += wrapped(text, width=self.width, indent=_INDENT * 2) if text else []
+                lines += wrapped(text, width=self.width, indent=INDENT * 2) if text else []
         return lines
 
     def _row(self, verdict: Verdict, *, message: str, paint: Paint | None) -> tuple[list[str], list[str]]:
         """The line of a verdict, after a line for a title that is too long, and what found no place on it."""
         row = row_of(verdict)
         fits = len(row.title) <= self.columns[0]
-        above = [] if fits else wrapped(row.title, width=self.width, indent=_INDENT)
+        above = [] if fits else wrapped(row.title, width=self.width, indent=INDENT)
         title, *others, word = _cells(row)
         cells = [title if fits else "", *others]
-        start = _INDENT + "".join(
+        start = INDENT + "".join(
             cell.ljust(column) + _GAP for cell, column in zip(cells, self.columns, strict=False) if column
         )
         room = self.width - len(start) - self.columns[-1]
         behind, below = _placed(verdict.limit_source or "", message, room=room)
         if room < 0:
-            return above + wrapped(start.strip() + _GAP + word, width=self.width, indent=_INDENT), below
+            return above + wrapped(start.strip() + _GAP + word, width=self.width, indent=INDENT), below
         padding = " " * (self.columns[-1] - len(word)) if behind else ""
         return [*above, start + (paint(word, verdict) if paint else word) + padding + behind], below
-
-
-def without_command(message: str) -> str:
-    """`no baseline` of `no baseline; record one: pytest ...`: where many rows stand together, one command will do."""
-    told, colon, _ = message.partition(": pytest ")
-    return told.rpartition("; ")[0] or told if colon else message
-
-
-def wrapped(text: str, *, width: int, indent: str = "") -> list[str]:
-    """Text on as many lines as it takes; continued lines stand two columns further in."""
-    return textwrap.wrap(
-        text, width, initial_indent=indent, subsequent_indent=indent + _INDENT, break_on_hyphens=False
-    ) or [""]
 
 
 def _message(verdict: Verdict, *, reasons: bool) -> str:

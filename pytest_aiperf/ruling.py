@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from pytest_aiperf import judge, markers
-from pytest_aiperf.rows import without_command
+from pytest_aiperf import judge
 from pytest_aiperf.terms import Metric, Status
+from pytest_aiperf.text import without_command
 from pytest_aiperf.vocabulary import Baseline, Environment, Grounds, Limit, Margins, Measurement, Verdict
 
 
@@ -61,7 +61,17 @@ def _margins(measurement: Measurement, grounds: Grounds) -> Margins:
 def _limits(grounds: Grounds, measurement: Measurement) -> tuple[Limit, ...]:
     measured = {sample.metric for sample in measurement.samples if sample.values}
     own = [limit for limit in grounds.limits if limit.label in (None, measurement.label)]
-    return markers.with_defaults(own, grounds.default_limits, measured)
+    return with_defaults(own, grounds.default_limits, measured)
+
+
+def with_defaults(limits: Sequence[Limit], defaults: Iterable[Limit], measured: Iterable[str]) -> tuple[Limit, ...]:
+    """The limits of one label, and each default whose metric was measured under it and has no limit of its own."""
+    own = {(limit.metric, limit.percentile) for limit in limits if not limit.drop}
+    seen = set(measured)
+    return (
+        *limits,
+        *(limit for limit in defaults if limit.metric in seen and (limit.metric, limit.percentile) not in own),
+    )
 
 
 def _recorded(verdict: Verdict) -> Verdict:

@@ -12,13 +12,14 @@ from statistics import median, stdev
 import numpy as np
 from scipy import special
 
-from pytest_aiperf import rows, units
+from pytest_aiperf import units
 from pytest_aiperf.judging.paired import ESTIMATOR, answer_of, differences
 from pytest_aiperf.pairing import Block, Side
 from pytest_aiperf.pairs import PairOrder, Round
 from pytest_aiperf.player import Place
 from pytest_aiperf.sequential import LOOKS, Answer, Look, decide
 from pytest_aiperf.terms import Unit
+from pytest_aiperf.text import WIDTH, wrapped
 from pytest_aiperf.trial import Order
 from pytest_aiperf.vocabulary import Margins
 
@@ -141,11 +142,11 @@ def smallest_seen(spread: float, margins: Margins) -> float | None:
     return next((step for step in STEPS if step > margins.tolerance and power(spread, step, margins) >= POWER), None)
 
 
-def text(seen: Check, *, width: int = rows.WIDTH) -> str:
+def text(seen: Check, *, width: int = WIDTH) -> str:
     """The check as an ML engineer reads it."""
     lines = [line for one in seen.findings for line in _finding_lines(one, seen, width)]
     for test, why in seen.failures.items():
-        lines += [*rows.wrapped(test, width=width), *rows.wrapped(f"not checked: {why}", width=width, indent="  ")]
+        lines += [*wrapped(test, width=width), *wrapped(f"not checked: {why}", width=width, indent="  ")]
     checked = [one for one in seen.findings if one.spread is not None]
     if not checked:
         return "\n".join([*lines, "nothing could be checked: too few undisturbed pairs; see pytest-aiperf doctor"])
@@ -153,7 +154,7 @@ def text(seen: Check, *, width: int = rows.WIDTH) -> str:
     alarms = f"false alarms: {seen.false_alarms} of {len(checked)} measurements of unchanged code"
     if not seen.false_alarms:
         alarms += f" (so at most {bound:.0%} with 95 % confidence; the rule itself allows 0.5 % at its tolerance)"
-    return "\n".join([*lines, *rows.wrapped(alarms, width=width), *_advice(seen, checked, width)])
+    return "\n".join([*lines, *wrapped(alarms, width=width), *_advice(seen, checked, width)])
 
 
 def _finding_lines(one: Finding, seen: Check, width: int) -> list[str]:
@@ -162,7 +163,7 @@ def _finding_lines(one: Finding, seen: Check, width: int) -> list[str]:
     if one.spread is None:
         calm, total = len(one.differences(one.same)), len(one.same)
         return [
-            *rows.wrapped(head, width=width),
+            *wrapped(head, width=width),
             f"  only {calm} of {total} pairs were undisturbed; see pytest-aiperf doctor",
         ]
     said, look = _said(one.same, seen.margins)
@@ -176,7 +177,7 @@ def _finding_lines(one: Finding, seen: Check, width: int) -> list[str]:
         told.append(f"{units.percent(seen.margins.max_slowdown)}: {_answer(said, look)}")
     visible = smallest_seen(one.careful_spread or one.spread, seen.margins)
     told.append(f"sees {_share(visible)} and more" if visible else "sees nothing below a factor of two")
-    return [*rows.wrapped(head, width=width), *rows.wrapped(", ".join(told), width=width, indent="  ")]
+    return [*wrapped(head, width=width), *wrapped(", ".join(told), width=width, indent="  ")]
 
 
 def _advice(seen: Check, checked: Sequence[Finding], width: int) -> list[str]:
@@ -197,7 +198,7 @@ def _advice(seen: Check, checked: Sequence[Finding], width: int) -> list[str]:
         f"one pair of these tests takes {units.duration(seen.pairs_seconds)}: {LOOKS[0]} of them decide a clear case, "
         f"{LOOKS[-1]} every case (aiperf_pairs_budget = {budget})"
     )
-    return [*rows.wrapped(advice, width=width), *rows.wrapped(time_of, width=width)]
+    return [*wrapped(advice, width=width), *wrapped(time_of, width=width)]
 
 
 def _said(blocks: Sequence[Block], margins: Margins) -> tuple[Answer, Look | None]:

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ENVIRONMENT_PREFIX = "PYTEST_AIPERF"
-WORKER_VARIABLE = f"{ENVIRONMENT_PREFIX}_WORKER"
-"""Set for a fresh process only: the number of its socket to the parent."""
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 

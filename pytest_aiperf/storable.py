@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
-from pytest_aiperf.baseline_file import SESSION_WORDS, rounded
-from pytest_aiperf.packing import MOST_BITS, MOST_GRADED, pack
+from pytest_aiperf.baseline_file import SESSION_WORDS
+from pytest_aiperf.packing import MOST_BITS, MOST_GRADED, pack, rounded
 from pytest_aiperf.terms import Metric, Origin, Rule
 from pytest_aiperf.vocabulary import Measurement, Sample
 

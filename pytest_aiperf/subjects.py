@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_aiperf import discovery
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.measure import is_asynchronous
 from pytest_aiperf.variants import ModelFigures, Weights
@@ -29,7 +28,7 @@ class Model:
 
     def operators(self, inputs: tuple[Any, ...]) -> Mapping[str, float] | None:
         """Seconds per call of each kind of operator; None where the runtime cannot say."""
-        profiler = self._profiler()
+        profiler = self.framework.profiler()
         if profiler is None:
             return None
         found: Mapping[str, float] | None = profiler.operators(self.model, lambda twin: self._bound(twin, inputs))
@@ -37,7 +36,7 @@ class Model:
 
     def outputs_of_layers(self, inputs: tuple[Any, ...]) -> Mapping[str, Any]:
         """Name -> output of each layer, in the order they run; empty where the runtime does not show them."""
-        profiler = self._profiler()
+        profiler = self.framework.profiler()
         if not hasattr(profiler, "outputs_of_layers"):
             return {}
         found: Mapping[str, Any] = profiler.outputs_of_layers(self.model, lambda twin: self._bound(twin, inputs))
@@ -64,7 +63,7 @@ class Model:
 
     def exact(self, inputs: tuple[Any, ...]) -> Any | None:
         """What it answers in float64; None where it cannot run so."""
-        profiler = self._profiler()
+        profiler = self.framework.profiler()
         if not hasattr(profiler, "in_float64"):
             return None
         try:
@@ -80,7 +79,7 @@ class Model:
             return None
 
     def _macs(self, inputs: tuple[Any, ...]) -> int | None:
-        profiler = self._profiler()
+        profiler = self.framework.profiler()
         if not hasattr(profiler, "macs"):
             return None
         try:
@@ -88,8 +87,3 @@ class Model:
         except Exception:  # noqa: BLE001 - of any model; only shown, and unknown where it cannot be counted
             return None
         return found
-
-    def _profiler(self) -> Any:
-        """The member of the shelf for this runtime; None where it has none."""
-        known = self.framework.name in discovery.names("profilers")
-        return discovery.module("profilers", self.framework.name) if known else None

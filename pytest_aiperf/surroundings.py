@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pytest_aiperf.contracts import Framework, Tools, TurnLine
 from pytest_aiperf.locking import MachineLock
-from pytest_aiperf.progress import Progress
+from pytest_aiperf.terms import Metric
 
 
 @dataclass(slots=True, kw_only=True)
@@ -17,8 +17,11 @@ class Surroundings:
 
     tools: Tools
     frameworks: Sequence[Framework]
+    metrics: Mapping[str, Metric]
     lock: MachineLock
-    progress: Progress
+    show: Callable[[str], None]
+    """What is being measured, for a person who waits."""
+    clear: Callable[[], None]
     reference_workload: Callable[[], float | None]
     memory_always: bool = False
     base: int = 0
@@ -28,12 +31,12 @@ class Surroundings:
     @contextmanager
     def exclusive(self, what: str) -> Iterator[None]:
         """Hold the machine for a timed section; `what` is shown as progress."""
-        self.progress.show(what)
+        self.show(what)
         try:
             with self.lock.exclusive():
                 yield
         finally:
-            self.progress.clear()
+            self.clear()
 
     def reference(self) -> float | None:
         """The covariate: mean log seconds of the reference workload."""
@@ -46,6 +49,7 @@ class ChildSurroundings:
 
     tools: Tools
     frameworks: Sequence[Framework]
+    metrics: Mapping[str, Metric]
     imports: Mapping[str, float]
     turn_line: TurnLine
     memory_always: bool = False

@@ -143,6 +143,8 @@ class Metric:
     """Whether sessions keep it though its rule only shows it."""
     negligible: float = 0.0
     """Absolute change, in the metric's unit, below which nothing is ever a regression."""
+    limited_as: str = ""
+    """Another metric, whose limit holds for this one too: a leak on a device is limited as one of the processor's."""
     cache: Cache = Cache.WARM
     """Of a metric that takes a process for each value: how that process finds the files that it loads."""
 

@@ -78,6 +78,8 @@ class Surroundings(Protocol):
 
     tools: Tools
     frameworks: Sequence[Framework]
+    metrics: Mapping[str, Metric]
+    """Every known one, by name."""
     base: int
     """Bytes of this process after collection, before the first test."""
     imports: Mapping[str, float]

@@ -28,6 +28,7 @@ class Sample:
     notes: tuple[str, ...] = ()
     parts: Mapping[str, float] = field(default_factory=dict)
     """Named shares of the value, for people: `{"read and build": 0.21, "first inference": 0.05}`."""
+    calls_per_value: int = 1
     foreign_share: float | None = None
     """Share of the machine's processors that other processes used meanwhile; None where unknown."""
 

@@ -46,7 +46,7 @@ def equip_run(config: pytest.Config) -> None:
     chosen = settings.resolve(config)
     _check_reports(chosen.report)
     under_xdist = hasattr(config, "workerinput")
-    tools, frameworks = _tools(), _frameworks()
+    tools, frameworks, metrics = create_tools(), _frameworks(), known_metrics()
     for framework in frameworks:
         framework.watch()
     if chosen.quiet_malloc:
@@ -55,13 +55,15 @@ def equip_run(config: pytest.Config) -> None:
     around = Surroundings(
         tools=tools,
         frameworks=frameworks,
+        metrics=metrics,
         lock=locking.MachineLock(locking.lock_file(), shared_by_tests=under_xdist, tell=progress.show),
-        progress=progress,
+        show=progress.show,
+        clear=progress.clear,
         reference_workload=noise.reference_log_seconds,
         memory_always=chosen.memory,
     )
     place = environment.describe(name=chosen.machine, accelerators=tools.accelerators, nvml=Nvml())
-    store, metrics = store_at(config.rootpath), known_metrics()
+    store = store_at(config.rootpath)
     arguments, directory = _invocation(config)
     launch = Launch(arguments=arguments, directory=directory, timeout=chosen.timeout, quiet_malloc=chosen.quiet_malloc)
     court = Court(
@@ -110,18 +112,17 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
     times.install()
     for framework in frameworks:
         framework.watch()
-    around = ChildSurroundings(tools=_tools(), frameworks=frameworks, imports=times.seconds, turn_line=line)
+    around = ChildSurroundings(
+        tools=create_tools(), frameworks=frameworks, metrics=known_metrics(), imports=times.seconds, turn_line=line
+    )
     config.pluginmanager.register(WorkerHooks(config, around, line, orders), RUN_PLUGIN)
 
 
-def framework_of(model: object) -> Framework:
-    """The runtime that `model` belongs to; the plain one where no other owns it."""
-    return next(framework for framework in _frameworks() if framework.owns(model))
+def pass_through() -> Any:
+    """The fixture of a run that does not measure."""
+    from pytest_aiperf.passthrough import PassThrough
 
-
-def tools_and_frameworks() -> tuple[Tools, list[Framework]]:
-    """What a comparison needs that is not measured."""
-    return _tools(), _frameworks()
+    return PassThrough(tools=create_tools, frameworks=_frameworks, metrics=known_metrics)
 
 
 @contextlib.contextmanager
@@ -139,7 +140,7 @@ def gpu_slot(config: pytest.Config, item: pytest.Item) -> Iterator[tuple[str, ..
     slot = GpuSlot(
         folder=locking.lock_file().parent,
         nvml=Nvml(),
-        accelerators=_tools().accelerators,
+        accelerators=create_tools().accelerators,
         modules=sys.modules,
         environ={**os.environ, HELD_VARIABLE: "parent"} if in_fresh_process else os.environ,
         timeout=chosen.gpu_timeout,
@@ -162,7 +163,8 @@ def known_metrics() -> dict[str, Metric]:
     return {metric.name: metric for metric in metrics}
 
 
-def _tools() -> Tools:
+def create_tools() -> Tools:
+    """Everything that touches the machine."""
     accelerators: list[Accelerator] = [
         discovery.create("accelerators", name) for name in discovery.names("accelerators")
     ]

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_aiperf.allocations import ON_GPU, AllocationWatch, gpu_kept, gpu_peak, place_of
+from pytest_aiperf.allocations import AllocationWatch, gpu_kept, gpu_peak
+from pytest_aiperf.notes import ON_GPU, place_of
 
 np = pytest.importorskip("numpy")
 HERE = Path(__file__)

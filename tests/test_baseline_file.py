@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_aiperf.baseline_file import FORMAT, BaselineFile, Entry, StoredValue, parse, render, rounded
+from pytest_aiperf.baseline_file import FORMAT, BaselineFile, Entry, StoredValue, parse, render
 from pytest_aiperf.errors import BaselineError
-from pytest_aiperf.packing import pack
+from pytest_aiperf.packing import pack, rounded
 from pytest_aiperf.vocabulary import Session
 
 PATH = Path("tests/__aiperf__/test_resnet.json")

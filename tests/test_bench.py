@@ -8,20 +8,26 @@ import io
 import numpy as np
 import pytest
 
+from pytest_aiperf import wiring
 from pytest_aiperf.bench import Bench
 from pytest_aiperf.contracts import DevicesSeen
 from pytest_aiperf.errors import UsageError
 from pytest_aiperf.frameworks import plain
-from pytest_aiperf.passthrough import PassThrough
 from pytest_aiperf.surroundings import ChildSurroundings
 from pytest_aiperf.trial import Order, Trial
 from pytest_aiperf.vocabulary import Margins
 from tests import fakes
 
 
+def surroundings(tools):
+    return ChildSurroundings(
+        tools=tools, frameworks=[plain.create()], metrics=wiring.known_metrics(), imports={}, turn_line=None
+    )
+
+
 def bench():
     """One that runs everything once."""
-    around = ChildSurroundings(tools=fakes.tools(), frameworks=[plain.create()], imports={}, turn_line=None)
+    around = surroundings(fakes.tools())
     order = Order(test="test_x.py::test_it", timing=False, memory=False)
     trial = Trial(order=order, around=around, limits=(), margins=Margins(), source=None, wants_ram=False)
     return Bench(
@@ -36,7 +42,7 @@ def timed(*, accelerators):
     """The bench of a timing process on a clock of its own, its trial, and a call of 10 ms."""
     clock = fakes.FakeClock()
     tools = fakes.tools(clock=clock, accelerators=accelerators)
-    around = ChildSurroundings(tools=tools, frameworks=[plain.create()], imports={}, turn_line=None)
+    around = surroundings(tools)
     order = Order(test="test_x.py::test_it", memory=False, seconds=1.0)
     trial = Trial(order=order, around=around, limits=(), margins=Margins(), source=None, wants_ram=False)
     return (
@@ -122,7 +128,7 @@ def test_it_refuses_an_awaitable_that_nobody_awaits():
     future.get_loop().close()
 
 
-@pytest.fixture(params=[bench, PassThrough], ids=["measuring", "not measuring"])
+@pytest.fixture(params=[bench, wiring.pass_through], ids=["measuring", "not measuring"])
 def fixture(request):
     return request.param()
 
@@ -175,7 +181,7 @@ def on_a_device(*, device_time, latency=0.01, seen=None, joules=()):
     clock = fakes.FakeClock()
     device = fakes.FakeAccelerator(clock=fakes.FakeTimer(device_time))
     tools = fakes.tools(clock=clock, accelerators=[device], devices=fakes.FakeConditions(*joules, seen=seen))
-    around = ChildSurroundings(tools=tools, frameworks=[plain.create()], imports={}, turn_line=None)
+    around = surroundings(tools)
     order = Order(test="test_x.py::test_it", memory=False, seconds=1.0)
     trial = Trial(order=order, around=around, limits=(), margins=Margins(), source=None, wants_ram=False)
     bench = Bench(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_aiperf import limit_markers, markers
+from pytest_aiperf.ruling import with_defaults
 from pytest_aiperf.vocabulary import Margins
 
 MIB = 1024**2
@@ -144,7 +145,7 @@ def test_the_tolerance_goes_with_the_largest_slowdown(slowest, tolerance):
 def test_it_applies_a_default_only_where_the_metric_was_measured_without_its_own_limit():
     defaults = markers.default_limits({"max_latency_ms": 20.0, "max_ram_mb": 300.0, "min_accuracy": None})
     own = (limit_markers.max_latency_ms(5),)
-    assert [limit.metric for limit in markers.with_defaults((), defaults, {"latency"})] == ["latency"]
-    assert markers.with_defaults(own, defaults, {"latency"}) == own
-    assert markers.with_defaults((), defaults, ()) == ()
+    assert [limit.metric for limit in with_defaults((), defaults, {"latency"})] == ["latency"]
+    assert with_defaults(own, defaults, {"latency"}) == own
+    assert with_defaults((), defaults, ()) == ()
     assert defaults[0].source == "max_latency_ms=20 (default)"

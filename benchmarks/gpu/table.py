@@ -21,7 +21,7 @@ class Bench:
 
     device: str
     small: bool
-    tools: Tools = field(default_factory=lambda: wiring.tools_and_frameworks()[0])
+    tools: Tools = field(default_factory=wiring.create_tools)
 
     def latencies(self, call: Callable[[], Any], *, seconds: float = 1.0) -> tuple[float, ...]:
         """Seconds of every call, the device waited for before and after each."""

@@ -87,7 +87,7 @@ def soaked(call: Callable[[], Any], kept: int) -> tuple[Answer, float]:
         if kept:
             heap.append(np.ones(kept * KIB // 8))
 
-    tools, _ = wiring.tools_and_frameworks()
+    tools = wiring.create_tools()
     driver = Driver(leaking, tools)
     answer, slope = _answer(driver, Soak(calls=600))
     if answer is Answer.OPEN:  # as `aiperf.soak` does

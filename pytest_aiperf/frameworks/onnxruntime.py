@@ -102,6 +102,11 @@ class OnnxRuntime:
             return None
         return f"asked for {', '.join(asked)}, runs on {', '.join(active)}"
 
+    def profiler(self) -> Any:
+        from pytest_aiperf.profilers import onnxruntime
+
+        return onnxruntime
+
     def watch(self) -> None:
         """Note which providers each session is asked for: the session itself only knows those it got."""
         if self._undo:

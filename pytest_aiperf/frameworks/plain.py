@@ -62,6 +62,9 @@ class Plain:
     def anomaly(self, model: Any) -> str | None:  # noqa: ARG002 - the contract's
         return None
 
+    def profiler(self) -> None:
+        return None
+
     def watch(self) -> None:
         """Nothing of a plain callable shows only while it is built."""
 

@@ -105,6 +105,11 @@ class Torch:
     def anomaly(self, model: Any) -> str | None:  # noqa: ARG002 - the contract's
         return None
 
+    def profiler(self) -> Any:
+        from pytest_aiperf.profilers import torch
+
+        return torch
+
     def watch(self) -> None:
         """Nothing of a module shows only while it is built."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pytest_aiperf import units
-from pytest_aiperf.allocations import ON_GPU, place_of
 from pytest_aiperf.judging.case import Case
+from pytest_aiperf.notes import ON_GPU, place_of
 from pytest_aiperf.terms import HELD_BEFORE, MEMORY_METRICS, Phase, Unit
 from pytest_aiperf.vocabulary import WHY
 

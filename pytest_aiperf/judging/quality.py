@@ -11,9 +11,8 @@ import numpy as np
 from scipy import special
 
 from pytest_aiperf import units
-from pytest_aiperf.baseline_file import rounded
 from pytest_aiperf.judging.case import Case
-from pytest_aiperf.packing import as_kept
+from pytest_aiperf.packing import as_kept, rounded
 from pytest_aiperf.statistics import mid_p, needed_examples, paired_t, tango
 from pytest_aiperf.terms import Better, Status, Unit
 from pytest_aiperf.vocabulary import Interval, Limit, Verdict

@@ -11,7 +11,13 @@ from pytest_aiperf.vocabulary import Sample
 
 LEAK = Metric(name="leak", title="leak per call", unit=Unit.BYTES, better=Better.LOWER, rule=Rule.LEAK, portable=False)
 GPU_LEAK = Metric(
-    name="gpu_leak", title="GPU leak per call", unit=Unit.BYTES, better=Better.LOWER, rule=Rule.LEAK, portable=False
+    name="gpu_leak",
+    title="GPU leak per call",
+    unit=Unit.BYTES,
+    better=Better.LOWER,
+    rule=Rule.LEAK,
+    portable=False,
+    limited_as=LEAK.name,
 )
 METRICS = (LEAK, GPU_LEAK)
 WARM_UPS = 60
@@ -47,12 +53,18 @@ class Soak:
             process.append(float(tools.memory.glance()))
             if start != (None, None):
                 device.append(_growth(start, _held(tools.accelerators)))
-        samples = (Sample(metric=LEAK.name, values=_lowest(process), origin=self.origin),)
+        samples = (Sample(metric=LEAK.name, values=_lowest(process), origin=self.origin, calls_per_value=BLOCK),)
         if start == (None, None):
             return samples
         notes = {(True, False): (ALLOCATOR_ONLY,), (False, True): (DRIVER_ONLY,)}
         known = start[0] is not None, start[1] is not None
-        told = Sample(metric=GPU_LEAK.name, values=_lowest(device), origin=self.origin, notes=notes.get(known, ()))
+        told = Sample(
+            metric=GPU_LEAK.name,
+            values=_lowest(device),
+            origin=self.origin,
+            notes=notes.get(known, ()),
+            calls_per_value=BLOCK,
+        )
         return (*samples, told)
 
 

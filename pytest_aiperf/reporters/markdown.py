@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pytest_aiperf import rows, units
 from pytest_aiperf.contracts import Reporter
 from pytest_aiperf.terms import Status
+from pytest_aiperf.text import without_command
 from pytest_aiperf.vocabulary import Run, Verdict
 
 MOST_ROWS = 1000
@@ -102,7 +103,7 @@ def _cells(test: str, verdict: Verdict, *, with_reasons: bool) -> list[str]:
     if verdict.limit_source:
         limit = f"{limit}<br>{_code(verdict.limit_source)}"
     status = f"**{row.word}**" if row.word.isupper() else row.word
-    reasons = [rows.without_command(verdict.message), *verdict.notes] if with_reasons else []
+    reasons = [without_command(verdict.message), *verdict.notes] if with_reasons else []
     told = "<br>".join([status, *(reason.translate(_TEXT) for reason in reasons if reason)])
     return [_code(test), row.title.translate(_TEXT), row.now, row.was, row.change, limit, told]
 

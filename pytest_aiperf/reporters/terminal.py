@@ -11,6 +11,7 @@ from statistics import median
 from pytest_aiperf import rows, units
 from pytest_aiperf.contracts import Reporter
 from pytest_aiperf.terms import Origin, Status, Unit
+from pytest_aiperf.text import SERIOUS, WIDTH, without_command, word_of, wrapped
 from pytest_aiperf.vocabulary import Change, Measurement, Result, Run, Verdict
 
 RECORD_NEW = "pytest --aiperf-update-new-only"
@@ -42,12 +43,10 @@ def create() -> Reporter:
     return Terminal()
 
 
-def summary(
-    run: Run, *, verbosity: int = 0, width: int = rows.WIDTH, details: bool = False, color: bool = False
-) -> str:
+def summary(run: Run, *, verbosity: int = 0, width: int = WIDTH, details: bool = False, color: bool = False) -> str:
     """At verbosity -1 notes and counts, at 0 what is not a plain pass, above or with `details` every row."""
-    width = max(_NARROWEST, min(width, rows.WIDTH))
-    notes = [rows.wrapped(f"note: {note}", width=width) for note in run.notes]
+    width = max(_NARROWEST, min(width, WIDTH))
+    notes = [wrapped(f"note: {note}", width=width) for note in run.notes]
     if verbosity < 0:
         return "\n".join(line for part in (*notes, _counts(run, width=width)) for line in part)
     everything = verbosity > 0 or details
@@ -72,7 +71,7 @@ Row = tuple[str, Verdict]
 def _briefly(result: Result) -> Result:
     """Without the commands that open answers end with: each names one test, and the summary shows one for all."""
     verdicts = (
-        replace(verdict, message=rows.without_command(verdict.message)) if verdict.status in _OPEN else verdict
+        replace(verdict, message=without_command(verdict.message)) if verdict.status in _OPEN else verdict
         for verdict in result.verdicts
     )
     return replace(result, verdicts=tuple(verdicts))
@@ -107,7 +106,7 @@ def _tests(
             continue
         lines = layout.lines(verdicts, notes=details, reasons=details, paint=_paint if color else None)
         seen = _what_was_seen(result, width=width, details=details) if everything else []
-        yield [*rows.wrapped(result.test, width=width), *lines, *seen]
+        yield [*wrapped(result.test, width=width), *lines, *seen]
 
 
 def _worth_a_row(verdict: Verdict, grouped: dict[Kind, list[Row]]) -> bool:
@@ -117,12 +116,12 @@ def _worth_a_row(verdict: Verdict, grouped: dict[Kind, list[Row]]) -> bool:
 def _groups(grouped: dict[Kind, list[Row]], *, width: int) -> Iterable[list[str]]:
     for (status, message), members in grouped.items():
         tests = list(dict.fromkeys(test for test, _ in members))
-        word = rows.word_of(members[0][1])
+        word = word_of(members[0][1])
         head = f"{_count(len(members), 'figure')} of {_count(len(tests), 'test')} {word}"
         if status is Status.IMPROVED:
             yield [head]
             continue
-        yield [*rows.wrapped(f"{head}: {message}", width=width), *rows.wrapped(_names(tests), width=width, indent="  ")]
+        yield [*wrapped(f"{head}: {message}", width=width), *wrapped(_names(tests), width=width, indent="  ")]
 
 
 def _families(run: Run, *, width: int) -> Iterable[list[str]]:
@@ -133,7 +132,7 @@ def _families(run: Run, *, width: int) -> Iterable[list[str]]:
             yield ["", *families.text(family, width=width)]
 
 
-def changes_text(changes: Sequence[Change], *, width: int = rows.WIDTH) -> str:
+def changes_text(changes: Sequence[Change], *, width: int = WIDTH) -> str:
     """What was stored, as one text."""
     lines = [line for part in _changes(changes, width=width, everything=True) for line in part]
     return "\n".join(lines) or "nothing to store"
@@ -154,9 +153,9 @@ def _changes(changes: Sequence[Change], *, width: int, everything: bool) -> Iter
     for change, texts in zip(shown, cells, strict=True):
         if change.test != test:
             test = change.test
-            yield rows.wrapped(test, width=width)
+            yield wrapped(test, width=width)
         name, old, new, moved = (text.ljust(column) for text, column in zip(texts, widths, strict=True))
-        yield rows.wrapped(f"{name}  {old} -> {new}  {moved}  {change.note}".rstrip(), width=width, indent="  ")
+        yield wrapped(f"{name}  {old} -> {new}  {moved}  {change.note}".rstrip(), width=width, indent="  ")
     if len(shown) < len(listed):
         yield [f"  and {len(listed) - len(shown)} more (-v shows all)"]
 
@@ -190,19 +189,19 @@ def _hints(run: Run, *, width: int) -> Iterable[list[str]]:
     renewable = _OPEN - {Status.NEW}
     stale = {test: None for test, verdict in verdicts if verdict.status in renewable and RENEW in verdict.message}
     if not run.changes and any(verdict.status is Status.NEW for _, verdict in verdicts):
-        yield rows.wrapped(f"to record what is new: {RECORD_NEW}", width=width)
+        yield wrapped(f"to record what is new: {RECORD_NEW}", width=width)
     if not run.changes and stale:
         names = f"to renew what cannot be compared ({_count(len(stale), 'test')}): {RENEW}, with their names"
-        yield rows.wrapped(names, width=width)
+        yield wrapped(names, width=width)
     if run.unused:
         head = f"{_count(len(run.unused), 'baseline')} that no test uses any more (dropped by {RENEW}):"
-        yield [*rows.wrapped(head, width=width), *rows.wrapped(_names(run.unused), width=width, indent="  ")]
+        yield [*wrapped(head, width=width), *wrapped(_names(run.unused), width=width, indent="  ")]
 
 
 def _counts(run: Run, *, width: int) -> list[str]:
     verdicts = [verdict for result in run.results for verdict in result.verdicts]
     if not verdicts:
-        return rows.wrapped(f"aiperf: nothing was measured on {run.environment.key}", width=width)
+        return wrapped(f"aiperf: nothing was measured on {run.environment.key}", width=width)
     counts = Counter(verdict.status for verdict in verdicts)
     answers = ", ".join(
         f"{counts[status]} {status.value.replace('_', ' ')}{_why(status, verdicts)}"
@@ -211,7 +210,7 @@ def _counts(run: Run, *, width: int) -> list[str]:
     )
     size = f"{_count(len(run.results), 'test')}, {_count(len(verdicts), 'figure')}"
     spent = units.duration(sum(result.seconds for result in run.results))
-    return rows.wrapped(f"aiperf: {size}: {answers} on {run.environment.key} ({spent} measuring)", width=width)
+    return wrapped(f"aiperf: {size}: {answers} on {run.environment.key} ({spent} measuring)", width=width)
 
 
 def _why(status: Status, verdicts: Sequence[Verdict]) -> str:
@@ -227,7 +226,7 @@ def _what_was_seen(result: Result, *, width: int, details: bool) -> list[str]:
     texts = [text for measurement in result.measurements for text in _percentiles(measurement)]
     if details:
         texts += [text for measurement in result.measurements for text in _seen(measurement, of_metric)]
-    return [line for text in dict.fromkeys(texts) for line in rows.wrapped(text, width=width, indent="    ")]
+    return [line for text in dict.fromkeys(texts) for line in wrapped(text, width=width, indent="    ")]
 
 
 def _percentiles(measurement: Measurement) -> Iterable[str]:
@@ -279,6 +278,6 @@ def _count(number: int, noun: str) -> str:
 
 
 def _paint(word: str, verdict: Verdict) -> str:
-    if verdict.fails or verdict.status in rows.SERIOUS:
+    if verdict.fails or verdict.status in SERIOUS:
         return f"{_RED}{word}{_PLAIN}"
     return f"{_YELLOW if verdict.status in _OPEN else _GREEN}{word}{_PLAIN}"

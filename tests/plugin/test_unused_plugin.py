@@ -20,7 +20,7 @@ def test_it():
     loaded = [name for name in {HEAVY!r} if name in sys.modules]
     assert not loaded
     ours = sorted(name for name in sys.modules if name.startswith("pytest_aiperf"))
-    assert ours == ["pytest_aiperf", "pytest_aiperf.plugin", "pytest_aiperf.settings"]
+    assert ours == ["pytest_aiperf", "pytest_aiperf.channel", "pytest_aiperf.plugin", "pytest_aiperf.settings"]
 """,
     )
     project.write(

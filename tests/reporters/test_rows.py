@@ -9,6 +9,7 @@ import pytest
 
 from pytest_aiperf import rows
 from pytest_aiperf.terms import Status
+from pytest_aiperf.text import without_command
 from tests.reporters.golden_files import assert_golden
 from tests.reporters.realistic import (
     INT8,
@@ -136,7 +137,7 @@ def test_it_starts_labelled_rows_with_their_label():
     ],
 )
 def test_it_takes_the_command_off_a_message(message, told):
-    assert rows.without_command(message) == told
+    assert without_command(message) == told
 
 
 def test_it_shows_a_limit_that_nothing_measured():
