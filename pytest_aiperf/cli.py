@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_aiperf.errors import AiperfError
+from pytest_aiperf.vocabulary.errors import AiperfError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from pytest_aiperf.errors import AiperfError
-from pytest_aiperf.pairing import Side
-from pytest_aiperf.terms import Origin
-from pytest_aiperf.vocabulary import Margins, Run
+from pytest_aiperf.vocabulary.errors import AiperfError
+from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.vocabulary.records import Margins, Run
+from pytest_aiperf.vocabulary.terms import Origin
 from pytest_aiperf.wiring import known_metrics, store_at
 
 MOST_TESTS = 8
@@ -19,8 +19,8 @@ MOST_TESTS = 8
 
 def show(root: Path, *, details: bool, tests: Sequence[str]) -> str:
     """The last run below `root` as text. Raises AiperfError where there is none."""
-    from pytest_aiperf import last_run
-    from pytest_aiperf.reporters import terminal
+    from pytest_aiperf.baselines import last_run
+    from pytest_aiperf.reporting.reporters import terminal
 
     run = last_run.only(last_run.read(root.resolve()), tests)
     return terminal.summary(run, verbosity=1, details=details)
@@ -28,8 +28,8 @@ def show(root: Path, *, details: bool, tests: Sequence[str]) -> str:
 
 def accept(root: Path, *, tests: Sequence[str], accept_worse: bool) -> str:
     """Store the last run below `root` as baseline. Raises AiperfError."""
-    from pytest_aiperf import last_run
-    from pytest_aiperf.reporters import terminal
+    from pytest_aiperf.baselines import last_run
+    from pytest_aiperf.reporting.reporters import terminal
 
     run = last_run.only(last_run.read(root.resolve()), tests)
     store = store_at(root.resolve())
@@ -39,9 +39,9 @@ def accept(root: Path, *, tests: Sequence[str], accept_worse: bool) -> str:
 
 def replay(file: Path, *, details: bool) -> tuple[str, bool]:
     """Judge a stored run again; whether every verdict is the stored one. Raises AiperfError for what is no run."""
-    from pytest_aiperf import codec
-    from pytest_aiperf.replay import replay as judged_again
-    from pytest_aiperf.reporters import terminal
+    from pytest_aiperf.judging.replay import replay as judged_again
+    from pytest_aiperf.reporting.reporters import terminal
+    from pytest_aiperf.vocabulary import codec
 
     try:
         run = codec.decode_run(file.read_bytes())
@@ -59,12 +59,13 @@ def replay(file: Path, *, details: bool) -> tuple[str, bool]:
 
 def selfcheck(root: Path, *, tests: Sequence[str], minutes: float, seed: int | None, max_slowdown: float) -> str:
     """Pairs of the same code, and with a known slowdown, on this machine. Raises AiperfError."""
-    from pytest_aiperf import locking, selfcheck
-    from pytest_aiperf.child import Launch
-    from pytest_aiperf.disturbance import MachineWatch
-    from pytest_aiperf.guardian import Guardian
-    from pytest_aiperf.nvml import Nvml
-    from pytest_aiperf.pairs import PairedProcesses
+    from pytest_aiperf.machine import timing_lock
+    from pytest_aiperf.machine.disturbances import MachineWatch
+    from pytest_aiperf.machine.nvml import Nvml
+    from pytest_aiperf.processes import selfcheck
+    from pytest_aiperf.processes.child import Launch
+    from pytest_aiperf.processes.pairs import PairedProcesses
+    from pytest_aiperf.processes.reaper import Guardian
 
     root = root.resolve()
     chosen = list(tests) or _timed_tests(root)
@@ -72,7 +73,7 @@ def selfcheck(root: Path, *, tests: Sequence[str], minutes: float, seed: int | N
     guardian = Guardian(_tell)
     launch = Launch(arguments=(), directory=root, timeout=300.0, quiet_malloc=True, watchman=guardian)
     processes = PairedProcesses(launches=dict.fromkeys(Side, launch), watched=(), machine=MachineWatch(nvml=Nvml()))
-    lock = locking.MachineLock(locking.lock_file(), shared_by_tests=False, tell=_tell)
+    lock = timing_lock.MachineLock(timing_lock.lock_file(), shared_by_tests=False, tell=_tell)
     try:
         with lock.exclusive():
             seen = selfcheck.check(
@@ -90,15 +91,15 @@ def selfcheck(root: Path, *, tests: Sequence[str], minutes: float, seed: int | N
 
 def doctor() -> str:
     """What makes this machine noisy."""
-    from pytest_aiperf import doctor
+    from pytest_aiperf.machine.doctor import report
 
-    return doctor.text(doctor.examine())
+    return report.text(report.examine())
 
 
 def _timed_tests(root: Path) -> list[str]:
     """Tests of the last run that measured a latency, at most `MOST_TESTS`, from the fastest to the slowest."""
-    from pytest_aiperf import last_run
-    from pytest_aiperf.selfcheck import chosen
+    from pytest_aiperf.baselines import last_run
+    from pytest_aiperf.processes.selfcheck import chosen
 
     timed = _latencies(last_run.read(root))
     if not timed:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_aiperf import settings
-from pytest_aiperf.channel import WORKER_VARIABLE
+from pytest_aiperf.session import settings
+from pytest_aiperf.vocabulary.channel import WORKER_VARIABLE
 
 MARKERS = (
     "max_load_s(s, cache='warm', label=None): longest load time in seconds, first inference included",

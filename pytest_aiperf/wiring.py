@@ -15,14 +15,17 @@ from typing import Any
 
 import pytest
 
-from pytest_aiperf import discovery, environment, noise, process_memory, revision, settings
-from pytest_aiperf.contracts import Accelerator, Framework, Store, Tools
-from pytest_aiperf.device_conditions import NvmlConditions
-from pytest_aiperf.errors import AiperfError
-from pytest_aiperf.nvml import Nvml
-from pytest_aiperf.settings import Settings
-from pytest_aiperf.terms import Metric, Pairs
-from pytest_aiperf.vocabulary import Environment, Run
+from pytest_aiperf import shelves
+from pytest_aiperf.machine import environment, load, process_memory
+from pytest_aiperf.machine.gpu_conditions import NvmlConditions
+from pytest_aiperf.machine.nvml import Nvml
+from pytest_aiperf.processes import git
+from pytest_aiperf.session import settings
+from pytest_aiperf.session.settings import Settings
+from pytest_aiperf.vocabulary.contracts import Accelerator, Framework, Store, Tools
+from pytest_aiperf.vocabulary.errors import AiperfError
+from pytest_aiperf.vocabulary.records import Environment, Run
+from pytest_aiperf.vocabulary.terms import Metric, Pairs
 
 RUN_PLUGIN = "aiperf-run"
 BOOK_PLUGIN = "aiperf-runbook"
@@ -32,16 +35,16 @@ HOLDING_PLUGIN = "aiperf-holding"
 
 def equip_run(config: pytest.Config) -> None:
     """Make this pytest measure. Raises pytest.UsageError for bad settings."""
-    from pytest_aiperf import locking
-    from pytest_aiperf.child import Launch
-    from pytest_aiperf.collecting import CollectionWatch, notes_to_workeroutput, to_workeroutput
-    from pytest_aiperf.deciding import Court
-    from pytest_aiperf.guardian import Guardian
-    from pytest_aiperf.holding import Holding
-    from pytest_aiperf.progress import Progress
-    from pytest_aiperf.running import RunHooks
-    from pytest_aiperf.surroundings import Surroundings
-    from pytest_aiperf.worker import FreshProcesses
+    from pytest_aiperf.machine import timing_lock
+    from pytest_aiperf.measuring.run_context import Surroundings
+    from pytest_aiperf.processes.child import Launch
+    from pytest_aiperf.processes.reaper import Guardian
+    from pytest_aiperf.processes.worker import FreshProcesses
+    from pytest_aiperf.session.collection import CollectionWatch, notes_to_workeroutput, to_workeroutput
+    from pytest_aiperf.session.escalation import Court
+    from pytest_aiperf.session.held_reports import Holding
+    from pytest_aiperf.session.progress import Progress
+    from pytest_aiperf.session.run_hooks import RunHooks
 
     chosen = settings.resolve(config)
     _check_reports(chosen.report)
@@ -56,10 +59,10 @@ def equip_run(config: pytest.Config) -> None:
         tools=tools,
         frameworks=frameworks,
         metrics=metrics,
-        lock=locking.MachineLock(locking.lock_file(), shared_by_tests=under_xdist, tell=progress.show),
+        lock=timing_lock.MachineLock(timing_lock.lock_file(), shared_by_tests=under_xdist, tell=progress.show),
         show=progress.show,
         clear=progress.clear,
-        reference_workload=noise.reference_log_seconds,
+        reference_workload=load.reference_log_seconds,
         memory_always=chosen.memory,
     )
     place = environment.describe(name=chosen.machine, accelerators=tools.accelerators, nvml=Nvml())
@@ -72,7 +75,7 @@ def equip_run(config: pytest.Config) -> None:
         environment=place,
         metrics=metrics,
         run_fresh=FreshProcesses(launch).run,
-        commit=lambda: revision.current(config.rootpath),
+        commit=lambda: git.current(config.rootpath),
         clock=time.monotonic,
     )
     pairs = court.policy.pairs is not Pairs.NEVER
@@ -98,9 +101,9 @@ def equip_run(config: pytest.Config) -> None:
 
 def equip_worker(config: pytest.Config, *, channel: int) -> None:
     """Make this pytest the fresh process that its parent ordered."""
-    from pytest_aiperf.import_times import ImportTimes
-    from pytest_aiperf.surroundings import ChildSurroundings
-    from pytest_aiperf.worker_side import Channel, WorkerHooks, neutralise
+    from pytest_aiperf.measuring.run_context import ChildSurroundings
+    from pytest_aiperf.runtimes.import_hook import ImportTimes
+    from pytest_aiperf.session.child_hooks import Channel, WorkerHooks, neutralise
 
     line = Channel(channel)
     orders = line.orders()
@@ -120,7 +123,7 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
 
 def pass_through() -> Any:
     """The fixture of a run that does not measure."""
-    from pytest_aiperf.passthrough import PassThrough
+    from pytest_aiperf.session.pass_through import PassThrough
 
     return PassThrough(tools=create_tools, frameworks=_frameworks, metrics=known_metrics)
 
@@ -128,9 +131,10 @@ def pass_through() -> Any:
 @contextlib.contextmanager
 def gpu_slot(config: pytest.Config, item: pytest.Item) -> Iterator[tuple[str, ...]]:
     """The GPUs for one test. Skips or fails it where there is none; a fresh process uses those of its parent."""
-    from pytest_aiperf import locking, markers
-    from pytest_aiperf.gpu_slot import HELD_VARIABLE, GpuBusyError, GpuSlot, NoGpuError
-    from pytest_aiperf.trial_hooks import TrialHooks
+    from pytest_aiperf.machine import timing_lock
+    from pytest_aiperf.machine.gpu_slot import HELD_VARIABLE, GpuBusyError, GpuSlot, NoGpuError
+    from pytest_aiperf.session import markers
+    from pytest_aiperf.session.trial_hooks import TrialHooks
 
     chosen = settings.resolve(config)
     hooks = config.pluginmanager.get_plugin(RUN_PLUGIN)
@@ -138,7 +142,7 @@ def gpu_slot(config: pytest.Config, item: pytest.Item) -> Iterator[tuple[str, ..
     in_fresh_process = hooks is not None and lock is None
     limits = markers.read(item, frozenset()).limits
     slot = GpuSlot(
-        folder=locking.lock_file().parent,
+        folder=timing_lock.lock_file().parent,
         nvml=Nvml(),
         accelerators=create_tools().accelerators,
         modules=sys.modules,
@@ -159,38 +163,36 @@ def gpu_slot(config: pytest.Config, item: pytest.Item) -> Iterator[tuple[str, ..
 
 def known_metrics() -> dict[str, Metric]:
     """Every metric on the shelf, by name."""
-    metrics = (metric for name in discovery.names("metrics") for metric in discovery.module("metrics", name).METRICS)
+    metrics = (metric for name in shelves.names("metrics") for metric in shelves.module("metrics", name).METRICS)
     return {metric.name: metric for metric in metrics}
 
 
 def create_tools() -> Tools:
     """Everything that touches the machine."""
-    accelerators: list[Accelerator] = [
-        discovery.create("accelerators", name) for name in discovery.names("accelerators")
-    ]
+    accelerators: list[Accelerator] = [shelves.create("accelerators", name) for name in shelves.names("accelerators")]
     return Tools(
         clock=time.perf_counter_ns,
         accelerators=accelerators,
         memory=process_memory.create(),
-        foreign=noise.OtherProcesses(),
+        foreign=load.OtherProcesses(),
         devices=NvmlConditions(Nvml()),
     )
 
 
 def _frameworks() -> list[Framework]:
     """Every runtime; the plain one, which owns anything, last."""
-    names = sorted(discovery.names("frameworks"), key=lambda name: (name == "plain", name))
-    return [discovery.create("frameworks", name) for name in names]
+    names = sorted(shelves.names("frameworks"), key=lambda name: (name == "plain", name))
+    return [shelves.create("frameworks", name) for name in names]
 
 
 def _confirmation(
     config: pytest.Config, chosen: Settings, around: Any, court: Any, launch: Any, *, guardian: Any
 ) -> Any:
     """Pairs against the reference revision. Raises UsageError where there is no such revision."""
-    from pytest_aiperf import worktree
-    from pytest_aiperf.confirming import Confirmation
-    from pytest_aiperf.disturbance import MachineWatch
-    from pytest_aiperf.opponent import Opponent
+    from pytest_aiperf.machine.disturbances import MachineWatch
+    from pytest_aiperf.processes import worktree
+    from pytest_aiperf.processes.confirmation import Confirmation
+    from pytest_aiperf.processes.reference_revision import Opponent
 
     try:
         reference = worktree.resolve(config.rootpath, chosen.against)
@@ -225,9 +227,9 @@ def _confirmation(
 
 def _twins(chosen: Settings, around: Any, court: Any, launch: Any, *, guardian: Any) -> Any:
     """Pairs of a comparison's two models."""
-    from pytest_aiperf.confirming import Confirmation
-    from pytest_aiperf.disturbance import MachineWatch
-    from pytest_aiperf.twins import Twins
+    from pytest_aiperf.machine.disturbances import MachineWatch
+    from pytest_aiperf.processes.confirmation import Confirmation
+    from pytest_aiperf.processes.reference_model import Twins
 
     return Confirmation(
         metrics=court.metrics,
@@ -242,15 +244,15 @@ def _twins(chosen: Settings, around: Any, court: Any, launch: Any, *, guardian: 
 
 def store_at(root: Path) -> Store:
     """Where the baselines of a root directory are kept."""
-    from pytest_aiperf.stores import json_files
+    from pytest_aiperf.baselines.stores import json_files
 
     return json_files.create(root)
 
 
 def _book(config: pytest.Config, chosen: Settings, store: Store, place: Environment, metrics: dict[str, Metric]) -> Any:
-    from pytest_aiperf.reporters import terminal
-    from pytest_aiperf.runbook import RunBook
-    from pytest_aiperf.running import RunHooks
+    from pytest_aiperf.reporting.reporters import terminal
+    from pytest_aiperf.session.recorder import RunBook
+    from pytest_aiperf.session.run_hooks import RunHooks
 
     return RunBook(
         config,
@@ -261,12 +263,12 @@ def _book(config: pytest.Config, chosen: Settings, store: Store, place: Environm
         write_reports=lambda run: _write_reports(run, chosen.report, config.invocation_params.dir),
         summarise=terminal.summary,
         started_at=RunHooks.now(),
-        commit=revision.current(config.rootpath),
+        commit=git.current(config.rootpath),
     )
 
 
 def _check_reports(wanted: Sequence[str]) -> None:
-    known = [name for name in discovery.names("reporters") if hasattr(discovery.module("reporters", name), "create")]
+    known = [name for name in shelves.names("reporters") if hasattr(shelves.module("reporters", name), "create")]
     for text in wanted:
         name, separator, file = text.partition(":")
         if not separator or not file:
@@ -274,7 +276,7 @@ def _check_reports(wanted: Sequence[str]) -> None:
         if name.replace("-", "_") not in known:
             spelled = ", ".join(sorted(entry.replace("_", "-") for entry in known))
             raise pytest.UsageError(f"--aiperf-report={text}: there is no format {name!r}; there are: {spelled}")
-        needs = getattr(discovery.module("reporters", name), "NEEDS", None)
+        needs = getattr(shelves.module("reporters", name), "NEEDS", None)
         if needs is not None and importlib.util.find_spec(needs) is None:
             raise pytest.UsageError(f"--aiperf-report={text}: {needs} is not installed: pip install {needs}")
 
@@ -287,7 +289,7 @@ def _write_reports(run: Run, wanted: Sequence[str], directory: Path) -> list[str
         path = directory / file
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            rendered = discovery.create("reporters", name).render(run)
+            rendered = shelves.create("reporters", name).render(run)
             path.write_bytes(rendered if isinstance(rendered, bytes) else rendered.encode())
         except OSError as error:
             errors.append(f"report {text} was not written: {error}")

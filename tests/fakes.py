@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pytest_aiperf.contracts import DevicesSeen, GpuMemory, Tools
+from pytest_aiperf.vocabulary.contracts import DevicesSeen, GpuMemory, Tools
 
 
 class FakeClock:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from pytest_aiperf.nvml import Nvml
+from pytest_aiperf.machine.nvml import Nvml
 
 MIB = 1024**2
 OWN = 100

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_aiperf.doctoring.machine import Instruments, Interpreter, Machine, Memory, Process
-from pytest_aiperf.doctoring.window import Window, watch
-from pytest_aiperf.noise import TICK
+from pytest_aiperf.machine.doctor.instruments import Instruments, Interpreter, Machine, Memory, Process
+from pytest_aiperf.machine.doctor.observation import Window, watch
+from pytest_aiperf.machine.load import TICK
 from tests.fakes_gpu import without_driver
 
 GIB = 1024**3

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pytest_aiperf.metrics import energy
-from pytest_aiperf.terms import Better, Metric, Origin, Rule, Unit
-from pytest_aiperf.vocabulary import Environment, Measurement, Sample
+from pytest_aiperf.measuring.metrics import energy
+from pytest_aiperf.vocabulary.records import Environment, Measurement, Sample
+from pytest_aiperf.vocabulary.terms import Better, Metric, Origin, Rule, Unit
 
 TEST = "tests/test_resnet.py::test_int8"
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from pytest_aiperf import ruling
-from pytest_aiperf.metrics import accuracy
-from pytest_aiperf.terms import Status
-from pytest_aiperf.vocabulary import (
+from pytest_aiperf.judging import verdicts
+from pytest_aiperf.measuring.metrics import accuracy
+from pytest_aiperf.vocabulary.records import (
     Environment,
     Grounds,
     Limit,
@@ -24,6 +23,7 @@ from pytest_aiperf.vocabulary import (
     Sample,
     Verdict,
 )
+from pytest_aiperf.vocabulary.terms import Status
 
 RESULTS = Path(__file__).parents[1] / "results"
 WORLDS = 100_000
@@ -103,7 +103,9 @@ def _judged(measurement: Measurement, limits: tuple[Limit, ...]) -> tuple[Verdic
         suite_variance=None,
         stores=False,
     )
-    return ruling.verdicts([measurement], grounds, metrics={"accuracy": accuracy.METRIC}, environment=HERE, final=True)
+    return verdicts.verdicts(
+        [measurement], grounds, metrics={"accuracy": accuracy.METRIC}, environment=HERE, final=True
+    )
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from benchmarks.gpu.table import Bench, table
-from pytest_aiperf.judging.leak import DEFAULT, answer_of
-from pytest_aiperf.measure import Driver
-from pytest_aiperf.metrics.leak import Soak
+from pytest_aiperf.judging.rules.leak import DEFAULT, answer_of
+from pytest_aiperf.measuring.driver import Driver
+from pytest_aiperf.measuring.metrics.leak import Soak
 
 KIB = 1024
 SIZES = (0, 50, 200, 1024)
@@ -26,7 +26,7 @@ def on_the_device(bench: Bench) -> list[str]:
 
         samples = Driver(call, bench.tools).run((Soak(calls=200 if bench.small else 600),))
         for sample in samples:
-            answer, slope = answer_of(sample.values, DEFAULT)
+            answer, slope = answer_of(sample.values, DEFAULT, calls=sample.calls_per_value)
             notes = "; ".join(sample.notes) or "-"
             rows.append([f"{size}", sample.metric, f"{slope / KIB:.1f}", answer.value, notes])
     return table(("kept, KiB per call", "figure", "slope, KiB per call", "answer", "notes"), rows)

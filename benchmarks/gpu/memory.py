@@ -8,7 +8,7 @@ import subprocess
 import torch
 
 from benchmarks.gpu.table import MIB, Bench, mib, table
-from pytest_aiperf.metrics.gpu_memory import GpuWatch
+from pytest_aiperf.measuring.metrics.gpu_memory import GpuWatch
 
 SIZES = (1, 10, 100, 1000)
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from benchmarks.gpu.table import MIB, Bench, table
-from pytest_aiperf.measure import Driver
-from pytest_aiperf.metrics.energy import Energy
+from pytest_aiperf.measuring.driver import Driver
+from pytest_aiperf.measuring.metrics.energy import Energy
 
 Made = tuple[torch.nn.Module, Callable[[torch.nn.Module, torch.dtype], Callable[[], Any]], int]
 

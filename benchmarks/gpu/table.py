@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_aiperf import wiring
-from pytest_aiperf.contracts import Tools
-from pytest_aiperf.measure import Driver
-from pytest_aiperf.metrics.latency import Latency
+from pytest_aiperf.measuring.driver import Driver
+from pytest_aiperf.measuring.metrics.latency import Latency
+from pytest_aiperf.vocabulary.contracts import Tools
 
 MIB = 1024**2
 

@@ -11,16 +11,16 @@ from typing import Any
 import torch
 
 from benchmarks.gpu.table import Bench, table
-from pytest_aiperf.contest import contest
-from pytest_aiperf.disturbance import MachineWatch
-from pytest_aiperf.judging.paired import answer_of
-from pytest_aiperf.judging.speed import speed_of
-from pytest_aiperf.measure import Driver
-from pytest_aiperf.metrics.device_time import DeviceTime
-from pytest_aiperf.pairing import Side
-from pytest_aiperf.sequential import Answer
-from pytest_aiperf.turns import slowed
-from pytest_aiperf.vocabulary import Margins
+from pytest_aiperf.comparing.in_process import contest
+from pytest_aiperf.judging.rules.paired import answer_of
+from pytest_aiperf.judging.rules.speed import speed_of
+from pytest_aiperf.judging.sequential import Answer
+from pytest_aiperf.machine.disturbances import MachineWatch
+from pytest_aiperf.measuring.driver import Driver
+from pytest_aiperf.measuring.metrics.device_time import DeviceTime
+from pytest_aiperf.measuring.paired_turns import slowed
+from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.vocabulary.records import Margins
 
 KERNELS = (256, 1024, 4096, 8192)
 ROUNDS = 6

@@ -17,7 +17,7 @@ from scipy import stats
 from benchmarks.lab import loads, picture, report, tails
 from benchmarks.lab.recorded import Recorded, read
 from benchmarks.lab.rules import Rule, Session, asv, asv_own, defaults
-from pytest_aiperf.sequential import LOOKS, Answer, decide
+from pytest_aiperf.judging.sequential import LOOKS, Answer, decide
 
 SLOWDOWNS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.10, 0.20)
 REPLAYS = 600

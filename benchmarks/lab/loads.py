@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_aiperf.child import Launch
-from pytest_aiperf.judging.paired import MEMORY_PAIRS
-from pytest_aiperf.pairing import Side
-from pytest_aiperf.sequential import LOOKS, Answer, decide
-from pytest_aiperf.terms import Origin
-from pytest_aiperf.trial import Order
-from pytest_aiperf.vocabulary import Margins
-from pytest_aiperf.worker import FreshProcesses
+from pytest_aiperf.judging.rules.paired import MEMORY_PAIRS
+from pytest_aiperf.judging.sequential import LOOKS, Answer, decide
+from pytest_aiperf.measuring.trial import Order
+from pytest_aiperf.processes.child import Launch
+from pytest_aiperf.processes.worker import FreshProcesses
+from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.vocabulary.records import Margins
+from pytest_aiperf.vocabulary.terms import Origin
 
 Sides = Mapping[str, Mapping[str, float]]
 """Side -> metric -> value."""

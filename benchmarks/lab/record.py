@@ -21,16 +21,17 @@ from pathlib import Path
 
 from other_tools import HERE, PROJECT, TOOLS, Log, record_sessions, rounded, workload_of
 
-from pytest_aiperf import codec, duel
-from pytest_aiperf.child import Child, Launch
-from pytest_aiperf.disturbance import MachineWatch
-from pytest_aiperf.guardian import Guardian
-from pytest_aiperf.judging.paired import answer_of
-from pytest_aiperf.pairing import Block, Side
-from pytest_aiperf.pairs import PairedProcesses, PairOrder
-from pytest_aiperf.sequential import LOOKS, Answer, Look
-from pytest_aiperf.statistics import fewest_samples
-from pytest_aiperf.trial import Order
+from pytest_aiperf.judging.rules.paired import answer_of
+from pytest_aiperf.judging.sequential import LOOKS, Answer, Look
+from pytest_aiperf.judging.statistics import fewest_samples
+from pytest_aiperf.machine.disturbances import MachineWatch
+from pytest_aiperf.measuring import interleaving
+from pytest_aiperf.measuring.trial import Order
+from pytest_aiperf.processes.child import Child, Launch
+from pytest_aiperf.processes.pairs import PairedProcesses, PairOrder
+from pytest_aiperf.processes.reaper import Guardian
+from pytest_aiperf.vocabulary import codec
+from pytest_aiperf.vocabulary.pairing import Block, Side
 
 MARGINS = {"default": {"tolerance": 0.01, "most": 0.05}, "sensitive": {"tolerance": 0.01, "most": 0.03}}
 TRIES = 3
@@ -70,7 +71,7 @@ class Recorder:
         self.log = log
         self.guardian = Guardian(print)
         if options.process.startswith("turn-"):
-            duel.TURN_SECONDS = float(options.process.removeprefix("turn-"))
+            interleaving.TURN_SECONDS = float(options.process.removeprefix("turn-"))
         kind, _, size = options.inject.partition(":")
         self.slowdown = float(size) if kind in ("exact", "tail") else 0.0
         self.every = 20 if kind == "tail" else 1

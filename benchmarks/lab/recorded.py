@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.lab.rules import Session
-from pytest_aiperf import codec
-from pytest_aiperf.judging.paired import ESTIMATOR, TYPICAL, differences
-from pytest_aiperf.pairing import Block
+from pytest_aiperf.judging.rules.paired import ESTIMATOR, TYPICAL, differences
+from pytest_aiperf.vocabulary import codec
+from pytest_aiperf.vocabulary.pairing import Block
 
 
 @dataclass(slots=True)

@@ -12,9 +12,9 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.lab.recorded import Recorded, spread
-from pytest_aiperf import environment
-from pytest_aiperf.judging.paired import differences
-from pytest_aiperf.pairing import Block, Side
+from pytest_aiperf.judging.rules.paired import differences
+from pytest_aiperf.machine import environment
+from pytest_aiperf.vocabulary.pairing import Block, Side
 
 if TYPE_CHECKING:
     from benchmarks.lab.evaluate import Score

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.lab.recorded import Recorded
-from pytest_aiperf.judging.paired import answer_of, differences
-from pytest_aiperf.pairing import Block, Side
-from pytest_aiperf.sequential import LOOKS, Answer, decide
-from pytest_aiperf.statistics import fewest_samples
-from pytest_aiperf.vocabulary import Margins
+from pytest_aiperf.judging.rules.paired import answer_of, differences
+from pytest_aiperf.judging.sequential import LOOKS, Answer, decide
+from pytest_aiperf.judging.statistics import fewest_samples
+from pytest_aiperf.vocabulary.pairing import Block, Side
+from pytest_aiperf.vocabulary.records import Margins
 
 PERCENTILE = 95.0
 REPLAYS = 300

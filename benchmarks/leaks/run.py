@@ -22,10 +22,10 @@ import torch
 from scipy import special
 
 from pytest_aiperf import wiring
-from pytest_aiperf.environment import describe
-from pytest_aiperf.judging.leak import DEFAULT, Answer, answer_of
-from pytest_aiperf.measure import Driver
-from pytest_aiperf.metrics.leak import LEAK, Soak
+from pytest_aiperf.judging.rules.leak import DEFAULT, Answer, answer_of
+from pytest_aiperf.machine.environment import describe
+from pytest_aiperf.measuring.driver import Driver
+from pytest_aiperf.measuring.metrics.leak import LEAK, Soak
 
 KIB = 1024
 KEPT = (20, 50, 200)
@@ -99,7 +99,7 @@ def soaked(call: Callable[[], Any], kept: int) -> tuple[Answer, float]:
 
 def _answer(driver: Driver, soak: Soak) -> tuple[Answer, float]:
     (sample,) = (sample for sample in driver.run((soak,)) if sample.metric == LEAK.name)
-    return answer_of(sample.values, DEFAULT)
+    return answer_of(sample.values, DEFAULT, calls=sample.calls_per_value)
 
 
 def kinds() -> dict[str, Callable[[], Any]]:

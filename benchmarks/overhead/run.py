@@ -63,7 +63,7 @@ def main() -> int:
 
 def machine() -> str:
     """The machine class, as baselines name it."""
-    from pytest_aiperf import environment
+    from pytest_aiperf.machine import environment
 
     return environment.describe(name=None, accelerators=()).key
 

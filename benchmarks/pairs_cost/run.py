@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pytest_aiperf import environment
+from pytest_aiperf.machine import environment
 
 SLOW_LOADER = """
 import time

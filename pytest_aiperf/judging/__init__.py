@@ -1,1 +1,1 @@
-"""The rules, one file per `Rule`: each holds a metric against its baseline and against a limit."""
+"""From numbers to verdicts, pure: no clock, no disk, no device."""

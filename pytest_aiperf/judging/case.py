@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import fmean, median
 
-from pytest_aiperf import statistics, units
-from pytest_aiperf.terms import Better, Metric, Origin, Rule, Status, Unit, Want
-from pytest_aiperf.vocabulary import (
+from pytest_aiperf.judging import statistics
+from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.records import (
     Baseline,
     Environment,
     Interval,
@@ -23,6 +23,7 @@ from pytest_aiperf.vocabulary import (
     Session,
     Verdict,
 )
+from pytest_aiperf.vocabulary.terms import Better, Metric, Origin, Rule, Status, Unit, Want
 
 FAILURES = frozenset({Status.REGRESSED, Status.OVER_LIMIT, Status.ANOMALOUS})
 PASSES = frozenset({Status.PASSED, Status.IMPROVED})

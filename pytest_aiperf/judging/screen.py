@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from pytest_aiperf import units
 from pytest_aiperf.judging.case import Case, slowdown, words
-from pytest_aiperf.statistics import History, Prediction, predict
-from pytest_aiperf.terms import Status
-from pytest_aiperf.vocabulary import Interval, Verdict
+from pytest_aiperf.judging.statistics import History, Prediction, predict
+from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.records import Interval, Verdict
+from pytest_aiperf.vocabulary.terms import Status
 
 SCREENED = 0.98
 """One-sided probability with which a slowdown must be below the largest allowed one to pass."""

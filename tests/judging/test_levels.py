@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_aiperf.judge import session_variance
 from pytest_aiperf.judging.case import last_level, occasions
-from pytest_aiperf.terms import Status
-from pytest_aiperf.vocabulary import Margins
+from pytest_aiperf.judging.judge import session_variance
+from pytest_aiperf.vocabulary.records import Margins
+from pytest_aiperf.vocabulary.terms import Status
 from tests.judging.worlds import (
     METRICS,
     MIB,

@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from pytest_aiperf.judge import judge
-from pytest_aiperf.metrics import accuracy, cpu_memory, latency, leak, load_time, model_size, throughput
-from pytest_aiperf.terms import Better, Metric, Origin, Rule, Unit
-from pytest_aiperf.vocabulary import (
+from pytest_aiperf.judging.judge import judge
+from pytest_aiperf.measuring.metrics import accuracy, cpu_memory, latency, leak, load_time, model_size, throughput
+from pytest_aiperf.vocabulary.records import (
     Baseline,
     Environment,
     Limit,
@@ -20,6 +19,7 @@ from pytest_aiperf.vocabulary import (
     Sample,
     Session,
 )
+from pytest_aiperf.vocabulary.terms import Better, Metric, Origin, Rule, Unit
 
 MIB = 1024.0**2
 TEST = "tests/test_net.py::test_net"

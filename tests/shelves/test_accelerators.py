@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from pytest_aiperf import accelerators
-from pytest_aiperf.accelerators.cuda import Cuda
-from pytest_aiperf.accelerators.jax import Jax
-from pytest_aiperf.accelerators.mps import Mps
-from pytest_aiperf.accelerators.xpu import Xpu
-from pytest_aiperf.contracts import Accelerator, GpuMemory
+from pytest_aiperf.runtimes import accelerators
+from pytest_aiperf.runtimes.accelerators.cuda import Cuda
+from pytest_aiperf.runtimes.accelerators.jax import Jax
+from pytest_aiperf.runtimes.accelerators.mps import Mps
+from pytest_aiperf.runtimes.accelerators.xpu import Xpu
+from pytest_aiperf.vocabulary.contracts import Accelerator, GpuMemory
 from tests.fakes_gpu import (
     MIB,
     OWN,
@@ -56,7 +56,7 @@ STARTED: Mapping[str, Callable[[], Accelerator]] = {
 
 
 def member(name: str) -> Any:
-    return importlib.import_module(f"pytest_aiperf.accelerators.{name}")
+    return importlib.import_module(f"pytest_aiperf.runtimes.accelerators.{name}")
 
 
 def figures(record: GpuMemory) -> list[int]:
@@ -112,7 +112,7 @@ def test_it_imports_no_runtime():
     """A fresh interpreter: create every member, ask each everything, then see what was imported."""
     script = f"""
 import importlib, sys
-members = [importlib.import_module("pytest_aiperf.accelerators." + name).create() for name in {SHELF}]
+members = [importlib.import_module("pytest_aiperf.runtimes.accelerators." + name).create() for name in {SHELF}]
 assert not {{"pynvml", "psutil"}} & set(sys.modules), "a driver library was loaded by create()"
 for member in members:
     member.initialised(); member.wait(); member.reset_peak(); member.memory(); member.facts()

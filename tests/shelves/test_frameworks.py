@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_aiperf import discovery
-from tests.frameworks.small_models import SMALL, Small
+from pytest_aiperf import shelves
+from tests.runtimes.frameworks.small_models import SMALL, Small
 
 if TYPE_CHECKING:
-    from pytest_aiperf.contracts import Framework
+    from pytest_aiperf.vocabulary.contracts import Framework
 
-NAMES = discovery.names("frameworks")
+NAMES = shelves.names("frameworks")
 
 
 @pytest.fixture(params=NAMES)
 def framework(request: pytest.FixtureRequest) -> Framework:
-    return discovery.create("frameworks", request.param)
+    return shelves.create("frameworks", request.param)
 
 
 @pytest.fixture
@@ -34,18 +34,18 @@ def small(framework: Framework) -> Small:
 
 def test_its_name_is_that_of_its_file() -> None:
     """It is found under the word that users type."""
-    assert [discovery.create("frameworks", name).name for name in NAMES] == list(NAMES)
+    assert [shelves.create("frameworks", name).name for name in NAMES] == list(NAMES)
 
 
 def test_no_runtime_is_imported() -> None:
     """It lives in a process without any runtime, and imports none, not even while it watches."""
-    heavy = [discovery.create("frameworks", name).module for name in NAMES] + ["numpy"]
+    heavy = [shelves.create("frameworks", name).module for name in NAMES] + ["numpy"]
     script = f"""
 import sys
-from pytest_aiperf import discovery
+from pytest_aiperf import shelves
 seconds = []
 for name in {NAMES!r}:
-    framework = discovery.create("frameworks", name)
+    framework = shelves.create("frameworks", name)
     framework.watch()
     with framework.inference(), framework.watch_moves(lambda: 0, seconds):
         assert framework.owns(object()) is (framework.module == ""), name
@@ -66,7 +66,7 @@ def test_it_owns_its_own_model(framework: Framework, small: Small) -> None:
 
 def test_nobody_else_owns_its_model(framework: Framework, small: Small) -> None:
     """It shares no model with another runtime; only the plain one owns everything."""
-    others = [discovery.create("frameworks", name) for name in NAMES if name not in (framework.name, "plain")]
+    others = [shelves.create("frameworks", name) for name in NAMES if name not in (framework.name, "plain")]
     assert [other.name for other in others if other.owns(small[0])] == []
 
 

@@ -9,16 +9,16 @@ import pkgutil
 
 import pytest
 
-import pytest_aiperf.reporters
-from pytest_aiperf.contracts import Reporter
-from pytest_aiperf.terms import Status
-from pytest_aiperf.vocabulary import Run
-from tests.reporters.realistic import CHANGES, RUN, result, verdict
+import pytest_aiperf.reporting.reporters
+from pytest_aiperf.vocabulary.contracts import Reporter
+from pytest_aiperf.vocabulary.records import Run
+from pytest_aiperf.vocabulary.terms import Status
+from tests.reporting.reporters.realistic import CHANGES, RUN, result, verdict
 
 MEMBERS = [
     module.name
-    for module in pkgutil.iter_modules(pytest_aiperf.reporters.__path__)
-    if hasattr(importlib.import_module(f"pytest_aiperf.reporters.{module.name}"), "create")
+    for module in pkgutil.iter_modules(pytest_aiperf.reporting.reporters.__path__)
+    if hasattr(importlib.import_module(f"pytest_aiperf.reporting.reporters.{module.name}"), "create")
 ]
 ODD_TEXT = 'tests/test_ö.py::test[a|b,"c"-<d>]'
 
@@ -30,10 +30,10 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def reporter(name: str) -> Reporter:
-    module = importlib.import_module(f"pytest_aiperf.reporters.{name}")
+    module = importlib.import_module(f"pytest_aiperf.reporting.reporters.{name}")
     if hasattr(module, "NEEDS"):
         pytest.importorskip(module.NEEDS)
-    return importlib.import_module(f"pytest_aiperf.reporters.{name}").create()
+    return importlib.import_module(f"pytest_aiperf.reporting.reporters.{name}").create()
 
 
 def with_odd_numbers() -> Run:

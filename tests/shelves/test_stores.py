@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import pytest_aiperf.stores
+import pytest_aiperf.baselines.stores
 from tests.recorded import METRICS, TEST, disturbed, machine, measured, sample
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_aiperf.contracts import Store
+    from pytest_aiperf.vocabulary.contracts import Store
 
 MEMBERS = [
     module.name
-    for module in pkgutil.iter_modules(pytest_aiperf.stores.__path__)
-    if hasattr(importlib.import_module(f"pytest_aiperf.stores.{module.name}"), "create")
+    for module in pkgutil.iter_modules(pytest_aiperf.baselines.stores.__path__)
+    if hasattr(importlib.import_module(f"pytest_aiperf.baselines.stores.{module.name}"), "create")
 ]
 
 
 @pytest.fixture(params=MEMBERS)
 def member(request: pytest.FixtureRequest):
-    return importlib.import_module(f"pytest_aiperf.stores.{request.param}")
+    return importlib.import_module(f"pytest_aiperf.baselines.stores.{request.param}")
 
 
 @pytest.fixture

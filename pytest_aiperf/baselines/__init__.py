@@ -1,0 +1,1 @@
+"""What is kept between runs, and what becomes of the old numbers."""

@@ -1,0 +1,106 @@
+"""Which number of each sample a baseline keeps, and why some are never kept."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import TYPE_CHECKING
+
+from pytest_aiperf.baselines.file_format import SESSION_WORDS
+from pytest_aiperf.vocabulary.example_values import MOST_BITS, MOST_GRADED, pack, rounded
+from pytest_aiperf.vocabulary.records import Measurement, Sample
+from pytest_aiperf.vocabulary.terms import Metric, Origin, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_ORIGINS: Mapping[Rule, Sequence[Origin]] = {
+    Rule.TIME: (Origin.IN_PROCESS,),
+    Rule.LOAD_TIME: (Origin.FRESH,),
+    Rule.PROCESS_MEMORY: (Origin.FRESH,),
+    Rule.EXACT: (Origin.FRESH, Origin.IN_PROCESS),
+    Rule.QUALITY: (Origin.IN_PROCESS, Origin.FRESH),
+    Rule.SHOWN: (Origin.IN_PROCESS,),
+}
+"""Whose samples are kept: of the first origin that has any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storable:
+    """One metric's number, rounded as the file keeps it."""
+
+    metric: Metric
+    value: float
+    examples: str | None = None
+    """Packed, where there is one value per example."""
+    note: str = ""
+
+
+def sort_out(measurement: Measurement, metrics: Mapping[str, Metric]) -> tuple[tuple[Storable, ...], Mapping[str, str]]:
+    """Return what can be stored of a measurement, and for every other metric why not. Shown ones are in neither."""
+    storable: list[Storable] = []
+    refused: dict[str, str] = {}
+    for name in dict.fromkeys(sample.metric for sample in measurement.samples):
+        metric = metrics.get(name)
+        if metric is not None and metric.rule in (Rule.SHOWN, Rule.LEAK) and not metric.kept:
+            continue
+        try:
+            storable.append(_storable(metric, name, measurement))
+        except _RefusedError as refusal:
+            refused[name] = f"not stored: {refusal}"
+    return tuple(storable), refused
+
+
+class _RefusedError(Exception):
+    """Why a metric that was measured, or should have been, is not stored."""
+
+
+def _storable(metric: Metric | None, name: str, measurement: Measurement) -> Storable:
+    if metric is None:
+        raise _RefusedError("no metric has this name")
+    if measurement.anomalies:
+        raise _RefusedError(measurement.anomalies[0])
+    if not metric.portable and name in SESSION_WORDS:
+        raise _RefusedError("a baseline file uses this word for something else")
+    samples = [sample for sample in measurement.samples if sample.metric == name]
+    values = _values_of_first_origin(samples, _ORIGINS[metric.rule])
+    if not values:
+        raise _RefusedError(_why_nothing(samples))
+    if not all(math.isfinite(value) for value in values):
+        raise _RefusedError("some of its values are not finite")
+    if metric.rule in {Rule.TIME, Rule.LOAD_TIME} and min(values) <= 0:
+        raise _RefusedError("some of its values are not above zero")
+    return _summary(metric, values)
+
+
+def _values_of_first_origin(samples: Sequence[Sample], origins: Sequence[Origin]) -> list[float]:
+    for origin in origins:
+        values = [value for sample in samples if sample.origin is origin for value in sample.values]
+        if values:
+            return values
+    return []
+
+
+def _why_nothing(samples: Sequence[Sample]) -> str:
+    if any(sample.values for sample in samples):
+        where = "in a fresh process" if samples[0].origin is Origin.IN_PROCESS else "in the test's own process"
+        return f"it was not measured {where}"
+    notes = [note for sample in samples for note in sample.notes]
+    return notes[0] if notes else "it could not be measured"
+
+
+def _summary(metric: Metric, values: Sequence[float]) -> Storable:
+    if metric.rule is Rule.EXACT:
+        return Storable(metric=metric, value=max(values))
+    if metric.rule is not Rule.QUALITY:
+        return Storable(metric=metric, value=rounded(median(values)))
+    if len(values) == 1:
+        return Storable(metric=metric, value=rounded(values[0]))
+    examples = pack(values)
+    too_many = (
+        f"only the mean is kept: at most {MOST_BITS:,} right-or-wrong or {MOST_GRADED:,} graded examples are stored"
+    )
+    return Storable(
+        metric=metric, value=rounded(fmean(values)), examples=examples, note="" if examples is not None else too_many
+    )

@@ -1,0 +1,1 @@
+"""A candidate beside its reference: outputs, scores, speed, and why it is no better."""

@@ -1,0 +1,236 @@
+"""Candidates of one reference side by side: as a table, and which of them nothing else beats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from pytest_aiperf.comparing.comparison import Comparison
+from pytest_aiperf.judging.rules.speed import speed_of
+from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
+from pytest_aiperf.vocabulary.pairing import Speed
+from pytest_aiperf.vocabulary.records import Result, Run, Verdict
+from pytest_aiperf.vocabulary.terms import Status, Unit
+from pytest_aiperf.vocabulary.text import WIDTH, word_of, wrapped
+
+REFERENCE = "reference"
+FEWEST = 2
+_WORST_FIRST = (
+    Status.ANOMALOUS,
+    Status.REGRESSED,
+    Status.OVER_LIMIT,
+    Status.UNMEASURED,
+    Status.INCONCLUSIVE,
+    Status.NEW,
+    Status.IMPROVED,
+    Status.PASSED,
+)
+_MARK = "*"
+_LEGEND = f"{_MARK} nothing that passes is faster without being less accurate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One line of a family."""
+
+    variant: Variant
+    speed: Speed
+    word: str = ""
+    """What was decided; empty where nothing was."""
+    fails: bool = False
+
+    @property
+    def score(self) -> float | None:
+        """Quality, or, where nothing was scored, how often it answers like its reference."""
+        score = self.variant.candidate.score
+        return self.variant.agreement if score is None else score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """All candidates of one group."""
+
+    name: str
+    contenders: tuple[Contender, ...]
+
+    @property
+    def references(self) -> tuple[tuple[ModelFigures, float], ...]:
+        """Each original that they are held against, with the seconds of one call."""
+        seconds: dict[tuple[float | None, int | None], list[float]] = {}
+        figures: dict[tuple[float | None, int | None], ModelFigures] = {}
+        for one in self.contenders:
+            reference = one.variant.reference
+            key = (reference.score, reference.size)
+            figures.setdefault(key, reference)
+            seconds.setdefault(key, []).append(one.speed.reference_seconds)
+        return tuple((figures[key], median(times)) for key, times in seconds.items())
+
+    @property
+    def scored(self) -> str:
+        """What the quality figure is called."""
+        first = self.contenders[0].variant
+        return "agreement" if first.candidate.score is None else first.score
+
+
+def families(run: Run) -> tuple[Family, ...]:
+    """The groups of a run that have at least two candidates, in the order of their tests."""
+    found: dict[str, list[Contender]] = {}
+    for result in run.results:
+        for measurement in result.measurements:
+            if (variant := measurement.variant) is not None:
+                pairing = measurement.pairing
+                blocks = () if pairing is None else pairing.blocks or pairing.screen
+                worst = _worst(result, measurement.label)
+                found.setdefault(variant.group, []).append(
+                    Contender(
+                        variant=variant,
+                        speed=speed_of(blocks),
+                        word="" if worst is None else word_of(worst),
+                        fails=worst is not None and worst.fails,
+                    )
+                )
+    return tuple(
+        Family(name=name, contenders=tuple(members)) for name, members in found.items() if len(members) >= FEWEST
+    )
+
+
+def _worst(result: Result, label: str) -> Verdict | None:
+    of_label = [verdict for verdict in result.verdicts if verdict.label == label]
+    return min(of_label, key=lambda verdict: (not verdict.fails, _WORST_FIRST.index(verdict.status)), default=None)
+
+
+def front(family: Family) -> frozenset[str]:
+    """Names of those that nothing beats: no other is certainly faster and at least as accurate.
+
+    Candidates that fail their test compete with nobody. The reference competes, at a speed-up of 1.
+    """
+    rivals = [one for one in family.contenders if not one.fails and one.score is not None]
+    rivals = [one for one in rivals if math.isfinite(one.speed.speedup)]
+    return frozenset(one.variant.name for one in rivals if not any(_beats(other, one) for other in _field(rivals, one)))
+
+
+def _field(rivals: Sequence[Contender], one: Contender) -> Iterator[tuple[float, float]]:
+    """Score, and the least speed-up that is possible, of everything else."""
+    for other in rivals:
+        if other is not one:
+            yield other.score or 0.0, other.speed.low
+    original = one.variant.reference.score
+    yield 1.0 if original is None else original, 1.0
+
+
+def _beats(other: tuple[float, float], one: Contender) -> bool:
+    score, least = other
+    return least > one.speed.high and score >= (one.score or 0.0)
+
+
+Cells = list[str]
+
+
+def table(family: Family) -> tuple[Cells, list[Cells]]:
+    """The head, and a line for each reference and each candidate, the fastest first."""
+    head = ["", "", "latency", "speed-up", "size", family.scored, "alike", ""]
+    lines = [
+        ["", REFERENCE, units.text(seconds, Unit.SECONDS), "", _size(figures.size, None), _score(figures.score), "", ""]
+        for figures, seconds in family.references
+    ]
+    unbeaten = front(family)
+    for one in sorted(family.contenders, key=lambda one: -_known(one.speed.speedup)):
+        variant, speed = one.variant, one.speed
+        lines.append(
+            [
+                _MARK if variant.name in unbeaten else "",
+                variant.name,
+                _seconds(speed.candidate_seconds),
+                "" if math.isnan(speed.speedup) else f"{speed.speedup:.2f}x [{speed.low:.2f}, {speed.high:.2f}]",
+                _size(variant.candidate.size, variant.reference.size),
+                _score(one.score),
+                "" if variant.agreement is None else f"{variant.agreement:.1%}",
+                one.word,
+            ]
+        )
+    return head, lines
+
+
+def text(family: Family, *, width: int = WIDTH) -> list[str]:
+    """The table in columns, under its name."""
+    head, lines = table(family)
+    columns = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    columns = [max(column, len(title)) if column else 0 for column, title in zip(columns, head, strict=True)]
+    spare = width - sum(columns) - 2 * len(columns)
+    columns[1] = max(len(REFERENCE), columns[1] + min(spare, 0))
+    shown = [_line([*line[:1], line[1][-columns[1] :], *line[2:]], columns) for line in (head, *lines)]
+    marked = [f"  {_LEGEND}"] if any(line[0] for line in lines) else []
+    return [*wrapped(family.name, width=width), *shown, *marked] if family.name else [*shown, *marked]
+
+
+def _line(cells: Cells, columns: Sequence[int]) -> str:
+    """One line; a column without entries is left out."""
+    mark, name, *figures, word = cells
+    right = "  ".join(cell.rjust(column) for cell, column in zip(figures, columns[2:-1], strict=True) if column)
+    return f"{mark.ljust(columns[0])} {name.ljust(columns[1])}  {right}  {word}".rstrip()
+
+
+def markdown(family: Family) -> str:
+    """The same as a table of Markdown."""
+    head, lines = table(family)
+    ruler = ["---", "---", *["---:"] * (len(head) - 3), "---"]
+    escaped = [[cell.replace("*", r"\*").replace("|", r"\|") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ruler, *escaped)) + "\n\n\\" + _LEGEND
+
+
+def _known(number: float) -> float:
+    return 0.0 if math.isnan(number) else number
+
+
+def _seconds(seconds: float) -> str:
+    return "" if math.isnan(seconds) else units.text(seconds, Unit.SECONDS)
+
+
+def _size(size: int | None, of: int | None) -> str:
+    if size is None:
+        return ""
+    return units.text(float(size), Unit.BYTES) + (f" {size / of:.2f}x" if of else "")
+
+
+def _score(score: float | None) -> str:
+    return "" if score is None else units.text(score, Unit.FRACTION)
+
+
+class Comparisons(Mapping[str, Comparison]):
+    """What `aiperf.compare` returns for several candidates: name -> `Comparison`; the text is one table of all."""
+
+    def __init__(self, members: Mapping[str, Comparison]) -> None:
+        self._members = dict(members)
+
+    def __getitem__(self, name: str) -> Comparison:
+        return self._members[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __str__(self) -> str:
+        return "\n".join(text(self._family()))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {', '.join(self._members)}>"
+
+    def _family(self) -> Family:
+        return Family(name="", contenders=tuple(_contender(name, one) for name, one in self._members.items()))
+
+
+def _contender(name: str, one: Comparison) -> Contender:
+    variant = Variant(
+        group="",
+        name=name,
+        score=one.score,
+        agreement=one.agreement,
+        reference=one.reference,
+        candidate=one.candidate,
+    )
+    return Contender(variant=variant, speed=one.speed)

@@ -1,0 +1,258 @@
+"""One comparison inside a trial: quality once, speed in turns, everything kept for the judge."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pytest_aiperf.comparing import diagnosis, quality, why_slower
+from pytest_aiperf.comparing.batches import batches
+from pytest_aiperf.comparing.compared_model import Model
+from pytest_aiperf.comparing.comparison import Comparison
+from pytest_aiperf.comparing.model_memory import working_memory
+from pytest_aiperf.comparing.quality import Quality, mean
+from pytest_aiperf.comparing.scoring import Question
+from pytest_aiperf.machine.disturbances import MachineWatch
+from pytest_aiperf.measuring.driver import Driver
+from pytest_aiperf.measuring.metrics import accuracy, latency
+from pytest_aiperf.measuring.metrics.comparison import (
+    AGREEMENT,
+    CANDIDATE_MEMORY,
+    MAX_ABS_ERROR,
+    MEMORY_RATIO,
+    REFERENCE_MEMORY,
+    SIZE_RATIO,
+    SPEEDUP,
+    SQNR,
+)
+from pytest_aiperf.measuring.paired_turns import Turns, slowed
+from pytest_aiperf.measuring.trial import Entry, Trial
+from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
+from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Block, Pairing, Side, Speed
+from pytest_aiperf.vocabulary.records import VOID, WHY, Margins, PortableValue, Sample
+from pytest_aiperf.vocabulary.terms import Metric
+
+if TYPE_CHECKING:
+    from pytest_aiperf.vocabulary.contracts import Framework, Tools
+
+MEMORY = {Side.OLD: REFERENCE_MEMORY, Side.NEW: CANDIDATE_MEMORY}
+
+
+def compare(
+    trial: Trial,
+    reference: Any,
+    candidate: Any,
+    asked: Question,
+    *,
+    label: str | None,
+    margin: float | None,
+    weigh: Callable[[], None],
+) -> Comparison:
+    """Measure and keep; `weigh` has fresh processes measure memory. Raises UsageError for what cannot be compared."""
+    models = _models(reference, candidate, trial.around.frameworks)
+    entry = trial.entry(label, "call", "compare")
+    around, order = trial.around, trial.order
+    entry.reference, entry.accuracy_margin = {}, margin
+    with quality.inference(around.frameworks):
+        if order.paired and around.turn_line is not None:
+            _take_turns(trial, models[order.side], asked, entry.label)
+            trial.has_turned = True
+            return Comparison.unmeasured()
+        if order.weigh:
+            _weigh(trial, entry, models[order.side], asked)
+            trial.has_turned = True
+            return Comparison.unmeasured()
+        if _weighs(trial, entry) and not entry.has(CANDIDATE_MEMORY.name):
+            weigh()
+        seen = quality.quality(models[Side.OLD], models[Side.NEW], asked)
+        figures = quality.figures(models, seen, {side: _lightest(entry, metric) for side, metric in MEMORY.items()})
+        _keep_quality(entry, seen)
+        _keep_sizes(entry, figures)
+        _keep_memory(trial, entry, figures)
+        entry.variant = Variant(
+            group=trial.group,
+            name=trial.variant_name(entry.label),
+            score=seen.metric.title,
+            agreement=mean(seen.agreement),
+            reference=figures[Side.OLD],
+            candidate=figures[Side.NEW],
+        )
+        if order.timing and _is_worse(trial, entry, seen):
+            entry.reasons |= dict.fromkeys(
+                (seen.metric.name, AGREEMENT.name, SQNR.name, MAX_ABS_ERROR.name),
+                diagnosis.of_worse_answers(models, seen, figures),
+            )
+        blocks = _speed(trial, entry, models, seen) if order.timing else ()
+        if blocks and _is_too_slow(trial, entry, _speed_of(blocks).speedup):
+            entry.reasons |= dict.fromkeys(
+                (latency.METRIC.name, SPEEDUP.name), diagnosis.of_slow_calls(models, seen, figures, blocks)
+            )
+    trial.has_turned = trial.has_turned or not order.timing
+    for model in models.values():
+        trial.check(entry, model.model)
+    return _comparison(seen, figures, blocks, margin=trial.margins.accuracy_margin if margin is None else margin)
+
+
+def at_a_glance(
+    reference: Any, candidate: Any, asked: Question, means: tuple[Tools, Sequence[Framework]]
+) -> Comparison:
+    """Without a trial: quality as ever, the speed of one short block. Raises UsageError."""
+    from pytest_aiperf.comparing.in_process import contest
+
+    tools, frameworks = means
+    models = _models(reference, candidate, frameworks)
+    with quality.inference(frameworks):
+        seen = quality.quality(models[Side.OLD], models[Side.NEW], asked)
+        functions = {side: model.bind(seen.first.inputs) for side, model in models.items()}
+        blocks = contest(functions, tools, margins=Margins(), max_seconds=0.0, machine=MachineWatch(), draw=_draw())
+    return _comparison(seen, quality.figures(models, seen, {}), blocks, margin=Margins().accuracy_margin)
+
+
+def _models(reference: Any, candidate: Any, frameworks: Sequence[Framework]) -> dict[Side, Model]:
+    quality.check(reference, candidate)
+    return {Side.OLD: Model(reference, frameworks), Side.NEW: Model(candidate, frameworks)}
+
+
+def _draw() -> random.Random:
+    return random.Random(0)  # noqa: S311 - an order of turns, not a secret
+
+
+def _take_turns(trial: Trial, model: Model, asked: Question, label: str) -> None:
+    """In a fresh process: the turns that the parent calls, of one of the two models."""
+    line, tools, order = trial.around.turn_line, trial.around.tools, trial.order
+    function = model.bind(next(batches(asked.inputs, asked.labels)).inputs)
+    if order.slowdown is not None:
+        function = slowed(function, order.slowdown, tools=tools, every=order.slowed_every)
+    if line is not None:
+        Driver(function, tools).run((Turns(line, test=order.test, label=label, items=1),))
+
+
+def _weigh(trial: Trial, entry: Entry, model: Model, asked: Question) -> None:
+    """In a fresh process: the memory of one of the two models."""
+    function = model.bind(next(batches(asked.inputs, asked.labels)).inputs)
+    added = working_memory(function, trial.around.tools)
+    total = () if added is None else (float(added + (model.size or 0)),)
+    entry.add(Sample(metric=MEMORY[trial.order.side].name, values=total, origin=trial.order.origin))
+
+
+def _lightest(entry: Entry, metric: Metric) -> int | None:
+    """Of several fresh processes: noise only adds."""
+    values = [value for sample in entry.fresh if sample.metric == metric.name for value in sample.values]
+    return int(min(values)) if values else None
+
+
+def _speed(trial: Trial, entry: Entry, models: Mapping[Side, Model], seen: Quality) -> tuple[Block, ...]:
+    """Turns in this process; they may pass the candidate, and raise a suspicion."""
+    from pytest_aiperf.comparing.in_process import (  # judges, with scipy: never in a fresh process
+        PATIENCE,
+        contest,
+        remembers,
+    )
+
+    tools, inputs = trial.around.tools, seen.first.inputs
+    functions = {side: model.bind(inputs) for side, model in models.items()}
+    with trial.around.exclusive(f"{entry.label or 'comparison'}"):
+        blocks = contest(
+            functions,
+            tools,
+            margins=trial.margins,
+            max_seconds=trial.order.max_seconds,
+            machine=MachineWatch(patience=PATIENCE),
+            draw=_draw(),
+        )
+        new = quality.novel(inputs)
+        times = {
+            side: remembers(functions[side], [model.bind(one) for one in new], tools) for side, model in models.items()
+        }
+    if (faster := times[Side.NEW]) is not None and times[Side.OLD] is None:
+        text = f"the candidate answers an input that it has seen {faster:.0f} times faster than a new one: it remembers"
+        entry.anomalies = (*entry.anomalies, text)
+    values = tuple(value for block in blocks for leg in block.legs if leg.side is Side.NEW for value in leg.values)
+    entry.add(Sample(metric=latency.METRIC.name, values=values, origin=trial.order.origin))
+    entry.add(Sample(metric=SPEEDUP.name, values=(_speed_of(blocks).speedup,)))
+    trial.pairings[entry.label] = Pairing(against=REFERENCE_MODEL, screen=blocks)
+    return blocks
+
+
+def _is_too_slow(trial: Trial, entry: Entry, speedup: float) -> bool:
+    wanted = [one.bound for one in trial.limits_of(entry) if one.metric == SPEEDUP.name]
+    return speedup < max([1.0, *wanted])
+
+
+def _is_worse(trial: Trial, entry: Entry, seen: Quality) -> bool:
+    """Whether the quality may fail: worse on average, or limited by a marker."""
+    limited = {limit.metric for limit in trial.limits_of(entry)}
+    lost = (mean(seen.candidate) or 0.0) != (mean(seen.reference) or 0.0)
+    return lost or bool(limited & {AGREEMENT.name, SQNR.name, MAX_ABS_ERROR.name})
+
+
+def _keep_quality(entry: Entry, seen: Quality) -> None:
+    entry.anomalies = (*entry.anomalies, *(f"the candidate's outputs: {one}" for one in seen.parity.mismatches))
+    notes = (f"{VOID}{told}",) if (told := quality.void(seen)) else ()
+    if seen.candidate:
+        entry.add(Sample(metric=seen.metric.name, values=tuple(seen.candidate)))
+        entry.reference = {
+            seen.metric.name: PortableValue(
+                value=mean(seen.reference) or 0.0, at="", commit=None, examples=tuple(seen.reference)
+            )
+        }
+        if seen.metric is not accuracy.METRIC:
+            entry.scores = (*entry.scores, seen.metric)
+    if (agreed := mean(seen.agreement)) is not None:
+        entry.add(Sample(metric=AGREEMENT.name, values=(agreed,), notes=notes))
+    for metric, value in ((SQNR, seen.parity.sqnr_db), (MAX_ABS_ERROR, seen.parity.max_abs_error)):
+        entry.add(Sample(metric=metric.name, values=(value,), notes=notes))
+
+
+def _keep_memory(trial: Trial, entry: Entry, figures: Mapping[Side, ModelFigures]) -> None:
+    if not _weighs(trial, entry):
+        return
+    old, new = figures[Side.OLD].memory, figures[Side.NEW].memory
+    if old and new is not None:
+        entry.add(Sample(metric=MEMORY_RATIO.name, values=(new / old,)))
+    else:
+        told = tuple(f"child: {failure}" for failure in trial.failures) or ("no fresh process measured it",)
+        entry.add(Sample(metric=MEMORY_RATIO.name, values=(), notes=told))
+
+
+def _weighs(trial: Trial, entry: Entry) -> bool:
+    return trial.order.timing and any(limit.metric == MEMORY_RATIO.name for limit in trial.limits_of(entry))
+
+
+def _keep_sizes(entry: Entry, figures: Mapping[Side, ModelFigures]) -> None:
+    old, new = figures[Side.OLD].size, figures[Side.NEW].size
+    ratio = (new / old,) if old and new is not None else ()
+    told = why_slower.larger(figures[Side.OLD].weights, figures[Side.NEW].weights)
+    entry.reasons |= dict.fromkeys((SIZE_RATIO.name, MEMORY_RATIO.name), tuple(f"{WHY}{reason}" for reason in told))
+    entry.add(Sample(metric=SIZE_RATIO.name, values=ratio, notes=() if ratio else ("a size is unknown",)))
+
+
+def _comparison(
+    seen: Quality, figures: Mapping[Side, ModelFigures], blocks: Sequence[Block], *, margin: float
+) -> Comparison:
+    return Comparison(
+        speed=_speed_of(blocks),
+        score=seen.metric.title,
+        examples=len(seen.candidate),
+        agreement=mean(seen.agreement),
+        parity=seen.parity,
+        reference=figures[Side.OLD],
+        candidate=figures[Side.NEW],
+        needed_examples=_needed(seen, margin),
+    )
+
+
+def _speed_of(blocks: Sequence[Block]) -> Speed:
+    from pytest_aiperf.judging.rules.speed import speed_of  # with scipy: never in a fresh process
+
+    return speed_of(blocks) if blocks else Speed()
+
+
+def _needed(seen: Quality, margin: float) -> int | None:
+    """How many examples would show a loss of the margin; of one number each that cannot be said."""
+    from pytest_aiperf.judging.statistics import needed_examples
+
+    changes = [new - old for old, new in zip(seen.reference, seen.candidate, strict=True)]
+    squares = mean([change**2 for change in changes])
+    return needed_examples(squares, margin) if len(changes) > 1 and squares and margin > 0 else None

@@ -1,0 +1,89 @@
+"""One of the models that `aiperf.compare` is given, with the runtime it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pytest_aiperf.measuring.driver import is_asynchronous
+from pytest_aiperf.vocabulary.errors import UsageError
+from pytest_aiperf.vocabulary.model_figures import ModelFigures, Weights
+
+if TYPE_CHECKING:
+    from pytest_aiperf.vocabulary.contracts import Framework
+
+
+class Model:
+    """One of the two, with the runtime it belongs to."""
+
+    def __init__(self, model: Any, frameworks: Sequence[Framework]) -> None:
+        if is_asynchronous(model):
+            raise UsageError("aiperf.compare: an async model; compare a function that runs it to its end")
+        self.model = model
+        self.framework = next(framework for framework in frameworks if framework.owns(model))
+
+    def bind(self, inputs: tuple[Any, ...]) -> Callable[[], Any]:
+        """One inference on inputs that are converted, moved and cast beforehand."""
+        return self._bound(self.model, inputs)
+
+    def operators(self, inputs: tuple[Any, ...]) -> Mapping[str, float] | None:
+        """Seconds per call of each kind of operator; None where the runtime cannot say."""
+        profiler = self.framework.profiler()
+        if profiler is None:
+            return None
+        found: Mapping[str, float] | None = profiler.operators(self.model, lambda twin: self._bound(twin, inputs))
+        return found
+
+    def outputs_of_layers(self, inputs: tuple[Any, ...]) -> Mapping[str, Any]:
+        """Name -> output of each layer, in the order they run; empty where the runtime does not show them."""
+        profiler = self.framework.profiler()
+        if not hasattr(profiler, "outputs_of_layers"):
+            return {}
+        found: Mapping[str, Any] = profiler.outputs_of_layers(self.model, lambda twin: self._bound(twin, inputs))
+        return found
+
+    def _bound(self, model: Any, inputs: tuple[Any, ...]) -> Callable[[], Any]:
+        accepted, options = self.framework.accept(model, inputs)
+        return self.framework.bind(model, accepted, options)
+
+    @property
+    def size(self) -> int | None:
+        """Bytes."""
+        return self.framework.size(self.model)
+
+    def figures(self, inputs: tuple[Any, ...], *, score: float | None, memory: int | None) -> ModelFigures:
+        """Size, weights and work of one call, as far as the runtime says."""
+        return ModelFigures(
+            score=score,
+            size=self.size,
+            memory=memory,
+            weights=self._weights(),
+            macs=self._macs(inputs),
+        )
+
+    def exact(self, inputs: tuple[Any, ...]) -> Any | None:
+        """What it answers in float64; None where it cannot run so."""
+        profiler = self.framework.profiler()
+        if not hasattr(profiler, "in_float64"):
+            return None
+        try:
+            twin = profiler.in_float64(self.model)
+            return None if twin is None else self._bound(twin, inputs)()
+        except Exception:  # noqa: BLE001 - of any model; only shown, and unknown where it does not run
+            return None
+
+    def _weights(self) -> Weights | None:
+        try:
+            return self.framework.weights(self.model)
+        except Exception:  # noqa: BLE001 - of any model, with tensors of any kind; only shown, and a reason at most
+            return None
+
+    def _macs(self, inputs: tuple[Any, ...]) -> int | None:
+        profiler = self.framework.profiler()
+        if not hasattr(profiler, "macs"):
+            return None
+        try:
+            found: int | None = profiler.macs(self.model, lambda twin: self._bound(twin, inputs))
+        except Exception:  # noqa: BLE001 - of any model; only shown, and unknown where it cannot be counted
+            return None
+        return found

@@ -1,0 +1,121 @@
+"""Two models take turns in one process: the engine of pairs (`duel`), with players that are functions."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from pytest_aiperf.judging.rules.paired import answer_of
+from pytest_aiperf.judging.sequential import LOOKS, Answer
+from pytest_aiperf.machine.disturbances import MachineWatch
+from pytest_aiperf.measuring.driver import Driver, collector_off
+from pytest_aiperf.measuring.interleaving import LATENCY, Duel, Warm, plan
+from pytest_aiperf.measuring.paired_turns import SLOW_SECONDS, WARM_UPS
+from pytest_aiperf.vocabulary.contracts import Tools, Turn
+from pytest_aiperf.vocabulary.pairing import Block, Side
+from pytest_aiperf.vocabulary.records import Margins, Sample
+
+TRIES = 3
+"""Disturbed blocks in a row after which it is no use."""
+PATIENCE = 2.0
+"""Seconds to wait for a quiet machine; fresh processes wait longer."""
+NOVEL_CALLS = 5
+CACHED = 3.0
+"""So much faster on an input that it has seen than on a new one, and a model is taken to remember its answers."""
+SHORTEST_NOVEL = 50e-6
+
+
+class Competitor:
+    """One model, bound to its inputs, as a side of a duel."""
+
+    def __init__(self, side: Side, function: Callable[[], Any], tools: Tools) -> None:
+        self.side = side
+        self.driver = Driver(function, tools)
+        self.tools = tools
+
+    def warm_up(self) -> Warm:
+        """The first calls; what one takes after them."""
+        first = self.seconds([1])[0]
+        seconds = self.seconds([1] * (1 if first > SLOW_SECONDS else WARM_UPS))
+        queues = any(accelerator.initialised() for accelerator in self.tools.accelerators)
+        return Warm(seconds=median(seconds), queues=queues, items=1)
+
+    def turn(self, *, calls: int, batch: int, queued: bool) -> dict[str, Any]:  # noqa: ARG002 - latency only
+        """As a fresh process would take it: the first call pays for what the other left in the caches."""
+        if calls > 1:
+            self.seconds([1])
+        self.tools.foreign.start()
+        values = [seconds / batch for seconds in self.seconds([batch] * calls)]
+        elapsed, foreign = self.tools.foreign.spent()
+        return {"values": values, "elapsed": elapsed, "foreign": foreign}
+
+    def seconds(self, turns: Sequence[int]) -> list[float]:
+        """Of turns of so many calls each."""
+        probe = _Turns(turns)
+        self.driver.run((probe,))
+        return probe.seconds
+
+
+def contest(
+    functions: Mapping[Side, Callable[[], Any]],
+    tools: Tools,
+    *,
+    margins: Margins,
+    max_seconds: float,
+    machine: MachineWatch,
+    draw: random.Random,
+) -> tuple[Block, ...]:
+    """Blocks of alternating turns until a look decides, 24 of them or `max_seconds` at most."""
+    sides = [Competitor(side, function, tools) for side, function in functions.items()]
+    blocks: list[Block] = []
+    spent = 0.0
+    with collector_off():
+        warm = {one.side: one.warm_up() for one in sides}
+        planned = plan(median(one.seconds for one in warm.values()), tail_calls=0, start_seconds=0.0, tests=1)
+        while len(blocks) < LOOKS[-1] and (spent < max_seconds or not blocks):
+            players = draw.sample(sides, len(sides))
+            duel = Duel(players, machine)
+            machine.start()
+            duel.fight(planned, metrics=(LATENCY,), warm=[warm[one.side] for one in players])
+            blocks.append(
+                Block(
+                    seed=len(blocks),
+                    legs=tuple(duel.legs),
+                    disturbances=(*duel.disturbances(), *machine.seen()),
+                    thrown_away=duel.thrown_away,
+                )
+            )
+            spent += sum(leg.elapsed for leg in duel.legs)
+            if len(blocks) >= TRIES and all(block.disturbances for block in blocks[-TRIES:]):
+                break
+            calm = sum(not block.disturbances for block in blocks)
+            tolerance, most = margins.tolerance, margins.max_slowdown
+            if calm in LOOKS and answer_of(blocks, LATENCY, tolerance=tolerance, most=most)[0] is not Answer.OPEN:
+                break
+    return tuple(blocks)
+
+
+def remembers(call: Callable[[], Any], novel: Sequence[Callable[[], Any]], tools: Tools) -> float | None:
+    """How many times faster a model answers what it has seen than what is new, where that is a sign of a cache."""
+    if not novel:
+        return None
+    fresh = median(Competitor(Side.NEW, function, tools).seconds([1])[0] for function in novel)
+    known = min(Competitor(Side.NEW, call, tools).seconds([1] * (NOVEL_CALLS + 1))[1:])
+    return fresh / known if fresh > CACHED * known and fresh - known > SHORTEST_NOVEL else None
+
+
+class _Turns:
+    """A pass that times turns of given sizes."""
+
+    metrics = ()
+
+    def __init__(self, turns: Sequence[int]) -> None:
+        self.turns = turns
+        self.seconds: list[float] = []
+
+    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:  # noqa: ARG002 - the contract's
+        for calls in self.turns:
+            self.seconds.append((yield Turn(calls=calls)))
+        return ()

@@ -1,0 +1,40 @@
+"""The memory of one model of a comparison: its weights, and what its first call adds at its peak."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+from pytest_aiperf.vocabulary.contracts import Accelerator, Tools
+
+
+def working_memory(call: Callable[[], Any], tools: Tools) -> int | None:
+    """Bytes that one call adds at its peak: of a device's allocator where one runs, else of the process."""
+    devices = [one for one in tools.accelerators if one.initialised()]
+    if devices:
+        return _on_devices(call, devices)
+    gc.collect()
+    if not tools.memory.reset_peak():
+        return None
+    before = tools.memory.now()
+    call()
+    peak = tools.memory.peak()
+    return None if peak is None else max(0, peak - before)
+
+
+def _on_devices(call: Callable[[], Any], devices: list[Accelerator]) -> int | None:
+    for device in devices:
+        device.reset_peak()
+    before = _allocated(devices)
+    call()
+    for device in devices:
+        device.wait()
+    after = _allocated(devices)
+    return None if before is None or after is None else max(0, after - before)
+
+
+def _allocated(devices: list[Accelerator]) -> int | None:
+    """Peaks since the reset, right after it what is held."""
+    peaks = [memory.allocated_peak for device in devices for memory in device.memory()]
+    return None if None in peaks else sum(peak for peak in peaks if peak is not None)

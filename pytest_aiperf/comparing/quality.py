@@ -1,0 +1,177 @@
+"""`aiperf.compare`: a reference and a candidate on the same inputs, once for quality, in turns for speed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_aiperf.comparing import parity
+from pytest_aiperf.comparing.batches import Batch, batches
+from pytest_aiperf.comparing.compared_model import Model
+from pytest_aiperf.comparing.parity import IDENTICAL_DB, Meter, Parity, Tolerances
+from pytest_aiperf.comparing.scoring import Question, Scorer
+from pytest_aiperf.comparing.why_worse import Answers
+from pytest_aiperf.vocabulary.errors import UsageError
+from pytest_aiperf.vocabulary.model_figures import ModelFigures
+from pytest_aiperf.vocabulary.pairing import Side
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pytest_aiperf.vocabulary.contracts import Framework
+    from pytest_aiperf.vocabulary.terms import Metric
+
+NOVEL = 5
+SAME_ARCHITECTURE = 0.5
+"""Share of the reference's layers that a candidate has, too; a student's `head` says nothing of its teacher's."""
+HALF_DB = 6.0
+"""Half the amplitude."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Quality:
+    """What both models answered, over all batches."""
+
+    first: Batch
+    parity: Parity
+    own: Parity
+    """Of two runs of the reference on the first batch: what is not reproducible cannot be held against anybody."""
+    metric: Metric
+    reference: list[float] = field(default_factory=list)
+    """One score per example, or one number; empty without labels."""
+    candidate: list[float] = field(default_factory=list)
+    agreement: list[float] = field(default_factory=list)
+    """Per example; empty where no answers can be read from the outputs."""
+    answers: Answers | None = None
+    """Of labelled examples, where each has one whole number as its answer."""
+
+
+def inference(frameworks: Sequence[Framework]) -> ExitStack:
+    """No gradients in any runtime."""
+    stack = ExitStack()
+    for framework in frameworks:
+        stack.enter_context(framework.inference())
+    return stack
+
+
+def check(reference: Any, candidate: Any) -> None:
+    """Raise UsageError where there is nothing to compare."""
+    if reference is candidate:
+        raise UsageError(
+            "aiperf.compare: the candidate is the reference itself: was it optimised in place? Keep a copy of the "
+            "original (copy.deepcopy) to compare with"
+        )
+
+
+def quality(reference: Model, candidate: Model, asked: Question, *, referee: bool = True) -> Quality:
+    """Run both once on every batch; with a `referee`, the reference once in float64, too.
+
+    Raises UsageError for inputs, labels, outputs or a metric that do not fit.
+    """
+    scorer = Scorer(asked)
+    meter = Meter(tolerances=asked.tolerances)
+    alike: list[float] | None = []
+    first: Batch | None = None
+    own, rounding = Parity(max_abs_error=0.0, max_rel_error=0.0, cosine=1.0, sqnr_db=IDENTICAL_DB), None
+
+    def read(output: Any) -> dict[str, np.ndarray]:
+        return parity.arrays(asked.outputs(output) if asked.outputs else output)
+
+    for batch in batches(asked.inputs, asked.labels):
+        outputs = [model.bind(batch.inputs)() for model in (reference, candidate)]
+        old, new = map(read, outputs)
+        meter.add(old, new)
+        answers = scorer.add(outputs, (old, new), batch.labels)
+        alike = None if alike is None or answers is None else alike + parity.agreement(*answers)
+        if first is None:
+            first = batch
+            _check_names(asked.tolerances, old)
+            again = Meter()
+            again.add(old, read(reference.bind(batch.inputs)()))
+            own = again.parity()
+            exact = reference.exact(batch.inputs) if referee else None
+            rounding = None if exact is None else parity.rounding(read(exact), old, new)
+    if first is None:
+        raise UsageError("aiperf.compare: inputs has no batches; a comparison of nothing is not a pass")
+    scores = scorer.scores()
+    return Quality(
+        first=first,
+        parity=replace(meter.parity(), rounding=rounding),
+        own=own,
+        metric=scorer.metric,
+        reference=scores[0],
+        candidate=scores[1],
+        agreement=alike or [],
+        answers=scorer.given(),
+    )
+
+
+def _check_names(tolerances: Tolerances, outputs: Mapping[str, Any]) -> None:
+    for name in tolerances:
+        if name not in outputs:
+            raise UsageError(f"aiperf.compare: tolerances: no output {name!r}; there are: {', '.join(outputs)}")
+
+
+def figures(models: Mapping[Side, Model], seen: Quality, memory: Mapping[Side, int | None]) -> dict[Side, ModelFigures]:
+    """Of both models; the work of one call is that of the first batch. `memory`: bytes, where they were measured."""
+    scores = {Side.OLD: mean(seen.reference), Side.NEW: mean(seen.candidate)}
+    return {
+        side: model.figures(seen.first.inputs, score=scores[side], memory=memory.get(side))
+        for side, model in models.items()
+    }
+
+
+def void(seen: Quality) -> str:
+    """Why errors of outputs prove nothing: the reference differs from itself by half as much, or more."""
+    noise_db = seen.own.sqnr_db
+    if seen.own.mismatches or (noise_db < IDENTICAL_DB and noise_db < seen.parity.sqnr_db + HALF_DB):
+        return f"two runs of the reference differ by up to {seen.own.max_abs_error:.3g}"
+    return ""
+
+
+def layers(reference: Model, candidate: Model, inputs: tuple[Any, ...]) -> dict[str, float]:
+    """SQNR in dB of each layer that both models have, in the order they run; empty of different architectures."""
+    old, new = (model.outputs_of_layers(inputs) for model in (reference, candidate))
+    found: dict[str, float] = {}
+    common = [name for name in old if name in new]
+    if len(common) < SAME_ARCHITECTURE * len(old):
+        return found
+    for name in common:
+        meter = Meter()
+        meter.add(parity.arrays(old[name]), parity.arrays(new[name]))
+        seen = meter.parity()
+        if not seen.mismatches:
+            found[name] = seen.sqnr_db
+    return found
+
+
+def novel(inputs: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """The same values in orders that no model has seen; empty where that cannot be done."""
+    import numpy as np
+
+    found = []
+    for shift in range(1, NOVEL + 1):
+        rolled = tuple(_rolled(value, shift, np) for value in inputs)
+        if any(value is None for value in rolled):
+            return []
+        found.append(rolled)
+    return found
+
+
+def _rolled(value: Any, shift: int, np: Any) -> Any | None:
+    if isinstance(value, Mapping):
+        parts = {name: _rolled(part, shift, np) for name, part in value.items()}
+        return None if any(part is None for part in parts.values()) else parts
+    if isinstance(value, np.ndarray) and value.size > NOVEL:
+        return np.roll(value, shift)
+    if hasattr(value, "roll") and hasattr(value, "numel") and value.numel() > NOVEL:
+        return value.flatten().roll(shift).reshape(value.shape)
+    return None
+
+
+def mean(scores: Sequence[float]) -> float | None:
+    """None of nothing."""
+    return math.fsum(scores) / len(scores) if scores else None

@@ -1,0 +1,198 @@
+"""Measurement, baseline and limits to verdicts: pure, nothing but its arguments counts (docs/statistics.md)."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pytest_aiperf.judging import memory_notes, missing, statistics, validity
+from pytest_aiperf.judging.case import MEDIAN, PASSES, Case, history_of, last_level, undisturbed_sessions
+from pytest_aiperf.judging.rules import exact, leak, load_time, paired, process_memory, quality, shown, speedup, time
+from pytest_aiperf.vocabulary.notes import OUT_OF_MEMORY
+from pytest_aiperf.vocabulary.records import Baseline, Environment, Limit, Margins, Measurement, Policy, Verdict
+from pytest_aiperf.vocabulary.terms import Metric, Rule, Status, Unit
+
+TIMER_RESOLUTION = clock.get_clock_info("perf_counter").resolution
+FEWEST_SESSIONS = 3
+"""Sessions below which a variance is little but luck."""
+
+
+def judge(
+    measurement: Measurement,
+    baseline: Baseline | None,
+    *,
+    metrics: Mapping[str, Metric],
+    limits: Sequence[Limit],
+    margins: Margins,
+    policy: Policy,
+    suite_variance: float | None,
+    environment: Environment,
+    final: bool,
+    timer_resolution: float = TIMER_RESOLUTION,
+) -> tuple[Verdict, ...]:
+    """Every row of one measurement, in the order of its samples.
+
+    `suite_variance` is the median of `session_variance` over the suite's tests, None where too few have one.
+    `final` says that nothing more can be measured; otherwise suspicions come back with `want`, and fail nothing.
+    """
+    known = {**metrics, **{metric.name: metric for metric in measurement.scores}}
+    rows = [_anomalous(measurement, anomaly) for anomaly in measurement.anomalies]
+    for name in dict.fromkeys(sample.metric for sample in measurement.samples):
+        samples = [sample for sample in measurement.samples if sample.metric == name]
+        held = [limit for limit in limits if _holds(limit, known[name]) and limit.label in (None, measurement.label)]
+        case = Case(
+            metric=known[name],
+            measurement=measurement,
+            samples=tuple(sample for sample in samples if sample.values),
+            baseline=baseline,
+            limits=tuple(limit for limit in held if not limit.drop),
+            drop=next((limit for limit in held if limit.drop), None),
+            margins=margins,
+            policy=policy,
+            prior=statistics.prior_variance(suite_variance),
+            environment=environment,
+            timer_resolution=timer_resolution,
+            final=final,
+        )
+        refused = validity.unusable(case, [sample for sample in samples if not sample.values])
+        rows += [_with_reasons(case, row) for row in _rows(case)] if refused is None else refused
+    return (*rows, *missing.gone(measurement, baseline, known, policy))
+
+
+def _anomalous(measurement: Measurement, anomaly: str) -> Verdict:
+    exhausted = anomaly.startswith(OUT_OF_MEMORY)
+    return Verdict(
+        label=measurement.label,
+        metric="anomaly",
+        title=OUT_OF_MEMORY if exhausted else "anomaly",
+        unit=Unit.NUMBER,
+        status=Status.ANOMALOUS,
+        reason="out_of_memory" if exhausted else "anomaly",
+        message=anomaly.removeprefix(f"{OUT_OF_MEMORY}: ") if exhausted else anomaly,
+        fails=True,
+    )
+
+
+def _holds(limit: Limit, metric: Metric) -> bool:
+    return limit.metric in (metric.name, metric.limited_as)
+
+
+def unmatched_limits(
+    measurements: Sequence[Measurement], limits: Sequence[Limit], metrics: Mapping[str, Metric] | None = None
+) -> tuple[Verdict, ...]:
+    """A failing row for each limit on something that no measurement of the test even tried to measure."""
+    return missing.unmatched(measurements, limits, metrics or {})
+
+
+def session_variance(baseline: Baseline, metric: Metric) -> float | None:
+    """Variance of log values between a test's sessions; None where there are fewer than three."""
+    sessions = last_level(undisturbed_sessions(baseline, metric), metric, Margins())
+    history = history_of([(session,) for session in sessions], metric, with_covariate=True)
+    return history.variance if history is not None and history.count >= FEWEST_SESSIONS else None
+
+
+def _rows(case: Case) -> list[Verdict]:
+    """The rows of one metric: one where everything passes, else one for everything that does not."""
+    if case.metric.rule is Rule.LEAK:
+        return [leak.row(case, limit) for limit in case.limits or (None,)]
+    median_limits = [limit for limit in case.limits if limit.percentile in (None, MEDIAN)]
+    of_median = [_against_limit(case, limit) for limit in median_limits]
+    if case.metric.rule not in (Rule.SHOWN, Rule.SPEEDUP):
+        of_median.insert(0, _compared(case))
+    others = [_against_limit(case, limit) for limit in case.limits if limit not in median_limits]
+    return [*_merged(of_median), *others, *_paired_tails(case)]
+
+
+def _with_reasons(case: Case, row: Verdict) -> Verdict:
+    """Next to a bad figure stands why it is bad, where that was found."""
+    if row.status in PASSES:
+        return row
+    memory = () if row.status is Status.NEW else (*memory_notes.phases(case), *memory_notes.told(case))
+    reasons = (*case.measurement.reasons.get(case.metric.name, ()), *memory)
+    return replace(row, notes=(*row.notes, *reasons)) if reasons else row
+
+
+def _compared(case: Case) -> Verdict:
+    """Against the reference model of a comparison; else against what is stored, or old code in pairs."""
+    if case.measurement.reference is not None and case.metric.rule is Rule.TIME:
+        return speedup.row(case)
+    stored = validity.not_comparable(case) or _noting_changes(case, _against_baseline(case))
+    return paired.row(case, stored)
+
+
+def _paired_tails(case: Case) -> list[Verdict]:
+    """Where pairs have timed the calls: a row for every other percentile that the user limits."""
+    if not paired.has_blocks(case):
+        return []
+    limited = {limit.percentile for limit in case.limits if limit.percentile not in (None, MEDIAN)}
+    return [paired.tail(case, percentile) for percentile in sorted(filter(None, limited))]
+
+
+def _against_baseline(case: Case) -> Verdict:
+    match case.metric.rule:
+        case Rule.TIME:
+            return time.against_baseline(case)
+        case Rule.LOAD_TIME:
+            return load_time.against_baseline(case)
+        case Rule.EXACT:
+            return exact.against_baseline(case)
+        case Rule.PROCESS_MEMORY:
+            return process_memory.against_baseline(case)
+        case Rule.QUALITY:
+            return quality.against_baseline(case)
+        case Rule.SHOWN | Rule.SPEEDUP | Rule.LEAK:
+            raise ValueError(f"{case.metric.name} is shown, never compared")
+
+
+def _against_limit(case: Case, limit: Limit) -> Verdict:
+    match case.metric.rule:
+        case Rule.TIME:
+            return time.against_limit(case, limit)
+        case Rule.LOAD_TIME:
+            return load_time.against_limit(case, limit)
+        case Rule.EXACT:
+            return exact.against_limit(case, limit)
+        case Rule.PROCESS_MEMORY:
+            return process_memory.against_limit(case, limit)
+        case Rule.QUALITY:
+            return quality.against_limit(case, limit)
+        case Rule.SPEEDUP:
+            return speedup.against_limit(case, limit)
+        case Rule.SHOWN:
+            return shown.against_limit(case, limit)
+        case Rule.LEAK:
+            return leak.row(case, limit)
+
+
+def _merged(rows: Sequence[Verdict]) -> list[Verdict]:
+    """One row where all pass, with the bound that the user wrote; else each row that does not pass."""
+    if not rows:
+        return []
+    first, *limited = rows
+    bound = next((row for row in limited if row.status in PASSES), None)
+    if first.status in PASSES or first.limit is None:
+        first = _with_bound(first, bound)
+    failing = [row for row in limited if row.status not in PASSES]
+    if first.status in PASSES and not failing:
+        return [first]
+    informed = [replace(row, baseline=first.baseline, worse_by=first.worse_by) for row in failing]
+    told_enough = first.status in PASSES or (first.status is Status.NEW and not first.fails)
+    return informed if failing and told_enough else [first, *informed]
+
+
+def _with_bound(row: Verdict, bound: Verdict | None) -> Verdict:
+    if bound is None or row.limit_source is not None:
+        return row
+    return replace(
+        row,
+        limit=bound.limit,
+        limit_source=bound.limit_source,
+        message=row.message or bound.message,
+        notes=tuple(dict.fromkeys((*row.notes, *bound.notes))),
+    )
+
+
+def _noting_changes(case: Case, row: Verdict) -> Verdict:
+    """A replaced model file is what a test judges; the row says so, and which sessions no longer count."""
+    return replace(row, notes=(*row.notes, *validity.file_notes(case), *case.level_notes()))

@@ -1,0 +1,1 @@
+"""How each kind of figure is judged: one file a rule."""

@@ -1,0 +1,68 @@
+"""`Rule.LEAK`: the slope of the memory per call, in both halves of the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from pytest_aiperf.judging.case import Case
+from pytest_aiperf.judging.statistics import theil_sen
+from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.records import Limit, Verdict
+from pytest_aiperf.vocabulary.terms import Status, Unit
+
+DEFAULT = 20 * 1024.0
+"""Bytes per call."""
+FEWEST_BLOCKS = 20
+
+
+class Answer(Enum):
+    """What the memory did in the two halves."""
+
+    LEAKS = "leaks"
+    OPEN = "open"
+    STEADY = "steady"
+    FEW = "few"
+
+
+def answer_of(lowest: Sequence[float], bound: float, *, calls: int) -> tuple[Answer, float]:
+    """The answer, and the slope in bytes per call; `lowest`: memory, one value for so many `calls`."""
+    if len(lowest) < FEWEST_BLOCKS:
+        return Answer.FEW, 0.0
+    middle = len(lowest) // 2
+    grows = [theil_sen(half).low / calls > bound for half in (lowest[:middle], lowest[middle:])]
+    whole = theil_sen(lowest)
+    if all(grows):
+        return Answer.LEAKS, whole.estimate / calls
+    # a heap that grows in few large steps shows it over all calls before it does in each half of them
+    is_open = any(grows) or whole.low / calls > bound
+    return (Answer.OPEN if is_open else Answer.STEADY), whole.estimate / calls
+
+
+def row(case: Case, limit: Limit | None) -> Verdict:
+    """Over the limit where the memory grows by more per call, for certain, in both halves."""
+    bound = DEFAULT if limit is None else limit.bound
+    lowest = case.values()
+    calls = case.samples[0].calls_per_value
+    answer, slope = answer_of(lowest, bound, calls=calls)
+    status, reason, message = {
+        Answer.LEAKS: (Status.OVER_LIMIT, "leak", f"in both halves of {len(lowest) * calls} calls"),
+        Answer.OPEN: (Status.INCONCLUSIVE, "not_steadily", "it did not grow in both halves of the calls"),
+        Answer.STEADY: (Status.PASSED, "within_limit", ""),
+        Answer.FEW: (
+            Status.INCONCLUSIVE,
+            "few_calls",
+            f"{len(lowest) * calls} calls; it takes {FEWEST_BLOCKS * calls} at least",
+        ),
+    }[answer]
+    if answer is Answer.OPEN:
+        grown = units.text(max(lowest) - min(lowest), Unit.BYTES)
+        message = f"{message}, by {grown} in all: a cache that fills?"
+    return case.row(
+        status,
+        reason,
+        message=message,
+        now=slope,
+        limit=bound,
+        limit_source=f"max_leak_kb({bound / 1024:g}) (default)" if limit is None else limit.source,
+    )

@@ -1,0 +1,70 @@
+"""`Rule.LOAD_TIME`: one value per fresh process, and nothing else counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import median
+
+import numpy as np
+
+from pytest_aiperf.judging import time_limits
+from pytest_aiperf.judging.case import Case, pooled
+from pytest_aiperf.judging.screen import pass_row, screen, screened_row, speed_notes
+from pytest_aiperf.vocabulary.records import Limit, Verdict
+from pytest_aiperf.vocabulary.terms import Origin, Status, Want
+
+FEWEST_PROCESSES = 3
+ENOUGH_PROCESSES = 5
+
+
+def against_baseline(case: Case) -> Verdict:
+    """Passed where the median of the fresh processes passes the screen; regressed where five show a gross slowdown."""
+    history = case.history()
+    if history is None:
+        raise ValueError("a case without sessions is not comparable")
+    fresh = case.of(Origin.FRESH)
+    calm = case.calm(fresh)
+    values = pooled(calm or fresh)
+    if not values:
+        message = "a load time counts only from fresh processes, and there was none"
+        row = case.row(Status.INCONCLUSIVE, "unconfirmed", message=message, now=case.now(), baseline=case.stored())
+        return case.unconfirmed(Want.FRESH_LOAD, row)
+    seen = screen(
+        _with_spread(case, values),
+        history,
+        median(case.worse_log(value) for value in values),
+        tolerance=case.margins.load_tolerance,
+        most=case.margins.max_load_slowdown,
+    )
+    notes = speed_notes(case, history)
+    if seen.passes:
+        return pass_row(case, seen, notes=notes)
+    enough = len(pooled(calm)) >= ENOUGH_PROCESSES
+    if not enough and not case.final:
+        message = f"suspicious after {len(values)} fresh processes"
+        row = screened_row(case, seen, Status.INCONCLUSIVE, "unconfirmed", message=message, notes=notes)
+        return case.unconfirmed(Want.FRESH_LOAD, row)
+    if seen.gross and enough:
+        message = f"median of {len(values)} fresh processes"
+        return screened_row(case, seen, Status.REGRESSED, "slower", message=message, notes=notes)
+    if not calm:
+        message = "proves nothing: other processes used the processor meanwhile"
+        return screened_row(case, seen, Status.INCONCLUSIVE, "disturbed", message=message, notes=notes)
+    if seen.gross:
+        message = f"only {len(values)} fresh processes, {ENOUGH_PROCESSES} have to agree"
+        return screened_row(case, seen, Status.INCONCLUSIVE, "too_few_processes", message=message, notes=notes)
+    message = f"cannot tell from noise: {seen.text()}"
+    return screened_row(case, seen, Status.INCONCLUSIVE, "within_noise", message=message, notes=notes)
+
+
+def against_limit(case: Case, limit: Limit) -> Verdict:
+    """A limit on the median of fresh processes."""
+    return time_limits.against_load_limit(case, limit, fewest=FEWEST_PROCESSES, enough=ENOUGH_PROCESSES)
+
+
+def _with_spread(case: Case, values: tuple[float, ...]) -> Case:
+    """The same case, expecting that a median of so few processes varies by itself (pi/2 s2 / n)."""
+    if len(values) == 1:
+        return case
+    spread = float(np.var([case.worse_log(value) for value in values], ddof=1))
+    return replace(case, prior=case.prior + np.pi / 2 * spread / len(values))

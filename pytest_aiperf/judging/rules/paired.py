@@ -1,0 +1,286 @@
+"""New code against old code in interleaved pairs: what decides where there is a reference revision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from pytest_aiperf.judging.case import MEDIAN, Case
+from pytest_aiperf.judging.sequential import LOOKS, Answer, Look, decide
+from pytest_aiperf.judging.statistics import fewest_samples
+from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.pairing import Block, Pairing, Side
+from pytest_aiperf.vocabulary.records import Interval, Verdict
+from pytest_aiperf.vocabulary.terms import ConfirmedBy, Pairs, Rule, Status, Want
+
+ESTIMATOR = 0.25
+"""Quantile of a side's values that stands for its block: the least noisy one in A/A pairs (benchmarks/lab)."""
+TYPICAL = 0.5
+"""Quantile that may object to a pass: a change may leave a quarter of the calls alone."""
+MEMORY_PAIRS = 5
+"""Pairs that must agree on a larger process memory."""
+
+
+def row(case: Case, stored: Verdict) -> Verdict:
+    """The row of the pairs where there are any, or should be; else `stored`, that of the stored sessions."""
+    if case.metric.confirmed_by is ConfirmedBy.NOTHING:
+        return stored
+    pairing = case.measurement.pairing
+    if pairing is not None and (why := pairing.uncompared.get(case.metric.name)):
+        open_row = case.row(Status.INCONCLUSIVE, "not_compared", message=why, now=case.now())
+        return open_row if _suspicious(case, stored) else stored
+    blocks = blocks_of(case, pairing)
+    if pairing is None or not (blocks or pairing.failure):
+        return _to_pairs(case, stored)
+    if blocks or _suspicious(case, stored):
+        return decided(case, pairing, blocks, percentile=None)
+    return stored
+
+
+def tail(case: Case, percentile: float) -> Verdict:
+    """The row of another percentile than the median; only where `has_blocks`."""
+    if case.measurement.pairing is None:
+        raise ValueError("a tail is compared in pairs only")
+    return decided(case, case.measurement.pairing, blocks_of(case, case.measurement.pairing), percentile=percentile)
+
+
+def has_blocks(case: Case) -> bool:
+    """Whether pairs have timed this metric."""
+    return bool(blocks_of(case, case.measurement.pairing))
+
+
+def differences(blocks: Sequence[Block], metric: str, *, share: float, higher_is_better: bool = False) -> list[float]:
+    """One log-ratio new to old per undisturbed block, positive is worse: of the quantile `share` of bad to good."""
+    sign = -1.0 if higher_is_better else 1.0
+    quantiles = (
+        [float(np.quantile(sign * np.log(_values(block, metric, side)), share)) for side in (Side.OLD, Side.NEW)]
+        for block in blocks
+        if not block.disturbances
+    )
+    return [new - old for old, new in quantiles]
+
+
+def answer_of(
+    blocks: Sequence[Block],
+    metric: str,
+    *,
+    share: float = ESTIMATOR,
+    tolerance: float,
+    most: float,
+    higher_is_better: bool = False,
+) -> tuple[Answer, Look | None]:
+    """What the undisturbed blocks say of one figure; where quiet calls stand for it, the typical ones may object."""
+    logs, typical = (
+        differences(blocks, metric, share=one, higher_is_better=higher_is_better) for one in (share, TYPICAL)
+    )
+    return decide(logs, tolerance=tolerance, most=most, typical=typical if share == ESTIMATOR else ())
+
+
+def _suspicious(case: Case, stored: Verdict) -> bool:
+    passes = stored.status in (Status.PASSED, Status.IMPROVED)
+    return case.policy.pairs is Pairs.ALWAYS or (case.policy.pairs is Pairs.SUSPICIOUS and not passes)
+
+
+def _to_pairs(case: Case, stored: Verdict) -> Verdict:
+    """Ask for pairs; a process memory, which costs a process, is first looked at without."""
+    if not _suspicious(case, stored):
+        return stored
+    waits = stored.want is Want.FRESH_MEMORY or stored.want is Want.FRESH_LOAD
+    if waits and stored.baseline is not None:
+        return stored
+    return case.unconfirmed(Want.PAIRS, stored)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Figure:
+    """What is compared, and how much of a change is too much."""
+
+    title: str
+    share: float
+    tolerance: float
+    most: float
+    fewest: int = 1
+    """Values that a side of a block needs."""
+
+
+def _figure(case: Case, percentile: float | None) -> _Figure:
+    margins = case.margins
+    if percentile is not None and percentile != MEDIAN:
+        return _Figure(
+            title=f"{case.metric.title} p{percentile:g}",
+            share=percentile / 100,
+            tolerance=max(margins.tail_tolerance, margins.tolerance),
+            most=max(margins.max_tail_slowdown, margins.max_slowdown),
+            fewest=fewest_samples(percentile),
+        )
+    if case.metric.rule is Rule.LOAD_TIME:
+        return _Figure(title=case.title, share=0.5, tolerance=margins.load_tolerance, most=margins.max_load_slowdown)
+    return _Figure(title=case.title, share=ESTIMATOR, tolerance=margins.tolerance, most=margins.max_slowdown)
+
+
+def decided(
+    case: Case, pairing: Pairing, blocks: Sequence[Block], *, percentile: float | None, more: Want = Want.PAIRS
+) -> Verdict:
+    """The row of one figure from its blocks; `more`: what would add some."""
+    if pairing.anomaly:
+        return case.row(Status.ANOMALOUS, "same_code", message=pairing.failure or "", now=case.now())
+    if case.metric.rule is Rule.PROCESS_MEMORY:
+        return _memory(case, pairing, blocks)
+    figure = _figure(case, percentile)
+    calm = [block for block in blocks if not block.disturbances]
+    rows = _Rows(case=case, pairing=pairing, blocks=calm, figure=figure)
+    few = min((fewest_values(block, case.metric.name) for block in calm), default=figure.fewest)
+    if few < figure.fewest:
+        return rows.open("too_few_samples", f"{few} calls per block; p{percentile:g} needs {figure.fewest}")
+    said, seen = answer_of(
+        calm,
+        case.metric.name,
+        share=figure.share,
+        tolerance=figure.tolerance,
+        most=figure.most,
+        higher_is_better=case.worse_log(math.e) < 0,
+    )
+    if seen is not None and said is not Answer.OPEN:
+        return rows.closed(said, seen)
+    if pairing.failure is not None:
+        return rows.open("not_compared", pairing.failure, seen)
+    if case.final or len(calm) >= LOOKS[-1]:
+        return rows.undecided(seen, disturbed=len(blocks) - len(calm))
+    return case.unconfirmed(more, rows.open("unconfirmed", "more pairs have to say", seen))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """The ways to say what pairs have shown of one figure."""
+
+    case: Case
+    pairing: Pairing
+    blocks: Sequence[Block]
+    figure: _Figure
+
+    def closed(self, said: Answer, seen: Look) -> Verdict:
+        decisive = self.blocks[: seen.pairs]
+        old, new = self._middles(decisive)
+        message = f"{seen.pairs} pairs against {self.pairing.against}"
+        if said is Answer.REGRESSED and abs(new - old) < self.case.metric.negligible:
+            return self._row(Status.PASSED, "negligible", message, seen)
+        status = {Answer.REGRESSED: Status.REGRESSED, Answer.IMPROVED: Status.IMPROVED}.get(said, Status.PASSED)
+        reason = {Answer.REGRESSED: "slower", Answer.IMPROVED: "faster"}.get(said, "within_margin")
+        return self._row(status, reason, message, seen)
+
+    def undecided(self, seen: Look | None, *, disturbed: int) -> Verdict:
+        pairing, against = self.pairing, self.pairing.against
+        if disturbed and (seen is None or disturbed > seen.pairs):
+            total = disturbed + len(self.blocks)
+            return self.open("disturbed", f"{disturbed} of {total} pairs against {against} were disturbed", seen)
+        if seen is None or seen.pairs < LOOKS[0]:
+            return self.open("out_of_budget", self._too_few(), seen)
+        visible = units.percent(math.expm1(seen.smallest_visible(self.figure.tolerance)))
+        message = f"{seen.pairs} pairs against {against} could have shown {visible}"
+        needed = seen.needed_pairs(self.figure.tolerance, self.figure.most)
+        if pairing.budget and needed > seen.pairs:
+            message += f"; certainty takes about {units.duration(pairing.seconds / seen.pairs * needed)}"
+            message += f" (aiperf_pairs_budget is {units.duration(pairing.budget)})"
+        return self.open("within_noise", message, seen)
+
+    def _too_few(self) -> str:
+        pairing, count = self.pairing, len(self.blocks)
+        text = f"{count} of {LOOKS[0]} pairs against {pairing.against} fitted into {units.duration(pairing.budget)}"
+        if not count:
+            return text
+        return f"{text}; aiperf_pairs_budget = {math.ceil(pairing.seconds / count * LOOKS[0])} would do"
+
+    def open(self, reason: str, message: str, seen: Look | None = None) -> Verdict:
+        return self._row(Status.INCONCLUSIVE, reason, message, seen)
+
+    def _row(self, status: Status, reason: str, message: str, seen: Look | None) -> Verdict:
+        blocks = self.blocks[: seen.pairs] if seen is not None else self.blocks
+        old, new = self._middles(blocks) if blocks else (None, self.case.now())
+        return self.case.row(
+            status,
+            reason,
+            title=self.figure.title,
+            message=message,
+            now=new,
+            baseline=old,
+            worse_by=_interval(seen) if seen is not None else None,
+            limit=self.figure.most,
+            notes=self._notes(seen, old, new),
+        )
+
+    def _middles(self, blocks: Sequence[Block]) -> tuple[float, float]:
+        """Old and new as people read them: the median of the blocks' medians (or of the percentile)."""
+        share = max(0.5, self.figure.share)
+        old, new = (
+            median(float(np.quantile(_values(block, self.case.metric.name, side), share)) for block in blocks)
+            for side in (Side.OLD, Side.NEW)
+        )
+        return old, new
+
+    def _notes(self, seen: Look | None, old: float | None, new: float | None) -> tuple[str, ...]:
+        if seen is None or old is None or new is None:
+            return ()
+        if seen.typical:
+            return ("the quiet quarter of the calls is no slower: judged by their median",)
+        notes: tuple[str, ...] = ()
+        by_medians = self.case.worse_log(new) - self.case.worse_log(old)
+        if self.figure.share == ESTIMATOR and abs(by_medians - seen.estimate) > max(
+            2 * seen.error, math.log1p(self.figure.tolerance)
+        ):
+            notes += (f"by medians {units.percent(math.expm1(by_medians))}: the change is not in the quiet calls",)
+        if seen.outlying:
+            notes += ("a few outlying pairs carry the mean: no failure at this look",)
+        return notes
+
+
+def _memory(case: Case, pairing: Pairing, blocks: Sequence[Block]) -> Verdict:
+    """Noise only adds to a peak: the smallest new process must be above every old one."""
+    name = case.metric.name
+    old = [value for block in blocks for value in _values(block, name, Side.OLD)]
+    new = [value for block in blocks for value in _values(block, name, Side.NEW)]
+    if not blocks:
+        return case.row(Status.INCONCLUSIVE, "not_compared", message=pairing.failure or "", now=case.now())
+    base, now = median(old), median(new)
+    grown = now - base > max(case.margins.max_memory_growth * base, case.metric.negligible)
+    shrunk = base - now > max(case.margins.max_memory_growth * base, case.metric.negligible)
+    pairs = f"{len(blocks)} pair{'' if len(blocks) == 1 else 's'} against {pairing.against}"
+
+    def row_of(status: Status, reason: str, message: str) -> Verdict:
+        return case.row(status, reason, message=message, now=now, baseline=base, limit=case.margins.max_memory_growth)
+
+    if not (grown and min(new) > max(old)):
+        smaller = shrunk and max(new) < min(old)
+        return row_of(*((Status.IMPROVED, "smaller") if smaller else (Status.PASSED, "within_margin")), pairs)
+    if len(blocks) >= MEMORY_PAIRS:
+        return row_of(Status.REGRESSED, "larger", f"{pairs}: every new process is above every old one")
+    if pairing.failure is not None:
+        return row_of(Status.INCONCLUSIVE, "not_compared", pairing.failure)
+    open_row = row_of(Status.INCONCLUSIVE, "too_few_processes", f"{pairs}; {MEMORY_PAIRS} must agree")
+    return open_row if case.final else case.unconfirmed(Want.PAIRS, open_row)
+
+
+def _interval(seen: Look) -> Interval:
+    """The two bounds that decide: the lower one with a quarter of 0.5 % as risk, the upper with one of 5 %."""
+    return Interval(
+        low=math.expm1(seen.low), mid=math.expm1(seen.estimate), high=math.expm1(seen.high), confidence=0.98625
+    )
+
+
+def blocks_of(case: Case, pairing: Pairing | None) -> list[Block]:
+    """Those that have measured the metric on both sides."""
+    if pairing is None:
+        return []
+    return [block for block in pairing.blocks if fewest_values(block, case.metric.name)]
+
+
+def fewest_values(block: Block, metric: str) -> int:
+    """Of the side that has fewer."""
+    return min(len(_values(block, metric, side)) for side in Side)
+
+
+def _values(block: Block, metric: str, side: Side) -> list[float]:
+    return [value for leg in block.legs if leg.side is side and leg.metric == metric for value in leg.values]

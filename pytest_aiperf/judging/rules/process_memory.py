@@ -1,0 +1,84 @@
+"""`Rule.PROCESS_MEMORY`: noise only adds to a peak, so the smallest of several fresh processes speaks."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from pytest_aiperf.judging.case import Case
+from pytest_aiperf.vocabulary.records import Interval, Limit, Verdict
+from pytest_aiperf.vocabulary.terms import Origin, Status, Want
+
+NEGLIGIBLE = 8 * 1024.0**2
+ENOUGH_PROCESSES = 5
+"""Three suspicious ones, and two more that agree."""
+ENOUGH_FOR_LIMIT = 2
+
+
+def against_baseline(case: Case) -> Verdict:
+    """Passed at the first fresh process that is not suspicious; regressed where five agree."""
+    stored = [session.values[case.metric.name] for session in case.sessions()]
+    base = median(stored)
+    fresh = case.values(Origin.FRESH)
+    margin = case.margins.max_memory_growth
+    if not fresh:
+        message = "process memory is compared in fresh processes only"
+        row = case.row(Status.INCONCLUSIVE, "unconfirmed", message=message, now=case.now(), baseline=base, limit=margin)
+        return case.unconfirmed(Want.FRESH_MEMORY, row)
+    now = median(fresh)
+
+    def row_of(status: Status, reason: str, message: str = "") -> Verdict:
+        return case.row(
+            status,
+            reason,
+            message=message,
+            now=now,
+            baseline=base,
+            worse_by=_growth(fresh, base),
+            limit=margin,
+        )
+
+    smallest = case.metric.negligible or NEGLIGIBLE
+    if max(fresh) < min(stored) and base - now > max(margin * base, smallest):
+        return row_of(Status.IMPROVED, "smaller")
+    if not (min(fresh) > max(stored) and now - base > max(margin * base, smallest)):
+        return row_of(Status.PASSED, "within_margin")
+    if len(fresh) >= ENOUGH_PROCESSES:
+        return row_of(
+            Status.REGRESSED, "larger", f"the smallest of {len(fresh)} fresh processes is above every session"
+        )
+    message = f"larger in {len(fresh)} fresh process{'' if len(fresh) == 1 else 'es'}; {ENOUGH_PROCESSES} must agree"
+    if case.final:
+        return row_of(Status.INCONCLUSIVE, "too_few_processes", message)
+    return case.unconfirmed(Want.FRESH_MEMORY, row_of(Status.REGRESSED, "larger", message))
+
+
+def against_limit(case: Case, limit: Limit) -> Verdict:
+    """This process may pass a limit; only fresh ones may fail it."""
+    here, fresh = case.values(Origin.IN_PROCESS), case.values(Origin.FRESH)
+    passed_here = bool(here) and max(here) <= limit.bound
+    now = median(fresh) if fresh and not passed_here else max(here)
+
+    def row(status: Status, reason: str, message: str = "") -> Verdict:
+        return case.row(status, reason, message=message, now=now, limit=limit.bound, limit_source=limit.source)
+
+    if now <= limit.bound:
+        noisy = bool(fresh) and not passed_here and max(fresh) > limit.bound
+        return row(Status.PASSED, "within_limit", "within noise of the limit; the median decided" if noisy else "")
+    if len(fresh) >= ENOUGH_FOR_LIMIT and min(fresh) > limit.bound:
+        return row(Status.OVER_LIMIT, "over_limit")
+    if not fresh or (not case.final and len(fresh) < ENOUGH_PROCESSES):
+        message = "over the limit in too few processes: only fresh ones count"
+        return case.unconfirmed(Want.FRESH_MEMORY, row(Status.OVER_LIMIT, "over_limit", message))
+    alone = len(fresh) == 1
+    message = "in the only fresh process" if alone else "within noise of the limit; the median decided"
+    return row(Status.OVER_LIMIT, "over_limit", message)
+
+
+def _growth(fresh: tuple[float, ...], base: float) -> Interval:
+    """The smallest and the largest value bracket the median with probability 1 - 2^(1 - n)."""
+    return Interval(
+        low=min(fresh) / base - 1,
+        mid=median(fresh) / base - 1,
+        high=max(fresh) / base - 1,
+        confidence=1 - 2.0 ** (1 - len(fresh)),
+    )

@@ -1,0 +1,87 @@
+"""What all results of a run teach together: everything slower at once, and tests that cannot see their own limit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.records import Result, Verdict
+from pytest_aiperf.vocabulary.terms import Pairs
+
+FEWEST_TOGETHER = 5
+"""Tests whose shifts have a median worth telling."""
+TOGETHER = 0.5
+"""Share of `max_slowdown` that all tests shift together before it is told."""
+MOST_NAMED = 3
+
+
+def common_slowdown(results: Iterable[Result]) -> float | None:
+    """Median slowdown of the tests against their sessions, as a fraction, where they all became slower together.
+
+    A new dependency slows every test, each of them perhaps too little to be seen alone.
+    """
+    shifts, allowed = [], []
+    for result in results:
+        verdict = _against_sessions(result)
+        if verdict is not None and verdict.worse_by is not None and result.grounds is not None:
+            shifts.append(verdict.worse_by.mid)
+            allowed.append(result.grounds.margins.max_slowdown)
+    if len(shifts) < FEWEST_TOGETHER:
+        return None
+    together = median(shifts)
+    return together if together > TOGETHER * median(allowed) else None
+
+
+def notes(results: Sequence[Result]) -> tuple[str, ...]:
+    """One sentence for each lesson."""
+    return tuple(filter(None, (_together(results), _blind(results))))
+
+
+def _together(results: Sequence[Result]) -> str:
+    together = common_slowdown(results)
+    if together is None:
+        return ""
+    share = units.percent(together).lstrip("+")
+    return f"the tests became slower together, by {share} (median): a dependency, the machine, or code that all use"
+
+
+def _blind(results: Sequence[Result]) -> str:
+    """Tests whose sessions vary too much to show their own `max_slowdown`, unless pairs decide anyway."""
+    seen = {
+        result.test: verdict.sees
+        for result in results
+        if (verdict := _against_sessions(result)) is not None and verdict.sees is not None
+        if result.grounds is not None and verdict.sees > result.grounds.margins.max_slowdown
+        if result.grounds.policy.pairs is Pairs.NEVER
+    }
+    if not seen:
+        return ""
+    named = sorted(seen, key=lambda test: -seen[test])[:MOST_NAMED]
+    examples = ", ".join(f"{test} {_sees(seen[test])}" for test in named)
+    who = "1 test cannot see its own" if len(seen) == 1 else f"{len(seen)} tests cannot see their own"
+    return (
+        f"{who} max_slowdown from the sessions stored here ({examples}): pair with --aiperf-against=REF, or set "
+        "aiperf(max_slowdown=...)"
+    )
+
+
+def _sees(slowdown: float) -> str:
+    share = units.percent(slowdown).lstrip("+")
+    return f"sees {share} and more" if slowdown < 1 else f"sees a factor of {1 + slowdown:.1f}"
+
+
+def _against_sessions(result: Result) -> Verdict | None:
+    """The row of the test's slowest call against its sessions."""
+    rows = [
+        verdict
+        for verdict in result.verdicts
+        if verdict.metric == "latency" and verdict.sees is not None and math.isfinite(verdict.sees)
+    ]
+    return max(rows, key=lambda row: row.now or 0.0, default=None)
+
+
+def seconds_per_call(result: Result) -> float:
+    """Median latency of its slowest measurement; 0 where it has none."""
+    return max((row.now or 0.0 for row in result.verdicts if row.metric == "latency"), default=0.0)

@@ -1,0 +1,141 @@
+"""Limits on times: judged on what a fresh run would show, not on a lucky sample."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+
+import numpy as np
+
+from pytest_aiperf.judging.case import MEDIAN, Case, slowdown, words
+from pytest_aiperf.judging.screen import SCREENED
+from pytest_aiperf.judging.statistics import (
+    Prediction,
+    at_least,
+    at_most,
+    fewest_samples,
+    independent_share,
+    predict_run,
+)
+from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.records import Limit, Sample, Verdict
+from pytest_aiperf.vocabulary.terms import Better, Origin, Status, Want
+
+PASS_RISK = 0.05
+"""Chance that so few values beyond the limit are luck: at most this to pass."""
+FAIL_RISK = 0.005
+"""Chance that so many values beyond the limit are bad luck: at most this to fail."""
+ENOUGH_PROCESSES = 3
+"""Fresh processes after which an open percentile stays open."""
+_ALONE = "not confirmed in a fresh process"
+
+
+def against_time_limit(case: Case, limit: Limit, *, want: Want) -> Verdict:
+    """A limit on the median, or on another percentile, of values per call."""
+    if limit.percentile is not None and limit.percentile != MEDIAN:
+        return _against_percentile(case, limit, want)
+    runs = case.calm(case.samples) or case.samples
+    fresh = [median(sample.values) for sample in runs if sample.origin is Origin.FRESH]
+    here = [median(sample.values) for sample in runs if sample.origin is Origin.IN_PROCESS]
+    return _against_median(case, limit, here=here, fresh=fresh, fewest=1, enough=1, want=want)
+
+
+def against_load_limit(case: Case, limit: Limit, *, fewest: int, enough: int) -> Verdict:
+    """A limit on the median of one value per fresh process."""
+    fresh = case.values(Origin.FRESH)
+    if not fresh:
+        row = _row(case, limit, Status.INCONCLUSIVE, "unconfirmed", now=case.now(), message=_ALONE)
+        return case.unconfirmed(Want.FRESH_LOAD, row)
+    return _against_median(case, limit, here=[], fresh=list(fresh), fewest=fewest, enough=enough, want=Want.FRESH_LOAD)
+
+
+def _against_median(
+    case: Case, limit: Limit, *, here: list[float], fresh: list[float], fewest: int, enough: int, want: Want
+) -> Verdict:
+    """Decide at once where `fewest` fresh processes leave no doubt, at last where there are `enough`."""
+    runs = [case.worse_log(value) for value in (*here, *fresh)]
+    over = predict_run(runs, case.history(), prior=case.prior)
+    now, bound = case.from_worse_log(over.shift), case.worse_log(limit.bound)
+    over = Prediction(shift=over.shift - bound, sd=over.sd, freedom=over.freedom)
+    if over.high(SCREENED) <= 0:
+        return _row(case, limit, Status.PASSED, "within_limit", now=now)
+    confirmed = any(case.is_worse(value, limit.bound) for value in fresh)
+    if over.low(SCREENED) > 0 and confirmed and (len(fresh) >= fewest or case.final):
+        return _row(case, limit, Status.OVER_LIMIT, "over_limit", now=now)
+    if not case.final and len(fresh) < enough:
+        message = f"{words(slowdown(over, SCREENED))} of the limit; a fresh process has to say"
+        return case.unconfirmed(want, _row(case, limit, Status.PASSED, "", now=now, message=message))
+    message = f"within noise of the limit ({words(slowdown(over, SCREENED))}); the median decided"
+    if over.shift <= 0:
+        return _row(case, limit, Status.PASSED, "within_limit", now=now, message=message)
+    if confirmed:
+        return _row(case, limit, Status.OVER_LIMIT, "over_limit", now=now, message=message)
+    if not fresh:
+        return _row(case, limit, Status.OVER_LIMIT, "over_limit", now=now, message=_ALONE)
+    message = "over the limit in this process, below it in every fresh one: something before this test slows it down"
+    return _row(case, limit, Status.INCONCLUSIVE, "not_confirmed", now=now, message=message)
+
+
+def _against_percentile(case: Case, limit: Limit, want: Want) -> Verdict:
+    """The binomial rule for `percentile` <= bound; fresh samples decide where there are any."""
+    percentile = limit.percentile or MEDIAN
+    fresh = case.of(Origin.FRESH)
+    samples = case.calm(fresh) or fresh or case.samples
+    now = _percentile(case, samples, percentile)
+    count, over = _independent(case, samples, limit.bound)
+    share = 1 - percentile / 100
+    if at_most(math.ceil(over), count, share) <= PASS_RISK:
+        return _row(case, limit, Status.PASSED, "within_limit", now=now)
+    is_over = at_least(math.floor(over), count, share) <= FAIL_RISK
+    if is_over and (fresh or case.final):
+        message = "" if fresh else _ALONE
+        return _row(case, limit, Status.OVER_LIMIT, "over_limit", now=now, message=message)
+    needed = fewest_samples(percentile)
+    seen = f"{over:.3g} of {count} independent calls beyond the limit"
+    few = count < needed
+    message = f"{seen}; p{percentile:g} needs {needed} of them" if few else f"{seen}: within noise"
+    if case.final or len(fresh) >= ENOUGH_PROCESSES:
+        reason = "too_few_samples" if few else "within_noise"
+        return _row(case, limit, Status.INCONCLUSIVE, reason, now=now, message=message)
+    return case.unconfirmed(want, _row(case, limit, Status.PASSED, "", now=now, message=message))
+
+
+def _independent(case: Case, samples: tuple[Sample, ...], bound: float) -> tuple[int, float]:
+    """How many values count as independent, and how many of those lie beyond the bound."""
+    count = over = 0.0
+    for sample in samples:
+        share = independent_share(sample.values)
+        count += share * len(sample.values)
+        over += share * sum(case.is_worse(value, bound) for value in sample.values)
+    return max(1, math.floor(count + 1e-9)), over
+
+
+def _percentile(case: Case, samples: tuple[Sample, ...], percentile: float) -> float:
+    values = [value for sample in samples for value in sample.values]
+    rank = 100 - percentile if case.metric.better is Better.HIGHER else percentile
+    return float(np.percentile(values, rank))
+
+
+def _row(case: Case, limit: Limit, status: Status, reason: str, *, now: float, message: str = "") -> Verdict:
+    other = limit.percentile is not None and limit.percentile != MEDIAN
+    return case.row(
+        status,
+        reason,
+        title=f"{case.metric.title} p{limit.percentile:g}" if other else "",
+        message=message,
+        now=now,
+        limit=limit.bound,
+        limit_source=limit.source,
+        notes=_disturbances(case),
+    )
+
+
+def _disturbances(case: Case) -> tuple[str, ...]:
+    """Limits are judged on a disturbed machine too; the row says so."""
+    if case.calm(case.samples):
+        return ()
+    shares = [sample.foreign_share for sample in case.samples if sample.foreign_share is not None]
+    if case.measurement.disturbances:
+        return case.measurement.disturbances
+    share = units.percent(max(shares, default=0.0)).lstrip("+")
+    return (f"other processes used {share} of the processors meanwhile",) if shares else ()

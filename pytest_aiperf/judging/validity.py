@@ -1,0 +1,135 @@
+"""Before any statistic: whether the values mean anything, and whether the baseline is one of the same thing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pytest_aiperf.judging.case import Case
+from pytest_aiperf.vocabulary.records import Baseline, Sample, Verdict
+from pytest_aiperf.vocabulary.terms import Rule, Status
+
+CHILD = "child:"
+"""How the note of a sample begins when its fresh process died, hung or raised."""
+_ABOVE_ZERO = frozenset({Rule.TIME, Rule.LOAD_TIME})
+_NEVER_BELOW_ZERO = frozenset({Rule.EXACT, Rule.PROCESS_MEMORY})
+
+
+def unusable(case: Case, empty: Sequence[Sample]) -> tuple[Verdict, ...] | None:
+    """The rows of values that nothing can be decided on; None where the rules may go on.
+
+    `empty` are the metric's samples without values. No row at all where nobody expected the metric.
+    """
+    notes = tuple(dict.fromkeys(note for sample in empty for note in sample.notes))
+    expected = bool(case.limits) or _has_baseline(case)
+    if deaths := [note.removeprefix(CHILD).strip() for note in notes if note.startswith(CHILD)]:
+        return (_refused(case, Status.ANOMALOUS, "child_failed", deaths[0], fails=expected),)
+    if not case.samples:
+        required = case.need in case.policy.required
+        if not expected and not required:
+            return ()
+        message = f"could not be measured here{': ' + '; '.join(notes) if notes else ''}"
+        return (_refused(case, Status.UNMEASURED, "unmeasurable", message, fails=required),)
+    values = case.values()
+    if wrong := sum(not math.isfinite(value) for value in values):
+        message = f"{wrong} of {len(values)} values {'is' if wrong == 1 else 'are'} not finite"
+        return (_refused(case, Status.ANOMALOUS, "not_finite", message, fails=True),)
+    if case.metric.rule in _ABOVE_ZERO and min(values) <= 0:
+        message = f"a value of {min(values):g}: nothing is that fast or slow"
+        return (_refused(case, Status.ANOMALOUS, "not_positive", message, fails=True),)
+    if case.metric.rule in _NEVER_BELOW_ZERO and min(values) < 0:
+        return (_refused(case, Status.ANOMALOUS, "negative", f"a size of {min(values):g}", fails=True),)
+    return None
+
+
+def not_comparable(case: Case) -> Verdict | None:
+    """The row that says why there is nothing to compare with; None where there is."""
+    baseline, now = case.baseline, case.now()
+    if baseline is None:
+        return case.row(
+            Status.NEW,
+            "no_baseline",
+            fails=case.policy.new_fails,
+            now=now,
+            message=f"no baseline; record one: {case.update_command()}",
+        )
+    if _never_stored(case, baseline):
+        return case.row(
+            Status.NEW,
+            "no_baseline_for_metric",
+            fails=case.policy.new_fails,
+            now=now,
+            message=f"the baseline has no {case.metric.title}; record it: {case.update_command()}",
+        )
+    if _both_differ(baseline.source, case.measurement.source):
+        return case.row(
+            Status.INCONCLUSIVE,
+            "stale_source",
+            fails=case.policy.new_fails or case.policy.inconclusive_fails,
+            now=now,
+            baseline=case.stored(),
+            message=f"the test's source changed since the baseline; renew: {case.update_command()}",
+        )
+    if case.metric.portable:
+        return None
+    if not baseline.sessions:
+        return case.row(
+            Status.INCONCLUSIVE,
+            "other_machine",
+            now=now,
+            message=f"no sessions on this machine class ({case.environment.key}), {baseline.other_classes} other "
+            f"class{'' if baseline.other_classes == 1 else 'es'} known; record some here: {case.update_command()}",
+        )
+    if not case.sessions():
+        return case.row(
+            Status.INCONCLUSIVE,
+            "disturbed_baseline",
+            now=now,
+            message=f"every stored session of this machine class was disturbed; record one: {case.update_command()}",
+        )
+    if case.metric.rule is not Rule.EXACT and not case.stored():
+        return case.row(
+            Status.INCONCLUSIVE, "zero_baseline", now=now, baseline=0.0, message="nothing can be compared with 0"
+        )
+    return None
+
+
+def file_notes(case: Case) -> tuple[str, ...]:
+    """Says which model files are not those of the baseline; nothing where either side knows none."""
+    stored, now = (case.baseline.files if case.baseline else {}), case.measurement.files
+    if not stored or not now:
+        return ()
+    names = [name for name in sorted({*stored, *now}) if stored.get(name) != now.get(name)]
+    if not names:
+        return ()
+    return (f"model file{'s' if len(names) > 1 else ''} {', '.join(names)} changed since the baseline",)
+
+
+def _never_stored(case: Case, baseline: Baseline) -> bool:
+    name = case.metric.name
+    if case.metric.portable:
+        return name not in baseline.portable
+    if baseline.sessions:
+        return not any(name in session.values for session in baseline.sessions)
+    return baseline.other_classes == 0
+
+
+def _has_baseline(case: Case) -> bool:
+    return case.baseline is not None and case.metric.rule is not Rule.SHOWN and case.stored() is not None
+
+
+def _both_differ(stored: str | None, now: str | None) -> bool:
+    return stored is not None and now is not None and stored != now
+
+
+def _refused(case: Case, status: Status, reason: str, message: str, *, fails: bool) -> Verdict:
+    limit = case.limits[0] if case.limits else None
+    return case.row(
+        status,
+        reason,
+        message=message,
+        fails=fails,
+        baseline=case.stored(),
+        limit=limit.bound if limit else None,
+        limit_source=limit.source if limit else None,
+    )

@@ -1,0 +1,83 @@
+"""All verdicts of one test from what was measured and what it is judged by; the same again from a stored run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from pytest_aiperf.judging import judge
+from pytest_aiperf.vocabulary.records import Baseline, Environment, Grounds, Limit, Margins, Measurement, Verdict
+from pytest_aiperf.vocabulary.terms import Metric, Status
+from pytest_aiperf.vocabulary.text import without_command
+
+
+def verdicts(
+    measurements: Sequence[Measurement],
+    grounds: Grounds,
+    *,
+    metrics: Mapping[str, Metric],
+    environment: Environment,
+    final: bool,
+) -> tuple[Verdict, ...]:
+    """Every row of every label, and one for each limit on what nothing measured."""
+    rows: list[Verdict] = []
+    for measurement in measurements:
+        rows += judge.judge(
+            measurement,
+            _held_against(measurement, grounds),
+            metrics={**metrics, **{metric.name: metric for metric in measurement.scores}},
+            limits=_limits(grounds, measurement),
+            margins=_margins(measurement, grounds),
+            policy=grounds.policy,
+            suite_variance=grounds.suite_variance,
+            environment=environment,
+            final=final,
+        )
+    if not any(row.reason == "out_of_memory" for row in rows):  # the test did not get any further
+        rows += judge.unmatched_limits(measurements, grounds.limits, metrics)
+    return tuple(_recorded(row) for row in rows if row.reason != "gone") if grounds.stores else tuple(rows)
+
+
+def _held_against(measurement: Measurement, grounds: Grounds) -> Baseline | None:
+    """What is stored; of a comparison, what its reference gave a moment ago."""
+    if measurement.reference is None:
+        return grounds.baselines.get(measurement.label)
+    return Baseline(
+        test=measurement.test,
+        label=measurement.label,
+        source=measurement.source,
+        files={},
+        portable=measurement.reference,
+        sessions=(),
+    )
+
+
+def _margins(measurement: Measurement, grounds: Grounds) -> Margins:
+    if measurement.accuracy_margin is None:
+        return grounds.margins
+    return replace(grounds.margins, accuracy_margin=measurement.accuracy_margin)
+
+
+def _limits(grounds: Grounds, measurement: Measurement) -> tuple[Limit, ...]:
+    measured = {sample.metric for sample in measurement.samples if sample.values}
+    own = [limit for limit in grounds.limits if limit.label in (None, measurement.label)]
+    return with_defaults(own, grounds.default_limits, measured)
+
+
+def with_defaults(limits: Sequence[Limit], defaults: Iterable[Limit], measured: Iterable[str]) -> tuple[Limit, ...]:
+    """The limits of one label, and each default whose metric was measured under it and has no limit of its own."""
+    own = {(limit.metric, limit.percentile) for limit in limits if not limit.drop}
+    seen = set(measured)
+    return (
+        *limits,
+        *(limit for limit in defaults if limit.metric in seen and (limit.metric, limit.percentile) not in own),
+    )
+
+
+def _recorded(verdict: Verdict) -> Verdict:
+    """While storing, a missing or foreign baseline is no news, and a better accuracy is stored however good it is."""
+    if verdict.status is Status.NEW or (verdict.status is Status.INCONCLUSIVE and verdict.reason == "other_machine"):
+        return replace(verdict, status=Status.PASSED, reason="recorded", message="", fails=False)
+    if verdict.reason == "too_good":
+        return replace(verdict, status=Status.IMPROVED, message=without_command(verdict.message), fails=False)
+    return verdict

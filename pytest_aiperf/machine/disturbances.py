@@ -1,0 +1,135 @@
+"""What disturbs the whole machine while a pair runs: throttling, steal, slow clocks, busy devices."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import fmean, median
+
+from pytest_aiperf.machine import cgroup
+from pytest_aiperf.machine.gpu_records import Condition
+from pytest_aiperf.machine.load import TICK, machine_seconds, processor_count
+from pytest_aiperf.machine.nvml import Nvml
+from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.terms import Unit
+
+MOST_STEAL = 0.02
+"""Share of the machine that other virtual machines may take."""
+SLOWEST_CLOCK = 0.9
+"""Share of the session's median clock below which a block is not like the others."""
+FEWEST_CLOCKS = 3
+QUIET_SHARE = 0.025
+"""Share of the processors that others may use on a machine that is called quiet."""
+QUIET_WINDOW = 0.25
+LONGEST_WAIT = 10.0
+SHORTEST_WAIT = 0.5
+
+
+class MachineWatch:
+    """Counters read before and after a block; everything that reads them is an argument."""
+
+    def __init__(
+        self,
+        *,
+        root: Path = Path("/"),
+        nvml: Nvml | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        stolen: Callable[[], float | None] | None = None,
+        busy: Callable[[], float | None] = machine_seconds,
+        processors: int | None = None,
+        patience: float = LONGEST_WAIT,
+    ) -> None:
+        self.root = root
+        self.nvml = nvml
+        self.clock = clock
+        self.sleep = sleep
+        self.stolen = stolen or stolen_share_seconds
+        self.busy = busy
+        self.processors = processors or processor_count()
+        self.clocks: dict[str, list[float]] = {}
+        self.longest_wait = patience
+        self.patience = patience
+        """How long to wait next time: a machine that stays busy is waited for less and less."""
+
+    def start(self) -> None:
+        """A block begins."""
+        self._began = self.clock()
+        self._throttled = cgroup.throttled(self.root)
+        self._stolen = self.stolen()
+
+    def seen(self) -> tuple[str, ...]:
+        """What disturbed the machine since `start`."""
+        return (*self._throttling(), *self._steal(), *self._slow_clocks(), *self._devices())
+
+    def wait_for_quiet(self) -> bool:
+        """Let time pass until others leave the processor alone, or patience ends; which of them it was.
+
+        Nothing of ours may run meanwhile.
+        """
+        deadline = self.clock() + self.patience
+        while self.clock() < deadline:
+            before, began = self.busy(), self.clock()
+            self.sleep(QUIET_WINDOW)
+            after = self.busy()
+            available = (self.clock() - began) * self.processors
+            if before is None or after is None or after - before - TICK < QUIET_SHARE * available:
+                self.patience = self.longest_wait
+                return True
+        self.patience = max(SHORTEST_WAIT, self.patience / 2)
+        return False
+
+    def _throttling(self) -> tuple[str, ...]:
+        now = cgroup.throttled(self.root)
+        if now is None or self._throttled is None or now[0] <= self._throttled[0]:
+            return ()
+        seconds = now[1] - self._throttled[1]
+        return (f"the container's processor quota throttled it for {units.text(seconds, Unit.SECONDS)}",)
+
+    def _steal(self) -> tuple[str, ...]:
+        now, elapsed = self.stolen(), self.clock() - self._began
+        if now is None or self._stolen is None or elapsed <= 0:
+            return ()
+        share = (now - self._stolen) / elapsed
+        return (f"other virtual machines took {share:.0%} of the processor",) if share > MOST_STEAL else ()
+
+    def _slow_clocks(self) -> tuple[str, ...]:
+        clocks = _processor_clocks(self.root)
+        return self._clock("processor", fmean(clocks)) if clocks else ()
+
+    def _clock(self, name: str, megahertz: float) -> tuple[str, ...]:
+        known = self.clocks.setdefault(name, [])
+        usual = median(known) if len(known) >= FEWEST_CLOCKS else megahertz
+        known.append(megahertz)
+        if megahertz >= SLOWEST_CLOCK * usual:
+            return ()
+        return (f"the {name}'s clock fell to {megahertz:.0f} MHz, usually {usual:.0f}",)
+
+    def _devices(self) -> tuple[str, ...]:
+        if self.nvml is None:
+            return ()
+        told: tuple[str, ...] = ()
+        for uuid, condition in self.nvml.conditions().items():
+            if isinstance(condition, Condition):
+                told += self._device(uuid, condition)
+        return told
+
+    def _device(self, uuid: str, condition: Condition) -> tuple[str, ...]:
+        return (*condition.disturbances(uuid), *self._clock(uuid, float(condition.clock_mhz)))
+
+
+def stolen_share_seconds() -> float | None:
+    """Seconds, per core, that a hypervisor gave to others; None where the system does not count them."""
+    import psutil
+
+    times: Mapping[str, float] = psutil.cpu_times()._asdict()
+    return times["steal"] / (psutil.cpu_count() or 1) if "steal" in times else None
+
+
+def _processor_clocks(root: Path) -> list[float]:
+    files = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")
+    try:
+        return [int(file.read_text(encoding="ascii")) / 1000 for file in sorted(files)]
+    except (OSError, ValueError):
+        return []

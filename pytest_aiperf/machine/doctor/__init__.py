@@ -1,0 +1,1 @@
+"""What makes this machine noisy, and what to do about it."""

@@ -1,0 +1,71 @@
+"""The interpreter: how it was built, who watches it, what it compiles again."""
+
+from __future__ import annotations
+
+import shlex
+
+from pytest_aiperf.machine.doctor.finding import Finding, fine, noisy
+from pytest_aiperf.machine.doctor.instruments import Machine
+
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
+COVERAGE = ("COVERAGE_PROCESS_START", "COV_CORE_SOURCE")
+"""Set where coverage follows into child processes."""
+TOOLS = 6
+"""Places of `sys.monitoring`."""
+
+
+def findings(machine: Machine) -> tuple[Finding, ...]:
+    """Every check of this family."""
+    return build(machine), tracing(machine), bytecode(machine)
+
+
+def build(machine: Machine) -> Finding:
+    """A checking interpreter is slower, and not evenly so."""
+    name = "Python build"
+    interpreter = machine.instruments.interpreter
+    if interpreter.debug_build:
+        return noisy(
+            name, "a debug build (Py_DEBUG)", remedy="measure with a release build of Python (uv python install)"
+        )
+    if interpreter.development_mode:
+        return noisy(
+            name, "development mode checks every allocation", remedy="unset PYTHONDEVMODE, and leave -X dev away"
+        )
+    return fine(name, "release")
+
+
+def tracing(machine: Machine) -> Finding:
+    """Whoever watches each line makes Python slower and leaves native code as it is."""
+    name = "Python tracing"
+    interpreter, found = machine.instruments.interpreter, []
+    if interpreter.tracer() is not None:
+        found.append("a trace function is set (debugger or coverage)")
+    if interpreter.profiler() is not None:
+        found.append("a profile function is set")
+    if interpreter.monitoring is not None:
+        tools = (interpreter.monitoring.get_tool(number) for number in range(TOOLS))
+        found += [f"sys.monitoring is used by {tool}" for tool in tools if tool]
+    found += [f"{variable} is set" for variable in COVERAGE if machine.environ.get(variable)]
+    if not found:
+        return fine(name, "nobody traces, profiles or monitors")
+    return noisy(
+        name,
+        "; ".join(found),
+        remedy="measure in a run of its own: no coverage (pytest-cov: --no-cov), debugger or profiler",
+    )
+
+
+def bytecode(machine: Machine) -> Finding:
+    """Source that is compiled at each import makes load times longer."""
+    name = "Python bytecode"
+    found, remedies = [], []
+    if machine.environ.get(NO_BYTECODE):
+        found.append(f"{NO_BYTECODE} is set")
+        remedies.append(f"unset {NO_BYTECODE}")
+    if packages := machine.instruments.interpreter.without_bytecode():
+        found.append(f"no .pyc files of {', '.join(package.name for package in packages)}")
+        places = sorted({shlex.quote(str(package.parent)) for package in packages})
+        remedies.append(f"python -m compileall -q {' '.join(places)} (uv: UV_COMPILE_BYTECODE=1)")
+    if not found:
+        return fine(name, "written and there")
+    return noisy(name, f"{' and '.join(found)}: imports and loads take longer", remedy=", then ".join(remedies))

@@ -1,0 +1,65 @@
+"""Memory: how much is left, what went to the disk, which pages it is made of."""
+
+from __future__ import annotations
+
+from pytest_aiperf.machine.doctor.finding import NO_ROOT, Finding, fine, noisy, unknown
+from pytest_aiperf.machine.doctor.instruments import Machine
+from pytest_aiperf.machine.doctor.observation import Window
+
+LEAST_FREE = 0.10
+"""Share of the memory; below it the kernel reclaims pages of the model's files while it is measured."""
+MOST_SWAPPED = 256 * 1024**2
+"""Bytes in swap; more of it does not lie there forgotten, and comes back in the middle of a call."""
+GIB = 1024**3
+KIB = 1024
+
+
+def findings(machine: Machine, window: Window) -> tuple[Finding, ...]:
+    """Every check of this family."""
+    return free_memory(machine), swapping(machine, window), huge_pages(machine)
+
+
+def free_memory(machine: Machine) -> Finding:
+    """What is left before the kernel has to take pages away."""
+    name = "free memory"
+    memory = machine.instruments.memory()
+    seen = f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB"
+    if memory.available >= LEAST_FREE * memory.total:
+        return fine(name, seen)
+    return noisy(
+        name,
+        seen,
+        remedy="close what holds it: ps -eo rss,pid,args --sort=-rss | head; "
+        "in CI: a larger runner, or fewer workers (-n)",
+    )
+
+
+def swapping(machine: Machine, window: Window) -> Finding:
+    """Pages on the disk."""
+    name = "swapping"
+    lines = (line.split() for line in machine.read("proc/meminfo").splitlines())
+    sizes = {words[0]: int(words[1]) * KIB for words in lines if words[0] in {"SwapTotal:", "SwapFree:"}}
+    before, after = window.before.swapped_in, window.after.swapped_in
+    if len(sizes) < 2:  # noqa: PLR2004 - both or neither
+        return unknown(name)
+    used = sizes["SwapTotal:"] - sizes["SwapFree:"]
+    pages = after - before if before is not None and after is not None else 0
+    if not sizes["SwapTotal:"]:
+        return fine(name, "no swap")
+    seen = f"{used / GIB:.1f} GiB in swap, {pages} pages came back within {window.seconds:.1f} s"
+    if not pages and used <= MOST_SWAPPED:
+        return fine(name, seen)
+    return noisy(
+        name,
+        seen,
+        remedy=f"free memory, then sudo swapoff -a; docker run with --memory-swap equal to --memory ({NO_ROOT})",
+    )
+
+
+def huge_pages(machine: Machine) -> Finding:
+    """Only told: two machines that differ in it differ in speed."""
+    name = "huge pages"
+    setting = machine.read("sys/kernel/mm/transparent_hugepage/enabled")
+    if not setting:
+        return unknown(name)
+    return fine(name, setting.partition("[")[2].partition("]")[0] or setting)

@@ -1,0 +1,229 @@
+"""Where we are: facts that make up the machine class, and details that are only shown."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import sys
+import sysconfig
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pytest_aiperf.machine import cgroup
+from pytest_aiperf.machine.gpu_records import Unavailable
+from pytest_aiperf.machine.nvml import Nvml
+from pytest_aiperf.vocabulary.contracts import Accelerator
+from pytest_aiperf.vocabulary.records import Environment
+
+FRAMEWORKS = ("torch", "onnxruntime", "onnxruntime-gpu", "tensorflow", "jax", "openvino", "tensorrt")
+THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY")
+LONGEST_KEY = 60
+
+VENDOR_WORDS = {"intel", "amd", "core", "platinum", "gold", "silver", "bronze", "nvidia", "geforce", "tesla"}
+"""Say nothing in a name that ends with the model."""
+TWO_RUNTIMES = (
+    "onnxruntime and onnxruntime-gpu are both installed and share one folder, so that either may be broken: "
+    "uninstall both, then install one"
+)
+
+
+def installed_version(distribution: str) -> str | None:
+    """Version of an installed distribution, None if it is not installed."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def usable_cores() -> int:
+    """Logical cores on which this process may run."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def total_memory() -> int:
+    """Bytes of memory of the machine."""
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
+def load_average() -> tuple[float, float, float] | None:
+    """Of the last 1, 5 and 15 minutes; None where the system keeps none."""
+    return os.getloadavg() if hasattr(os, "getloadavg") else None
+
+
+def interpreter() -> str:
+    """Python x.y, with what makes another interpreter of it: `3.13t`, `pypy 3.11`."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        version += "t"
+    return version if sys.implementation.name == "cpython" else f"{sys.implementation.name} {version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Where the facts are read."""
+
+    root: Path = Path("/")
+    system: str = field(default_factory=platform.system)
+    architecture: str = field(default_factory=platform.machine)
+    kernel: str = field(default_factory=platform.release)
+    processor: Callable[[], str] = platform.processor
+    """The processor's name on systems without /proc/cpuinfo."""
+    python: str = field(default_factory=interpreter)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    modules: Mapping[str, ModuleType] = field(default_factory=lambda: sys.modules)
+    version: Callable[[str], str | None] = installed_version
+    cores: Callable[[], int] = usable_cores
+    memory: Callable[[], int] = total_memory
+    load: Callable[[], tuple[float, float, float] | None] = load_average
+    tracer: Callable[[], object] = sys.gettrace
+    monitoring: Any = field(default_factory=lambda: getattr(sys, "monitoring", None))
+    """`sys.monitoring`, from Python 3.12 on."""
+
+
+def describe(
+    *,
+    name: str | None,
+    accelerators: Sequence[Accelerator],
+    machine: Machine | None = None,
+    nvml: Nvml | None = None,
+) -> Environment:
+    """The machine class under its given or derived name; `nvml`, where given, adds the GPUs' present state."""
+    machine = machine or Machine()
+    comparable = _comparable(machine, accelerators)
+    details = _details(machine)
+    if nvml is not None:
+        details |= {
+            f"device {uuid}": condition.reason if isinstance(condition, Unavailable) else condition.text()
+            for uuid, condition in nvml.conditions().items()
+        }
+    return Environment(key=name or derived_key(comparable), comparable=comparable, details=details)
+
+
+def derived_key(comparable: Mapping[str, str]) -> str:
+    """A readable name of at most 60 characters; its last eight tell any two different classes apart."""
+    digest = hashlib.sha256(json.dumps(sorted(comparable.items())).encode()).hexdigest()[:8]
+    framework = next((f"{name}{comparable[name]}" for name in FRAMEWORKS if name in comparable), "")
+    words = [
+        _slug(comparable["cpu"].partition(", family")[0]),
+        f"{comparable['cores']}c",
+        _slug(comparable.get("gpu", "")),
+        _slug(comparable["os"].partition(" ")[0]),
+        f"py{comparable['python']}".replace(".", "").replace(" ", ""),
+        framework,
+    ]
+    key = ""
+    for word in filter(None, words):
+        longer = f"{key}-{word}" if key else word
+        if len(longer) + 1 + len(digest) <= LONGEST_KEY:
+            key = longer
+    return f"{key}-{digest}"
+
+
+def processor_name(text: str) -> str:
+    """A processor's model without trade marks, clock and number of cores."""
+    text = re.sub(r"\((?:R|TM|r|tm)\)", " ", text)
+    text = re.sub(r"@.*|\b\d+(?:\.\d+)?\s?[GM]Hz\b|\bwith Radeon.*", " ", text)
+    text = re.sub(r"\b(?:CPU|Processor|\d+-Core)\b", " ", text)
+    return " ".join(text.split())
+
+
+def _comparable(machine: Machine, accelerators: Sequence[Accelerator]) -> dict[str, str]:
+    facts = {
+        "cpu": _processor(machine),
+        "cores": _cores(machine),
+        "os": f"{machine.system} {machine.architecture}",
+        "python": machine.python,
+    }
+    for accelerator in accelerators:
+        for fact, value in accelerator.facts().items():
+            facts[fact] = f"{facts[fact]}, {value}" if fact in facts else value
+    for distribution in FRAMEWORKS:
+        version = machine.version(distribution)
+        if version is not None:
+            facts[distribution] = ".".join(version.split("+")[0].split(".")[:2])
+    return facts | {name: machine.environ[name] for name in THREAD_SETTINGS if name in machine.environ}
+
+
+def _details(machine: Machine) -> dict[str, str]:
+    details = {"kernel": machine.kernel, "memory": f"{machine.memory() // 1024**2} MiB"}
+    load = machine.load()
+    if load is not None:
+        details["load average"] = " ".join(f"{value:.2f}" for value in load)
+    governor = _read(machine.root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
+    if governor:
+        details["governor"] = governor
+    steal = _steal(machine.root)
+    if steal is not None:
+        details["steal since boot"] = f"{steal:.2%}"
+    throttled = cgroup.throttled(machine.root)
+    if throttled is not None:
+        details["throttled by cgroup"] = f"{throttled[0]} times, {throttled[1]:.3f} s"
+    tracing = _tracing(machine)
+    if tracing:
+        details["tracing"] = ", ".join(tracing)
+    if machine.version("onnxruntime") and machine.version("onnxruntime-gpu"):
+        details["warning"] = TWO_RUNTIMES
+    return details
+
+
+def _processor(machine: Machine) -> str:
+    fields: dict[str, str] = {}
+    for line in _read(machine.root / "proc/cpuinfo").splitlines():
+        label, _, value = line.partition(":")
+        fields.setdefault(label.strip(), value.strip())
+    if "model name" in fields:
+        # Hypervisors shorten names ("AMD EPYC"); family and model number still tell the generations apart.
+        generation = f", family {fields['cpu family']} model {fields['model']}" if "cpu family" in fields else ""
+        return processor_name(fields["model name"]) + generation
+    if "CPU part" in fields:  # Arm: no name, only the designer's number and the part's
+        return f"{machine.architecture} {fields.get('CPU implementer', '')} {fields['CPU part']}"
+    return processor_name(machine.processor()) or machine.architecture
+
+
+def _cores(machine: Machine) -> str:
+    quota = cgroup.cpu_quota(machine.root)
+    return f"{machine.cores() if quota is None else min(quota, machine.cores()):.3g}"
+
+
+def _steal(root: Path) -> float | None:
+    """Share of all processor time since boot that other virtual machines took."""
+    ticks = [int(word) for word in _read(root / "proc/stat").partition("\n")[0].split()[1:9]]
+    total = sum(ticks)
+    return ticks[7] / total if len(ticks) == 8 and total > 0 else None  # noqa: PLR2004 - steal is the eighth field
+
+
+def _tracing(machine: Machine) -> list[str]:
+    """Who watches each executed line and so slows Python down."""
+    found = []
+    coverage: Any = getattr(machine.modules.get("coverage"), "Coverage", None)
+    if coverage is not None and coverage.current() is not None:
+        found.append("coverage is measuring")
+    if machine.tracer() is not None:
+        found.append("a trace function is set (debugger or coverage)")
+    if machine.monitoring is not None:
+        tools = (machine.monitoring.get_tool(number) for number in range(6))
+        found += [f"sys.monitoring is used by {tool}" for tool in tools if tool]
+    return found
+
+
+def _slug(text: str) -> str:
+    words = re.sub(r"[^a-z0-9.]+", " ", text.lower()).split()
+    return "-".join(word for word in words if word not in VENDOR_WORDS)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

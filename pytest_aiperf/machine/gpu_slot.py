@@ -1,0 +1,158 @@
+"""The fixture `aiperf_gpu`: one test at a time on a GPU, once it has enough free memory."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pytest_aiperf.machine.gpu_records import Unavailable
+from pytest_aiperf.machine.nvml import Nvml
+from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.contracts import Accelerator
+from pytest_aiperf.vocabulary.errors import AiperfError
+from pytest_aiperf.vocabulary.terms import Unit
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+HELD_VARIABLE = "PYTEST_AIPERF_GPU_HELD"
+"""Set while this process holds its GPUs: what it starts does not wait for them."""
+LOOK_SECONDS = 0.5
+"""Between two looks at the lock, and at the free memory."""
+
+
+class NoGpuError(AiperfError):
+    """There is no GPU on this machine; the message says how that was found."""
+
+
+class GpuBusyError(AiperfError):
+    """A GPU was not free, or had too little memory, for too long; the message says who holds it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuSlot:
+    """Locks the GPUs that this process sees; all that it touches are arguments."""
+
+    folder: Path
+    nvml: Nvml
+    accelerators: Sequence[Accelerator]
+    modules: Mapping[str, ModuleType]
+    environ: MutableMapping[str, str]
+    timeout: float
+    """Longest wait, in seconds, for the turn and for the memory together."""
+    aside: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
+    """Around waiting: lets tests that time something go on meanwhile."""
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], object] = time.sleep
+
+    @contextmanager
+    def hold(self, free: float = 0.0) -> Iterator[tuple[str, ...]]:
+        """Keep the GPUs for one test, once each has `free` bytes; gives their names.
+
+        Raises NoGpuError, and GpuBusyError where that takes longer than the timeout.
+        """
+        names = self._names()
+        if HELD_VARIABLE in self.environ:
+            yield names
+            return
+        until = self.clock() + self.timeout
+        with ExitStack() as locks:
+            with self.aside():
+                for name in names:
+                    self._acquire(name, until, locks)
+                self._wait_for_memory(free, until)
+            self.environ[HELD_VARIABLE] = str(os.getpid())
+            try:
+                yield names
+            finally:
+                del self.environ[HELD_VARIABLE]
+                self._empty()
+
+    def _names(self) -> tuple[str, ...]:
+        """Entries of CUDA_VISIBLE_DEVICES, so that workers with a GPU each do not wait for one another; else all."""
+        devices = self.nvml.devices()
+        if isinstance(devices, Unavailable):
+            if not _usable_by_torch(self.modules.get("torch")):
+                raise NoGpuError(f"aiperf_gpu: there is no GPU here: {devices.reason}")
+            return ("gpu",)
+        chosen = self.environ.get(VISIBLE)
+        names = [part.strip() for part in chosen.split(",")] if chosen is not None else []
+        if chosen is None:
+            names = [str(index) for index in range(len(devices))]
+        names = [name for name in names if name not in {"", "-1"}]
+        if not names:
+            raise NoGpuError(f"aiperf_gpu: there is no GPU here: {VISIBLE}={chosen}, the driver has {len(devices)}")
+        return tuple(sorted(names))
+
+    def _acquire(self, name: str, until: float, locks: ExitStack) -> None:
+        from filelock import Timeout
+
+        lock = self._lock(name)
+        try:
+            lock.acquire(timeout=max(0.0, until - self.clock()), poll_interval=LOOK_SECONDS)
+        except Timeout:
+            raise GpuBusyError(
+                f"aiperf_gpu: GPU {name} was in use by another test for {self.timeout:.0f} s "
+                "(aiperf_gpu_timeout says how long to wait)"
+            ) from None
+        locks.callback(lock.release)
+
+    def _lock(self, name: str) -> FileLock:
+        from filelock import FileLock
+
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+        return FileLock(self.folder / f"gpu-{digest}.lock")
+
+    def _wait_for_memory(self, free: float, until: float) -> None:
+        while too_full := self._too_full(free):
+            if self.clock() >= until:
+                raise GpuBusyError(
+                    f"aiperf_gpu: {units.text(free, Unit.BYTES)} did not become free in {self.timeout:.0f} s: "
+                    f"{too_full} (nvidia-smi shows whose it is; aiperf_gpu_timeout says how long to wait)"
+                )
+            self.sleep(LOOK_SECONDS)
+
+    def _too_full(self, free: float) -> str:
+        """Which visible devices have less, and how much; of several not chosen by UUID, one with room will do."""
+        devices = self.nvml.devices()
+        if free <= 0 or isinstance(devices, Unavailable):
+            return ""
+        chosen = [part.strip() for part in self.environ.get(VISIBLE, "").split(",")]
+        named = [device for device in devices if any(part and device.uuid.startswith(part) for part in chosen)]
+        left = {device.uuid: self._left(device.uuid) for device in named or devices}
+        full = {uuid: size for uuid, size in left.items() if size is not None and size < free}
+        if not named and len(full) < len(left):
+            return ""
+        return ", ".join(f"{uuid} has {units.text(size, Unit.BYTES)}" for uuid, size in full.items())
+
+    def _left(self, uuid: str) -> int | None:
+        memory = self.nvml.memory(uuid)
+        return None if memory.used is None or memory.total is None else memory.total - memory.used
+
+    def _empty(self) -> None:
+        """Give back what the test's caches hold, before the next test looks."""
+        started = [one for one in self.accelerators if one.initialised()]
+        if started:
+            gc.collect()
+        for accelerator in started:
+            accelerator.reset_peak()
+
+
+def _usable_by_torch(torch: Any) -> bool:
+    """Whether a torch that was imported anyway sees a device that NVML does not know."""
+    if torch is None:
+        return False
+    mps = getattr(getattr(torch, "backends", None), "mps", None)
+    backends = (getattr(torch, "cuda", None), getattr(torch, "xpu", None), mps)
+    return any(backend is not None and backend.is_available() for backend in backends)

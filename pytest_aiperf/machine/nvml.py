@@ -1,0 +1,251 @@
+"""What NVIDIA's driver says of its devices; any question may be answered by `Unavailable`."""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from pytest_aiperf.machine.gpu_records import SLOWDOWNS, Condition, Device, DeviceMemory, Unavailable
+
+Answer = TypeVar("Answer")
+
+OTHER_LISTS = ("nvmlDeviceGetMPSComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses")
+"""Beside the compute list; they overlap with it, and not every driver knows them."""
+
+
+def import_pynvml() -> Any:
+    """The driver's library as the module `pynvml` (distribution nvidia-ml-py)."""
+    import pynvml
+
+    return pynvml
+
+
+def is_visible(pid: int) -> bool:
+    """Whether a process id of the driver's means anything here; in a container of its own it does not."""
+    import psutil
+
+    return bool(psutil.pid_exists(pid))
+
+
+def own_pids() -> frozenset[int]:
+    """This process and everything it has started."""
+    import psutil
+
+    process = psutil.Process()
+    return frozenset({process.pid, *(child.pid for child in process.children(recursive=True))})
+
+
+class Nvml:
+    """Opens the library at the first question, once, and closes it when it is dropped or at exit."""
+
+    def __init__(
+        self,
+        *,
+        load: Callable[[], Any] = import_pynvml,
+        pids: Callable[[], frozenset[int]] = own_pids,
+        visible: Callable[[int], bool] = is_visible,
+    ) -> None:
+        self._load = load
+        self._visible = visible
+        self._pids = pids
+        self._library: Any = None
+        self._shutdown: Callable[[], object] | None = None
+
+    def close(self) -> None:
+        """Shut the library down, if it was ever opened; the next question opens it again."""
+        if self._shutdown is not None:
+            self._shutdown()
+        self._library = self._shutdown = None
+
+    def devices(self) -> tuple[Device, ...] | Unavailable:
+        """Every GPU of the machine; the instances of a partitioned one instead of itself."""
+        return self._ask(lambda nvml: tuple(_device(nvml, handle) for handle in _handles(nvml)))
+
+    def driver(self) -> str | Unavailable:
+        """The driver's version, in full."""
+        return self._ask(lambda nvml: str(nvml.nvmlSystemGetDriverVersion()))
+
+    def find(self, uuid: str) -> Device | Unavailable:
+        """The device of a UUID, given with or without its prefix."""
+        prefixes = ("",) if uuid.startswith(("GPU-", "MIG-")) else ("GPU-", "MIG-")
+        answers = [self._ask(partial(_device_of, uuid=prefix + uuid)) for prefix in prefixes]
+        return next((answer for answer in answers if isinstance(answer, Device)), answers[0])
+
+    def in_use(self) -> tuple[Device, ...] | Unavailable:
+        """The devices on which the driver lists this process or a child of it."""
+        pids = self._pids()
+        return self._ask(lambda nvml: _devices_with(nvml, pids))
+
+    def memory(self, uuid: str) -> DeviceMemory:
+        """What the driver charges on the device with this full UUID."""
+        pids = self._pids()
+        process, process_note = _bytes_or_reason(self._ask(partial(_own_bytes, uuid=uuid, pids=pids)))
+        used, total, used_note = self._used(uuid)
+        notes = tuple(note for note in (process_note, used_note) if note)
+        return DeviceMemory(process=process, used=used, total=total, notes=notes)
+
+    def conditions(self) -> Mapping[str, Condition | Unavailable]:
+        """What may slow each device down at this moment; by UUID, empty without a driver."""
+        devices = self.devices()
+        if isinstance(devices, Unavailable):
+            return {}
+        pids = self._pids()
+        return {
+            device.uuid: self._ask(partial(_condition, uuid=device.uuid, pids=pids, visible=self._visible))
+            for device in devices
+        }
+
+    def joules(self, uuid: str) -> float | Unavailable:
+        """Energy that a device has taken since its driver was loaded."""
+        return self._ask(
+            lambda nvml: nvml.nvmlDeviceGetTotalEnergyConsumption(nvml.nvmlDeviceGetHandleByUUID(uuid)) / 1e3
+        )
+
+    def persistence(self) -> Mapping[str, bool | Unavailable]:
+        """Whether the driver keeps each device ready while nobody uses it; by UUID, empty without a driver."""
+        devices = self.devices()
+        if isinstance(devices, Unavailable):
+            return {}
+        return {device.uuid: self._ask(partial(_persists, uuid=device.uuid)) for device in devices}
+
+    def _used(self, uuid: str) -> tuple[int | None, int | None, str]:
+        exact = self._ask(lambda nvml: _used_and_total(nvml, uuid=uuid, version=nvml.nvmlMemory_v2))
+        if not isinstance(exact, Unavailable):
+            return *exact, ""
+        rough = self._ask(partial(_used_and_total, uuid=uuid, version=None))
+        if isinstance(rough, Unavailable):
+            return None, None, f"device memory unknown: {rough.reason}"
+        return *rough, "device memory includes the driver's own reserve (NVML memory info v1)"
+
+    def _ask(self, question: Callable[[Any], Answer]) -> Answer | Unavailable:
+        if self._library is None:
+            self._library = self._open()
+        nvml = self._library
+        if isinstance(nvml, Unavailable):
+            return nvml
+        try:
+            return question(nvml)
+        except _errors(nvml) as error:
+            return Unavailable(reason=f"NVML: {error}")
+
+    def _open(self) -> Any:
+        try:
+            nvml = self._load()
+        except (ImportError, OSError) as error:
+            return Unavailable(reason=f"NVML cannot be loaded (install nvidia-ml-py): {error}")
+        try:
+            nvml.nvmlInit()
+        except nvml.NVMLError as error:
+            return Unavailable(reason=f"NVML cannot start: {error}")
+        self._shutdown = weakref.finalize(self, _shut_down, nvml)
+        return nvml
+
+
+def _errors(nvml: Any) -> tuple[type[Exception], ...]:
+    # The second one, no child of the first, is what a driver older than the binding causes.
+    return nvml.NVMLError, getattr(nvml, "NVMLLibraryMismatchError", nvml.NVMLError)
+
+
+def _shut_down(nvml: Any) -> None:
+    with contextlib.suppress(nvml.NVMLError):  # a driver that went away meanwhile needs no shutting down
+        nvml.nvmlShutdown()
+
+
+def _handles(nvml: Any) -> Iterator[Any]:
+    for index in range(nvml.nvmlDeviceGetCount()):
+        handle = nvml.nvmlDeviceGetHandleByIndex(index)
+        yield from _instances(nvml, handle) or [handle]
+
+
+def _instances(nvml: Any, handle: Any) -> list[Any]:
+    try:
+        slots = nvml.nvmlDeviceGetMaxMigDeviceCount(handle)
+    except _errors(nvml):
+        return []
+    found = []
+    for slot in range(slots):
+        with contextlib.suppress(*_errors(nvml)):  # an empty slot is "not found"
+            found.append(nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, slot))
+    return found
+
+
+def _device_of(nvml: Any, *, uuid: str) -> Device:
+    return _device(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid))
+
+
+def _device(nvml: Any, handle: Any) -> Device:
+    return Device(uuid=str(nvml.nvmlDeviceGetUUID(handle)), name=str(nvml.nvmlDeviceGetName(handle)))
+
+
+def _devices_with(nvml: Any, pids: frozenset[int]) -> tuple[Device, ...]:
+    found, failure = [], None
+    for handle in _handles(nvml):
+        try:
+            if _bytes_by_pid(nvml, handle).keys() & pids:
+                found.append(_device(nvml, handle))
+        except _errors(nvml) as error:  # noqa: PERF203 - a machine has few devices
+            failure = error  # one device that keeps no list must not hide the others
+    if failure is not None and not found:
+        raise failure
+    return tuple(found)
+
+
+def _bytes_by_pid(nvml: Any, handle: Any) -> dict[int, int | None]:
+    """Each process once, though it may be on several lists; None where the driver tells no bytes."""
+    listed = list(nvml.nvmlDeviceGetComputeRunningProcesses(handle))
+    for name in OTHER_LISTS:
+        with contextlib.suppress(*_errors(nvml)):
+            listed += getattr(nvml, name)(handle)
+    found: dict[int, int | None] = {}
+    for entry in listed:
+        known = [value for value in (found.get(entry.pid), entry.usedGpuMemory) if value is not None]
+        found[entry.pid] = max(known, default=None)
+    return found
+
+
+def _own_bytes(nvml: Any, *, uuid: str, pids: frozenset[int]) -> int | Unavailable:
+    listed = _bytes_by_pid(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid))
+    own = [listed[pid] for pid in sorted(listed.keys() & pids)]
+    if not own:
+        return Unavailable(reason="the driver lists no process of this test (a container has process ids of its own)")
+    known = [value for value in own if value is not None]
+    if len(known) < len(own):
+        return Unavailable(reason="the driver does not tell it per process (unified memory, MIG or WDDM)")
+    return sum(known)
+
+
+def _bytes_or_reason(answer: int | Unavailable) -> tuple[int | None, str]:
+    return (None, f"process memory unknown: {answer.reason}") if isinstance(answer, Unavailable) else (answer, "")
+
+
+def _used_and_total(nvml: Any, *, uuid: str, version: int | None) -> tuple[int, int]:
+    told = nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByUUID(uuid), version=version)
+    return int(told.used), int(told.total)
+
+
+def _condition(nvml: Any, *, uuid: str, pids: frozenset[int], visible: Callable[[int], bool]) -> Condition:
+    handle = nvml.nvmlDeviceGetHandleByUUID(uuid)
+    clock = nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)
+    fastest = nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM)
+    reasons = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
+    return Condition(
+        clock_mhz=clock,
+        fastest_mhz=fastest,
+        throttled=tuple(reason for bit, reason in SLOWDOWNS.items() if reasons & bit),
+        others=sum(map(visible, _bytes_by_pid(nvml, handle).keys() - pids)),
+        watts=_watts(nvml, handle),
+    )
+
+
+def _watts(nvml: Any, handle: Any) -> float | None:
+    try:
+        return float(nvml.nvmlDeviceGetPowerUsage(handle) / 1e3)
+    except _errors(nvml):  # not every device tells it; the rest of its condition counts all the same
+        return None
+
+
+def _persists(nvml: Any, *, uuid: str) -> bool:
+    return bool(nvml.nvmlDeviceGetPersistenceMode(nvml.nvmlDeviceGetHandleByUUID(uuid)))

@@ -1,0 +1,247 @@
+"""`aiperf.concurrent`: several models in one process, and what they take together, alone, and after they are gone."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_aiperf.measuring.driver import settle
+from pytest_aiperf.measuring.metrics.concurrent import ALONE, KEPT, LOADED, REVERSED
+from pytest_aiperf.measuring.metrics.cpu_memory import RAM
+from pytest_aiperf.measuring.metrics.gpu_memory import ALLOCATED, PROCESS, RESERVED
+from pytest_aiperf.measuring.trial import Entry, Trial
+from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.contracts import Framework
+from pytest_aiperf.vocabulary.errors import UsageError
+from pytest_aiperf.vocabulary.records import Sample
+from pytest_aiperf.vocabulary.terms import HELD_BEFORE, MEMORY_METRICS, Metric, Unit
+
+_TITLES = {RAM.name: "memory", ALLOCATED.name: "GPU, allocated", RESERVED.name: "GPU, reserved", PROCESS.name: "GPU"}
+
+Loader = Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One kind of memory, in bytes above what was there before; None where unknown."""
+
+    together: float | None = None
+    """The joint peak."""
+    alone: Mapping[str, float] = field(default_factory=dict)
+    """Name -> peak of that model in a process of its own."""
+    loaded: Mapping[str, float] = field(default_factory=dict)
+    """Name -> what was held once it had been loaded, in the order of loading."""
+    reversed: float | None = None
+    """The joint peak when loaded the other way round."""
+    kept: float | None = None
+    """What was still held after all models had been deleted."""
+
+    @property
+    def sum(self) -> float | None:
+        """Of the single peaks, where all are known."""
+        return sum(self.alone.values()) if self.alone else None
+
+
+class Concurrent(Mapping[str, Any]):
+    """Name -> output of each model; its text is a table of what they took. `accounts`: metric -> `Account`."""
+
+    def __init__(self, outputs: Mapping[str, Any], accounts: Mapping[str, Account] | None = None) -> None:
+        self.outputs = outputs
+        self.accounts = accounts or {}
+
+    def __getitem__(self, name: str) -> Any:
+        return self.outputs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.outputs)
+
+    def __len__(self) -> int:
+        return len(self.outputs)
+
+    def __repr__(self) -> str:
+        return f"<Concurrent of {', '.join(self.outputs)}>"
+
+    def __str__(self) -> str:
+        return "\n".join(line for name, account in self.accounts.items() for line in lines(_TITLES[name], account))
+
+
+def run(
+    trial: Trial,
+    entry: Entry,
+    loaders: Mapping[str, Loader],
+    inputs: Any,
+    *,
+    in_fresh_processes: Callable[[tuple[str, ...]], None],
+) -> Concurrent:
+    """Load and run all; their memory is measured by fresh processes. Raises UsageError."""
+    names = check(loaders)
+    order, frameworks = trial.order, trial.around.frameworks
+    if order.timing:
+        in_fresh_processes(names)
+        outputs = plainly(loaders, inputs, frameworks)
+        accounts = accounts_of(entry)
+        entry.reasons |= {metric: tuple(lines(_TITLES[metric], account)) for metric, account in accounts.items()}
+        return Concurrent(outputs, accounts)
+    members = order.members or names
+    if order.paired or order.weigh or not set(members) <= set(names):
+        return Concurrent(plainly(loaders, inputs, frameworks))
+    outputs = _measured(trial, entry, {name: loaders[name] for name in members}, inputs)
+    trial.has_turned = trial.has_turned or members != names
+    return Concurrent(outputs)
+
+
+def check(loaders: Mapping[str, Loader]) -> tuple[str, ...]:
+    """The names. Raises UsageError."""
+    if not isinstance(loaders, Mapping) or not loaders or not all(isinstance(name, str) and name for name in loaders):
+        raise UsageError("aiperf.concurrent: expected a mapping of names to functions that load a model each")
+    for name, loader in loaders.items():
+        if not callable(loader):
+            raise UsageError(
+                f"aiperf.concurrent: {name!r} is a {type(loader).__name__}, not a function without arguments that "
+                "loads it: a model that is already there cannot be measured alone"
+            )
+    return tuple(loaders)
+
+
+def plainly(loaders: Mapping[str, Loader], inputs: Any, frameworks: Sequence[Framework]) -> dict[str, Any]:
+    """Load all, then run each once."""
+    models = {name: settle(loader()) for name, loader in loaders.items()}
+    return {name: _infer(models[name], _inputs_of(name, inputs, models), frameworks) for name in models}
+
+
+def _measured(trial: Trial, entry: Entry, loaders: Mapping[str, Loader], inputs: Any) -> dict[str, Any]:
+    """In a fresh process: the joint peak of these models, with what each adds and what stays."""
+    watches = trial.watches(None, ram=True, gpu=True)
+    for watch in watches:
+        watch.start()
+    before = _held(trial)
+    models: dict[str, Any] = {}
+    loaded: list[Sample] = []
+    for name, loader in loaders.items():
+        models[name] = settle(loader())
+        loaded.append(_sample(LOADED, _above(before, _held(trial)), trial, name))
+    outputs = {
+        name: _infer(model, _inputs_of(name, inputs, loaders), trial.around.frameworks)
+        for name, model in models.items()
+    }
+    peaks = [sample for watch in reversed(watches) for sample in watch.samples()]
+    models.clear()
+    _give_back(trial)
+    kept = _sample(KEPT, _above(before, _held(trial)), trial)
+    if members := trial.order.members:
+        alone = len(members) == 1
+        entry.fresh.append(_sample(ALONE if alone else REVERSED, _added(peaks), trial, members[0] if alone else ""))
+        return outputs
+    for peak in peaks:
+        if not peak.metric.startswith("gpu_") or trial.measures_gpu():
+            entry.add(peak)
+    entry.fresh += [*loaded, kept]
+    return outputs
+
+
+def accounts_of(entry: Entry) -> dict[str, Account]:
+    """What the fresh processes of a set saw, by kind of memory; noise only adds, so the smallest of several counts."""
+    found = {}
+    for metric in MEMORY_METRICS:
+        joint = [_added([one])[metric] for one in entry.fresh if one.metric == metric and one.values]
+        if joint:
+            found[metric] = Account(
+                together=min(joint),
+                alone=_by_name(entry, ALONE, metric),
+                loaded=_by_name(entry, LOADED, metric),
+                reversed=_smallest(entry, REVERSED, metric),
+                kept=_smallest(entry, KEPT, metric),
+            )
+    return found
+
+
+def lines(title: str, account: Account) -> Iterator[str]:
+    """A table of one kind of memory."""
+    if account.together is None:
+        return
+    told = f"{title} together {_text(account.together)}"
+    if account.sum:
+        told += f", {account.together / account.sum:.0%} of the sum of single peaks ({_text(account.sum)})"
+    yield told
+    for name in dict.fromkeys((*account.alone, *account.loaded)):
+        parts = [f"{_text(account.alone[name])} alone"] if name in account.alone else []
+        parts += [f"{_text(account.loaded[name])} held once it was loaded"] if name in account.loaded else []
+        yield f"  {name}: {', '.join(parts)}"
+    if account.reversed is not None:
+        yield f"  loaded the other way round: {_text(account.reversed)}"
+    if account.kept is not None:
+        yield f"  kept after del: {_text(account.kept)}"
+
+
+def _infer(model: Any, inputs: Any, frameworks: Sequence[Framework]) -> Any:
+    framework = next(framework for framework in frameworks if framework.owns(model))
+    positional = inputs if isinstance(inputs, tuple) else (inputs,)
+    with framework.inference():
+        return settle(framework.bind(model, positional, {})())
+
+
+def _inputs_of(name: str, inputs: Any, names: Mapping[str, Any]) -> Any:
+    """One for each model where they are a mapping of its names, else one for all."""
+    return inputs[name] if isinstance(inputs, Mapping) and set(inputs) >= set(names) else inputs
+
+
+def _held(trial: Trial) -> dict[str, float]:
+    """Bytes at this moment, as far as they are counted."""
+    gc.collect()
+    records = [record for one in trial.around.tools.accelerators if one.initialised() for record in one.memory()]
+    allocated = [record.allocated for record in records if record.allocated is not None]
+    process = [record.process for record in records if record.process is not None]
+    held = {RAM.name: float(trial.around.tools.memory.now())}
+    return (
+        held
+        | ({ALLOCATED.name: float(sum(allocated))} if allocated else {})
+        | ({PROCESS.name: float(sum(process))} if process else {})
+    )
+
+
+def _give_back(trial: Trial) -> None:
+    gc.collect()
+    trial.around.tools.memory.give_back()
+    for accelerator in trial.around.tools.accelerators:
+        if accelerator.initialised():
+            accelerator.reset_peak()
+
+
+def _above(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:
+    return {metric: max(0.0, held - before.get(metric, 0.0)) for metric, held in now.items()}
+
+
+def _added(peaks: Sequence[Sample]) -> dict[str, float]:
+    """What peaks add to what was there before."""
+    known = (peak for peak in peaks if peak.values and peak.metric in MEMORY_METRICS)
+    return {peak.metric: peak.values[0] - peak.parts.get(HELD_BEFORE, 0.0) for peak in known}
+
+
+def _sample(metric: Metric, parts: Mapping[str, float], trial: Trial, name: str = "") -> Sample:
+    return Sample(
+        metric=metric.name,
+        values=(parts.get(RAM.name, 0.0),),
+        origin=trial.order.origin,
+        notes=(name,) if name else (),
+        parts=parts,
+    )
+
+
+def _by_name(entry: Entry, wanted: Metric, metric: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for sample in entry.fresh:
+        if sample.metric == wanted.name and metric in sample.parts:
+            name = sample.notes[0]
+            found[name] = min(sample.parts[metric], found.get(name, sample.parts[metric]))
+    return found
+
+
+def _smallest(entry: Entry, wanted: Metric, metric: str) -> float | None:
+    seen = (sample.parts[metric] for sample in entry.fresh if sample.metric == wanted.name and metric in sample.parts)
+    return min(seen, default=None)
+
+
+def _text(size: float) -> str:
+    return units.text(size, Unit.BYTES)

@@ -1,0 +1,140 @@
+"""What stays behind after calls that leak: lines that allocated it, and objects that became more."""
+
+from __future__ import annotations
+
+import gc
+import linecache
+import sys
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pytest_aiperf.measuring.allocations import GpuHistory, Stack, gpu_kept, tensor_text
+from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.package import PACKAGE
+from pytest_aiperf.vocabulary.terms import Unit
+
+CALLS = 20
+FRAMES = 12
+MOST_NAMED = 3
+SMALLEST = 1024.0
+"""Bytes per call from which a line is named."""
+OWN = (str(PACKAGE), "<frozen ", tracemalloc.__file__)
+_PLAIN = frozenset({"dict", "list", "tuple", "set", "cell", "function", "frame", "builtin_function_or_method"})
+
+
+def told(call: Callable[[], Any], modules: Mapping[str, ModuleType] = sys.modules) -> tuple[str, ...]:
+    """Call a few times more, and tell what grew, the largest first."""
+    growth = _Growth(modules)
+    with _tracing():
+        call()
+        growth.begin()
+        for _ in range(CALLS):
+            call()
+        return growth.end()
+
+
+async def told_async(call: Callable[[], Any], modules: Mapping[str, ModuleType] = sys.modules) -> tuple[str, ...]:
+    """The same for a coroutine function."""
+    growth = _Growth(modules)
+    with _tracing():
+        await call()
+        growth.begin()
+        for _ in range(CALLS):
+            await call()
+        return growth.end()
+
+
+@contextmanager
+def _tracing() -> Iterator[None]:
+    was_tracing = tracemalloc.is_tracing()
+    if not was_tracing:
+        tracemalloc.start(FRAMES)
+    try:
+        yield
+    finally:
+        if not was_tracing:
+            tracemalloc.stop()
+
+
+class _Growth:
+    """Traces Python's allocations, those on a GPU, and counts objects, around calls."""
+
+    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+        self._objects = _objects()
+        self._gpu = GpuHistory(modules)
+        self._first: tracemalloc.Snapshot | None = None
+
+    def begin(self) -> None:
+        """The first call, which may keep what it needs, is over."""
+        gc.collect()
+        self._gpu.start()
+        self._first = tracemalloc.take_snapshot()
+
+    def end(self) -> tuple[str, ...]:
+        """What grew since."""
+        gc.collect()
+        last = tracemalloc.take_snapshot()
+        lines = _lines(self._first, last) if self._first is not None else ()
+        on_gpu = _gpu_lines(gpu_kept(self._gpu.stop()))
+        return (*lines, *on_gpu, *_kinds(self._objects, _objects()))
+
+
+def _gpu_lines(kept: Counter[Stack]) -> Iterator[str]:
+    for ((file, line), *_), size in kept.most_common(MOST_NAMED):
+        if size / CALLS >= SMALLEST:
+            yield f"{_line(size, file, line)} on the GPU"
+
+
+def _lines(first: tracemalloc.Snapshot, last: tracemalloc.Snapshot) -> Iterator[str]:
+    """By the innermost line that is the user's: inside libraries it says nothing."""
+    grown: Counter[tuple[str, int]] = Counter()
+    for difference in last.compare_to(first, "traceback"):
+        if difference.size_diff:
+            frame = _users(difference.traceback)
+            grown[frame.filename, frame.lineno] += difference.size_diff
+    for (file, line), size in grown.most_common(MOST_NAMED):
+        if size / CALLS >= SMALLEST and not file.startswith(OWN):
+            yield _line(size, file, line)
+
+
+def _line(size: float, file: str, line: int) -> str:
+    source = linecache.getline(file, line).strip()
+    per_call = units.text(size / CALLS, Unit.BYTES)
+    return f"{per_call} per call allocated at {Path(file).name}:{line}" + (f" ({source})" if source else "")
+
+
+def _users(trace: tracemalloc.Traceback) -> tracemalloc.Frame:
+    inside = ("site-packages", "dist-packages", "<", "/lib/python")
+    own = [frame for frame in reversed(trace) if not any(part in frame.filename for part in inside)]
+    return own[0] if own else trace[-1]
+
+
+def _objects() -> Counter[str]:
+    """Kinds of everything that the collector tracks; tensors by shape, since tracemalloc does not see their memory."""
+    gc.collect()
+    things = gc.get_objects()
+    kinds = Counter(map(type, things))
+    tensors = tuple(kind for kind in kinds if _module(kind) == "torch" and kind.__name__ in ("Tensor", "Parameter"))
+    named: Counter[str] = Counter()
+    for kind, count in kinds.items():
+        if kind not in tensors:
+            named[f"{kind.__module__}.{kind.__qualname__}"] += count
+    named.update(tensor_text(thing) for thing in things if type(thing) in tensors)
+    return named
+
+
+def _module(kind: type) -> str:
+    return kind.__module__.partition(".")[0] if isinstance(kind.__module__, str) else ""  # C types may differ
+
+
+def _kinds(before: Counter[str], after: Counter[str]) -> Iterator[str]:
+    more = {kind: count - before[kind] for kind, count in after.items() if kind.removeprefix("builtins.") not in _PLAIN}
+    most = sorted(more, key=lambda kind: (not kind.startswith("tensor "), -more[kind]))
+    for kind in most[:MOST_NAMED]:
+        if more[kind] >= CALLS:
+            yield f"{more[kind] / (CALLS + 1):.3g} more {kind} with each call"

@@ -1,0 +1,122 @@
+"""One load of a model: its files, its timed parts, its memory; the same for plain and `async def` loaders."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from pytest_aiperf.machine import files as model_files
+from pytest_aiperf.measuring.driver import NANOSECOND, is_asynchronous, settle
+from pytest_aiperf.measuring.metrics.load_time import Loading
+from pytest_aiperf.measuring.trial import Entry, Trial, Watch
+from pytest_aiperf.vocabulary.contracts import Tools
+from pytest_aiperf.vocabulary.errors import UsageError
+from pytest_aiperf.vocabulary.terms import Phase
+
+Loader = Callable[[], Any]
+First = Callable[[Any], Any]
+
+
+def run(trial: Trial, entry: Entry, loader: Loader, first: First | None, *, asynchronous: bool) -> Any:
+    """Load, measured if this process was ordered to; the model comes back, inside a running event loop as a coroutine.
+
+    Raises UsageError where something that is not an `async def` returns an awaitable: it would be timed unawaited.
+    """
+    steps = _measured(trial, entry, loader, first) if trial.order.load else _plain(loader, first)
+    if asynchronous or is_asynchronous(first):
+        return settle(steps)
+    return _without_loop(steps)
+
+
+async def _plain(loader: Loader, first: First | None) -> Any:
+    model = await _settled(loader())
+    if first is not None:
+        await _settled(first(model))
+    return model
+
+
+async def _measured(trial: Trial, entry: Entry, loader: Loader, first: First | None) -> Any:
+    tools = trial.around.tools
+    loading = Loading(cache=trial.order.load)
+    if entry.paths and loading.cache == "cold":
+        loading.notes = model_files.evict(entry.paths)
+    elif entry.paths:
+        model_files.read_through(entry.paths)
+    watches = _started(trial, Phase.LOAD)
+    moved: list[float] = []
+    with ExitStack() as stack:
+        for framework in trial.around.frameworks:
+            stack.enter_context(framework.watch_moves(tools.clock, moved))
+        loading.model = await _timed(loading, "read and build", loader, tools)
+    if moved:
+        loading.parts["of which to the device"] = sum(moved)
+    _keep(entry, watches)
+    if first is not None:
+        watches = _started(trial, Phase.FIRST)
+        await _timed(loading, Phase.FIRST.value, lambda: first(loading.model), tools)
+        loading.complete = True
+        _keep(entry, watches)
+    trial.loadings.append((entry.label, loading))
+    return loading.model
+
+
+async def _timed(loading: Loading, part: str, function: Loader, tools: Tools) -> Any:
+    start = tools.clock()
+    result = await _settled(function())
+    for accelerator in tools.accelerators:
+        if accelerator.initialised():
+            accelerator.wait()
+    loading.parts[part] = (tools.clock() - start) * NANOSECOND
+    return result
+
+
+async def _settled(result: Any) -> Any:
+    return await result if inspect.isawaitable(result) else result
+
+
+def _without_loop(steps: Coroutine[Any, Any, Any]) -> Any:
+    """Run steps that never wait, without an event loop around them."""
+    try:
+        steps.send(None)
+    except StopIteration as end:
+        return end.value
+    steps.close()
+    raise UsageError("aiperf.load: the loader, or first=, returned an awaitable: make it an `async def` itself")
+
+
+def known_files(
+    named: Iterable[str | os.PathLike[str]], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Path, ...]:
+    """The model's files: those named, else paths among the arguments. Raises UsageError for one that is not there."""
+    paths = tuple(Path(file) for file in named)
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"aiperf.load(files=...): {path} does not exist")
+    if paths:
+        return paths
+    candidates = (Path(value) for value in (*args, *kwargs.values()) if isinstance(value, (str, os.PathLike)))
+    return tuple(path for path in candidates if _is_file(path))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a string that no file system takes for a path
+        return False
+
+
+def _started(trial: Trial, phase: Phase) -> list[Watch]:
+    watches = trial.watches(phase, ram=True, gpu=trial.measures_gpu())
+    for watch in watches:
+        watch.start()
+    return watches
+
+
+def _keep(entry: Entry, watches: list[Watch]) -> None:
+    for watch in reversed(watches):
+        for sample in watch.samples():
+            entry.add(sample)

@@ -1,0 +1,91 @@
+"""Memory that grows with every call, on the processor's side and on a device's."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Generator, Sequence
+
+from pytest_aiperf.vocabulary.contracts import Accelerator, Tools, Turn
+from pytest_aiperf.vocabulary.records import Sample
+from pytest_aiperf.vocabulary.terms import Better, Metric, Origin, Rule, Unit
+
+LEAK = Metric(name="leak", title="leak per call", unit=Unit.BYTES, better=Better.LOWER, rule=Rule.LEAK, portable=False)
+GPU_LEAK = Metric(
+    name="gpu_leak",
+    title="GPU leak per call",
+    unit=Unit.BYTES,
+    better=Better.LOWER,
+    rule=Rule.LEAK,
+    portable=False,
+    limited_as=LEAK.name,
+)
+METRICS = (LEAK, GPU_LEAK)
+WARM_UPS = 60
+BLOCK = 10
+"""Calls of which the lowest memory counts: what a call needs and gives back is no leak."""
+DRIVER_ONLY = "the driver's figure alone: no runtime here counts its tensors"
+ALLOCATOR_ONLY = "the allocator's figure alone: the driver does not tell this process's"
+
+
+class Soak:
+    """Calls again and again, and reads the memory after each call; the samples are the lowest of every ten."""
+
+    metrics = METRICS
+
+    def __init__(self, *, calls: int, warm_ups: int = WARM_UPS, origin: Origin = Origin.IN_PROCESS) -> None:
+        self.calls = calls
+        self.warm_ups = warm_ups
+        self.origin = origin
+
+    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
+        """One turn per call. On a device, what both the allocator and the driver saw grow."""
+        for _ in range(self.warm_ups):
+            yield Turn()
+        gc.collect()
+        tools.memory.give_back()
+        for _ in range(min(self.warm_ups, BLOCK)):
+            yield Turn()
+        start = _held(tools.accelerators)
+        process: list[float] = []
+        device: list[float] = []
+        for _ in range(self.calls):
+            yield Turn()
+            process.append(float(tools.memory.glance()))
+            if start != (None, None):
+                device.append(_growth(start, _held(tools.accelerators)))
+        samples = (Sample(metric=LEAK.name, values=_lowest(process), origin=self.origin, calls_per_value=BLOCK),)
+        if start == (None, None):
+            return samples
+        notes = {(True, False): (ALLOCATOR_ONLY,), (False, True): (DRIVER_ONLY,)}
+        known = start[0] is not None, start[1] is not None
+        told = Sample(
+            metric=GPU_LEAK.name,
+            values=_lowest(device),
+            origin=self.origin,
+            notes=notes.get(known, ()),
+            calls_per_value=BLOCK,
+        )
+        return (*samples, told)
+
+
+Held = tuple[int | None, int | None]
+"""Bytes on all devices: by the allocators, and by the driver."""
+
+
+def _held(accelerators: Sequence[Accelerator]) -> Held:
+    records = [record for accelerator in accelerators for record in accelerator.memory()]
+    allocated = [record.allocated for record in records if record.allocated is not None]
+    process = [record.process for record in records if record.process is not None]
+    return sum(allocated) if allocated else None, sum(process) if process else None
+
+
+def _growth(start: Held, now: Held) -> float:
+    """The smaller one of both: a leak is what both see."""
+    pairs = zip(start, now, strict=True)
+    return float(
+        min((after - before for before, after in pairs if before is not None and after is not None), default=0)
+    )
+
+
+def _lowest(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(min(values[start : start + BLOCK]) for start in range(0, len(values) - BLOCK + 1, BLOCK))

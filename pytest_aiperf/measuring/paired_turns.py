@@ -1,0 +1,93 @@
+"""The child's side of a pair: one measured function, timed in turns that the parent calls."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator
+from statistics import median
+from typing import Any
+
+from pytest_aiperf.measuring.driver import NANOSECOND, collector_off, flushing
+from pytest_aiperf.vocabulary.contracts import Tools, Turn, TurnLine
+from pytest_aiperf.vocabulary.errors import UsageError
+from pytest_aiperf.vocabulary.records import Sample
+
+WARM_UPS = 3
+SLOW_SECONDS = 1.0
+"""A call that takes longer is neither warmed up more than once nor discarded at the start of a turn."""
+
+
+class Turns:
+    """Says where it is, warms up, then runs one turn per request; sends what it saw, returns nothing.
+
+    Messages out: `at` (test, label), `warm` (seconds of one call, whether a device queues calls), `leg` (values and how
+    busy the machine was). Requests in: `warm` or `skip`; then `turn` (calls, batch, queued) as often as wanted; `go`.
+    """
+
+    metrics = ()
+
+    def __init__(self, line: TurnLine, *, test: str, label: str, items: int, flush: bool = False) -> None:
+        self.line = line
+        self.flush = flush
+        self.test = test
+        self.label = label
+        self.items = items
+
+    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
+        """Yield the turns of every request."""
+        self.line.send(at=[self.test, self.label])
+        if "skip" in self.line.request():
+            yield Turn()
+            return ()
+        first = yield Turn()
+        slow = first > SLOW_SECONDS
+        seconds = []
+        for _ in range(1 if slow else WARM_UPS):
+            seconds.append((yield Turn()))  # noqa: PERF401 - a comprehension cannot yield
+        queues = any(accelerator.initialised() for accelerator in tools.accelerators)
+        with collector_off():
+            self.line.send(warm={"seconds": median(seconds), "queues": queues, "items": self.items})
+            while "turn" in (request := self.line.request()):
+                yield from self._turn(tools, **request["turn"])
+        return ()
+
+    def _turn(self, tools: Tools, *, calls: int, batch: int, queued: bool) -> Generator[Turn, float, None]:
+        if calls > 1:
+            yield Turn()  # whatever the other process left in the caches, this call pays for
+        before = flushing(tools, wanted=self.flush and not queued)
+        tools.foreign.start()
+        values = []
+        for _ in range(calls):
+            values.append((yield Turn(calls=batch, before=before)) / batch)  # noqa: PERF401 - a comprehension cannot yield
+        elapsed, foreign = tools.foreign.spent()
+        if queued:
+            values = [self.items / max(value, NANOSECOND) for value in values]
+        self.line.send(leg={"values": values, "elapsed": elapsed, "foreign": foreign})
+
+
+def slowed(function: Callable[[], Any], share: float, *, tools: Tools, every: int = 1) -> Callable[[], Any]:
+    """The function, and behind each call (one of `every`) a spin of `share` times as long, its device waited for.
+
+    The wrapped function returns what `function` does. Raises UsageError, once called, for a coroutine function.
+    """
+    calls = 0
+    clock = tools.clock
+
+    def run() -> Any:
+        nonlocal calls
+        calls += 1
+        start = clock()
+        result = function()
+        if inspect.isawaitable(result):
+            raise UsageError("a known slowdown cannot be put behind an `async def`: name a test of a plain function")
+        if calls % every == 0:
+            for accelerator in tools.accelerators:
+                if accelerator.initialised():
+                    accelerator.wait()
+            end = clock()
+            until = end + round((end - start) * share)
+            while clock() < until:
+                pass
+        return result
+
+    return run

@@ -1,0 +1,64 @@
+"""What a run lends to its trials: tools, runtimes, the machine for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from pytest_aiperf.machine.timing_lock import MachineLock
+from pytest_aiperf.vocabulary.contracts import Framework, Tools, TurnLine
+from pytest_aiperf.vocabulary.terms import Metric
+
+
+@dataclass(slots=True, kw_only=True)
+class Surroundings:
+    """Of the process that runs the tests."""
+
+    tools: Tools
+    frameworks: Sequence[Framework]
+    metrics: Mapping[str, Metric]
+    lock: MachineLock
+    show: Callable[[str], None]
+    """What is being measured, for a person who waits."""
+    clear: Callable[[], None]
+    reference_workload: Callable[[], float | None]
+    memory_always: bool = False
+    base: int = 0
+    imports: Mapping[str, float] = field(default_factory=dict)
+    turn_line: None = None
+
+    @contextmanager
+    def exclusive(self, what: str) -> Iterator[None]:
+        """Hold the machine for a timed section; `what` is shown as progress."""
+        self.show(what)
+        try:
+            with self.lock.exclusive():
+                yield
+        finally:
+            self.clear()
+
+    def reference(self) -> float | None:
+        """The covariate: mean log seconds of the reference workload."""
+        return self.reference_workload()
+
+
+@dataclass(slots=True, kw_only=True)
+class ChildSurroundings:
+    """Of a fresh process: its parent holds the machine for it, and keeps the covariate."""
+
+    tools: Tools
+    frameworks: Sequence[Framework]
+    metrics: Mapping[str, Metric]
+    imports: Mapping[str, float]
+    turn_line: TurnLine
+    memory_always: bool = False
+    base: int = 0
+
+    @contextmanager
+    def exclusive(self, what: str) -> Iterator[None]:  # noqa: ARG002 - same signature as the parent's
+        """Nothing to do."""
+        yield
+
+    def reference(self) -> None:
+        """Not measured here."""

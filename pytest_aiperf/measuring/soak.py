@@ -1,0 +1,76 @@
+"""`aiperf.soak`: many calls, the memory after each, and what grew where it leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pytest_aiperf.measuring import leak_growth
+from pytest_aiperf.measuring.driver import Driver, is_asynchronous, settle
+from pytest_aiperf.measuring.metrics.leak import GPU_LEAK, LEAK, Soak
+from pytest_aiperf.measuring.trial import Entry, Trial
+from pytest_aiperf.vocabulary.errors import UsageError
+from pytest_aiperf.vocabulary.records import WHY, Sample
+
+FEWEST = 200
+
+
+def soak(trial: Trial, entry: Entry, call: Callable[[], Any], calls: int, *, owner: object) -> Any:
+    """Run the calls, twice as many where they leave it open; just one in a fresh process. Raises UsageError."""
+    if calls < FEWEST:
+        raise UsageError(f"aiperf.soak: calls={calls}: a leak shows with {FEWEST} calls at least")
+    driver = Driver(call, trial.around.tools)
+    asynchronous = is_asynchronous(owner)
+    if not trial.order.timing or trial.order.paired:
+        return settle(call()) if asynchronous else call()
+    if asynchronous:
+        return settle(_soak_async(trial, entry, driver, calls))
+    with trial.around.exclusive(f"{entry.label or 'soak'}"):
+        _keep(entry, driver.run((Soak(calls=calls),)))
+        if _is_open(trial, entry):
+            _keep(entry, driver.run((Soak(calls=calls * 2, warm_ups=0),)))
+    if _leaks(trial, entry):
+        _explain(entry, leak_growth.told(call))
+    return driver.result
+
+
+async def _soak_async(trial: Trial, entry: Entry, driver: Driver, calls: int) -> Any:
+    with trial.around.exclusive(f"{entry.label or 'soak'}"):
+        _keep(entry, await driver.run_async((Soak(calls=calls),)))
+        if _is_open(trial, entry):
+            _keep(entry, await driver.run_async((Soak(calls=calls * 2, warm_ups=0),)))
+    if _leaks(trial, entry):
+        _explain(entry, await leak_growth.told_async(driver.function))
+    return driver.result
+
+
+def _explain(entry: Entry, reasons: tuple[str, ...]) -> None:
+    entry.reasons |= dict.fromkeys((LEAK.name, GPU_LEAK.name), tuple(f"{WHY}{reason}" for reason in reasons))
+
+
+def _keep(entry: Entry, samples: tuple[Sample, ...]) -> None:
+    for sample in samples:
+        entry.samples[sample.metric, sample.origin] = sample
+
+
+def _is_open(trial: Trial, entry: Entry) -> bool:
+    from pytest_aiperf.judging.rules.leak import Answer
+
+    return Answer.OPEN in _answers(trial, entry)
+
+
+def _leaks(trial: Trial, entry: Entry) -> bool:
+    from pytest_aiperf.judging.rules.leak import Answer
+
+    return Answer.LEAKS in _answers(trial, entry)
+
+
+def _answers(trial: Trial, entry: Entry) -> list[Any]:
+    from pytest_aiperf.judging.rules.leak import DEFAULT, answer_of  # with scipy: never in a fresh process
+
+    bound = min((limit.bound for limit in trial.limits_of(entry) if limit.metric == LEAK.name), default=DEFAULT)
+    return [
+        answer_of(sample.values, bound, calls=sample.calls_per_value)[0]
+        for sample in entry.samples.values()
+        if sample.metric in (LEAK.name, GPU_LEAK.name)
+    ]

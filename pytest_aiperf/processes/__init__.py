@@ -1,0 +1,1 @@
+"""Fresh processes: children, worktrees, interleaved pairs of old and new."""

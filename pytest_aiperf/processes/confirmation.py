@@ -1,0 +1,241 @@
+"""Suspicions confirmed by pairs: blocks of all open tests together, look after look, until each is decided."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pytest_aiperf.judging.sequential import LOOKS
+from pytest_aiperf.judging.statistics import fewest_samples
+from pytest_aiperf.measuring.trial import Trial
+from pytest_aiperf.processes.pairs import PairOrder, Round
+from pytest_aiperf.vocabulary.pairing import Block, Leg, Pairing, Side
+from pytest_aiperf.vocabulary.records import Measurement
+from pytest_aiperf.vocabulary.terms import Cache, ConfirmedBy, Metric, Origin
+
+if TYPE_CHECKING:
+    from pytest_aiperf.processes.reaper import Guardian
+    from pytest_aiperf.processes.reference_model import Twins
+    from pytest_aiperf.processes.reference_revision import Opponent
+
+TRIES = 3
+"""How often a block is measured until nothing disturbed it."""
+MEDIAN = 50.0
+OUT_OF_MEMORY = ("out of memory", "memoryerror", "bad_alloc", "cannot allocate memory")
+"""How processes and runtimes say that the memory was not enough; a killed child is guessed to have had too little."""
+Wanted = Mapping[str, frozenset[str]]
+"""Label -> names of metrics."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A test that pairs have to decide."""
+
+    trial: Trial
+    wanted: Callable[[], Wanted]
+    """Judges again: what is still open."""
+
+    @property
+    def test(self) -> str:
+        """The node id."""
+        return self.trial.order.test
+
+
+class Confirmation:
+    """Pairs of a run; everything that touches the machine comes in as an argument."""
+
+    def __init__(
+        self,
+        *,
+        opponent: Opponent | Twins,
+        metrics: Mapping[str, Metric],
+        exclusive: Callable[[str], AbstractContextManager[None]],
+        budget: float,
+        clock: Callable[[], float],
+        seed: int,
+        guardian: Guardian,
+    ) -> None:
+        self.opponent = opponent
+        self.metrics = metrics
+        self.guardian = guardian
+        self.exclusive = exclusive
+        self.budget = budget
+        self.clock = clock
+        self.together = True
+        """Whether both sides of a block are alive at once."""
+        self.seeds: Iterator[int] = iter(range(seed, seed + 10**9))
+
+    def confirm(self, suspects: Sequence[Suspect]) -> None:
+        """Measure until no suspect wants more; what was seen, or why nothing was, lies in their trials' pairings."""
+        if failure := self.opponent.prepare():
+            for suspect in suspects:
+                self._fail(suspect, failure)
+            return
+        for suspect in suspects:
+            self._exempt(suspect)
+        self._turns([_Open(suspect) for suspect in suspects if self._in_turns(suspect.wanted())])
+        for suspect in suspects:
+            self._one_by_one(_Open(suspect))
+
+    def give_up(self, suspect: Suspect, reason: str) -> None:
+        """Leave a suspect undecided."""
+        self._fail(suspect, reason)
+
+    def close(self) -> None:
+        """Remove the old code's tree."""
+        self.opponent.close()
+        self.guardian.close()
+
+    def _exempt(self, suspect: Suspect) -> None:
+        """Metrics that pairs cannot compare here get a reason instead."""
+        for label, metrics in suspect.wanted().items():
+            if reasons := {name: self.opponent.uncompared[name] for name in metrics & self.opponent.uncompared.keys()}:
+                suspect.trial.pairings[label] = replace(self._pairing(suspect, label), uncompared=reasons)
+
+    def _turns(self, standing: list[_Open]) -> None:
+        """Times per call: every open test in one block."""
+        count = 0
+        while standing:
+            count += 1
+            with self.exclusive(f"pair {count} of {len(standing)} tests"):
+                asked = [self._pair_order(one) for one in standing]
+                seen = self.opponent.block(next(self.seeds), asked, together=self.together)
+            if self.together and any(_lacked_memory(reason) for reason in seen.failures.values()):
+                self.together = False  # perhaps both sides do not fit at once: from now on one after the other
+                continue
+            mixed = self.opponent.mixed_up(seen.files)
+            for one in standing:
+                self._take(one, seen)
+                if mixed is not None:
+                    self._fail(one.suspect, mixed.reason, anomaly=mixed.anomaly)
+            standing = [one for one in standing if self._goes_on(one, self._in_turns)]
+
+    def _take(self, one: _Open, seen: Round) -> None:
+        test = one.suspect.test
+        one.rounds += 1
+        one.last_seconds = seen.seconds.get(test, 0.0)
+        labels = list(self._in_turns(one.suspect.wanted()))
+        blocks = [seen.blocks.get((test, label)) for label in labels]
+        for label, block in zip(labels, blocks, strict=True):
+            self._add(one.suspect, label, block, seconds=one.last_seconds)
+        if any(block is not None and not block.disturbances for block in blocks):
+            one.disturbed = 0
+        elif any(blocks):
+            one.disturbed += 1
+        if reason := seen.failures.get(test):
+            self._fail(one.suspect, reason)
+
+    def _one_by_one(self, one: _Open) -> None:
+        """Load times and peaks: one value per process, a pair after the other."""
+        primed = False
+        while names := self._in_processes(one.suspect.wanted()):
+            began = self.clock()
+            seed = next(self.seeds)
+            with self.exclusive(f"pair {one.rounds + 1} of {one.suspect.test}"):
+                if (
+                    not primed
+                ):  # neither tree may have compiled bytecode yet, the old one perhaps no running code at all
+                    for side in Side:
+                        self._one_side(one.suspect, side, Cache.WARM)
+                    primed = True
+                legs: dict[str, list[Leg]] = {}
+                for load in self._caches(names):
+                    for side in random.Random(seed).sample(list(Side), 2):  # noqa: S311 - no secret
+                        for label, leg in self._one_side(one.suspect, side, load):
+                            if leg.metric in names.get(label, ()):
+                                legs.setdefault(label, []).append(leg)
+            one.rounds += 1
+            one.last_seconds = self.clock() - began
+            for label in names:
+                block = Block(seed=seed, legs=tuple(legs[label])) if label in legs else None
+                self._add(one.suspect, label, block, seconds=one.last_seconds)
+            if not self._goes_on(one, self._in_processes):
+                return
+
+    def _one_side(self, suspect: Suspect, side: Side, load: Cache) -> list[tuple[str, Leg]]:
+        order = replace(suspect.trial.order, timing=False, load=load.value, origin=Origin.FRESH)
+        report = self.opponent.run(side, order)
+        if report.failure is not None:
+            self._fail(suspect, f"{side.value} code: {report.failure}")
+        elif mixed := self.opponent.mixed_up({side: list(report.files)}):
+            self._fail(suspect, mixed.reason, anomaly=mixed.anomaly)
+        return [leg for measurement in report.measurements for leg in _legs(measurement, side)]
+
+    def _in_turns(self, wanted: Wanted) -> Wanted:
+        return self._confirmed_by(ConfirmedBy.TURNS, wanted)
+
+    def _in_processes(self, wanted: Wanted) -> Wanted:
+        return self._confirmed_by(ConfirmedBy.PROCESSES, wanted)
+
+    def _confirmed_by(self, how: ConfirmedBy, wanted: Wanted) -> Wanted:
+        """The part of what is wanted that is confirmed in that way."""
+        chosen = {
+            label: frozenset(name for name in names if self.metrics[name].confirmed_by is how)
+            for label, names in wanted.items()
+        }
+        return {label: names for label, names in chosen.items() if names}
+
+    def _caches(self, wanted: Wanted) -> list[Cache]:
+        """How the files have to lie for what is wanted."""
+        caches = {self.metrics[name].cache for names in wanted.values() for name in names}
+        return [cache for cache in Cache if cache in caches]
+
+    def _pair_order(self, one: _Open) -> PairOrder:
+        trial = one.suspect.trial
+        tails = {limit.percentile for limit in trial.limits if (limit.percentile or 0.0) > MEDIAN}
+        return PairOrder(
+            orders={side: replace(trial.order, paired=True, side=side) for side in Side},
+            wanted=self._in_turns(one.suspect.wanted()),
+            tail_calls=max((fewest_samples(tail) for tail in filter(None, tails)), default=0),
+        )
+
+    def _goes_on(self, one: _Open, kind: Callable[[Wanted], Wanted]) -> bool:
+        pairings = one.suspect.trial.pairings.values()
+        if any(pairing.failure for pairing in pairings) or not kind(one.suspect.wanted()):
+            return False
+        spent = max((pairing.seconds for pairing in pairings), default=0.0)
+        in_budget = spent + one.last_seconds <= self.budget
+        return in_budget and one.disturbed < TRIES and one.rounds < TRIES * LOOKS[-1]
+
+    def _add(self, suspect: Suspect, label: str, block: Block | None, *, seconds: float) -> None:
+        known = self._pairing(suspect, label)
+        blocks = known.blocks if block is None else (*known.blocks, block)
+        suspect.trial.pairings[label] = replace(known, blocks=blocks, seconds=known.seconds + seconds)
+
+    def _fail(self, suspect: Suspect, reason: str, *, anomaly: bool = False) -> None:
+        """A reason instead of an answer; blocks of code that was not each side's own are no evidence."""
+        for label in suspect.wanted() or suspect.trial.pairings:
+            known = self._pairing(suspect, label)
+            if known.failure is None or anomaly:
+                blocks = () if anomaly else known.blocks
+                suspect.trial.pairings[label] = replace(known, blocks=blocks, failure=reason, anomaly=anomaly)
+
+    def _pairing(self, suspect: Suspect, label: str) -> Pairing:
+        known = suspect.trial.pairings.get(label) or Pairing(against=self.opponent.against)
+        return replace(known, budget=self.budget)
+
+
+@dataclass(slots=True)
+class _Open:
+    """How far the pairs of one suspect have come."""
+
+    suspect: Suspect
+    rounds: int = 0
+    disturbed: int = 0
+    """Disturbed blocks in a row."""
+    last_seconds: float = 0.0
+
+
+def _lacked_memory(failure: str) -> bool:
+    return any(sign in failure.lower() for sign in OUT_OF_MEMORY)
+
+
+def _legs(measurement: Measurement, side: Side) -> list[tuple[str, Leg]]:
+    return [
+        (measurement.label, Leg(side=side, metric=sample.metric, values=sample.values))
+        for sample in measurement.samples
+        if sample.values
+    ]

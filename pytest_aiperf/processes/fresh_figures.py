@@ -1,0 +1,144 @@
+"""What fresh processes measure of one test, round after round: loads, peaks, single models, allocations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_aiperf.measuring.trial import Order, Trial
+from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.vocabulary.records import Sample, Verdict
+from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Origin, Want
+
+if TYPE_CHECKING:
+    from pytest_aiperf.processes.worker import Report
+
+FIRST_LOADS = 3
+"""Fresh processes of a plain run before the first look at a load time; a stored session takes all of them."""
+WEIGHINGS = 2
+"""Fresh processes for each model of a comparison; the lighter one counts."""
+FIRST_MEMORIES = 3
+IN_PAIRS = frozenset({Want.PAIRS, Want.TWINS})
+
+
+class Rounds:
+    """Orders children, and gives what they saw to the trial; `most` of them for one figure."""
+
+    def __init__(self, run_fresh: Callable[[Order], Report], *, most: int, stores: bool) -> None:
+        self.run_fresh = run_fresh
+        self.most = most
+        self.stores = stores
+        """Whether what is measured becomes a baseline: then everything that one may keep is measured."""
+
+    def measure_loads(self, trial: Trial) -> None:
+        """The first fresh loads; once per trial, they measure every load and peak of the test."""
+        caches = _unmeasured_caches(trial)
+        if not caches:
+            return
+        with trial.around.exclusive("load time"):
+            for _ in range(self.most if self.stores else min(FIRST_LOADS, self.most)):
+                self._load_round(trial, caches)
+
+    def weigh(self, trial: Trial) -> None:
+        """The memory of both models of each comparison, by fresh processes in turn."""
+        with trial.around.exclusive("memory of both models"):
+            for side in list(Side) * WEIGHINGS:
+                self._hear(trial, replace(trial.order, timing=False, weigh=True, side=side), ())
+
+    def gather(self, trial: Trial, names: tuple[str, ...]) -> None:
+        """The memory of several models: of each alone, of all of them, and loaded the other way round."""
+        reverse = (names[::-1],) if len(names) > 1 else ()
+        with trial.around.exclusive("memory of several models"):
+            for members in (*((name,) for name in names), *reverse, ()):
+                self._hear(trial, replace(trial.order, timing=False, members=members), ("ram",), kind="concurrent")
+
+    def fulfil(self, want: Want, trial: Trial) -> None:
+        """One more child, of the kind that a verdict wants."""
+        if want is Want.FRESH_LOAD:
+            self._load_round(trial, _caches(trial))
+        elif want is Want.FRESH_MEMORY:
+            self._memory_round(trial)
+        else:
+            timing = replace(trial.order, memory=False, calls=trial.order.calls * 2, seconds=trial.order.seconds * 2)
+            self._hear(trial, timing, ())
+
+    def _load_round(self, trial: Trial, caches: Sequence[str]) -> None:
+        for cache in caches:
+            order = replace(trial.order, timing=False, load=cache)
+            self._hear(trial, order, (f"load_{cache}",))
+
+    def _memory_round(self, trial: Trial) -> None:
+        self._hear(trial, _memory_order(trial), ())
+
+    def measure_what_is_stored(self, trial: Trial) -> None:
+        """Peaks that a baseline may keep come from fresh processes only."""
+        samples = [sample for entry in trial.entries.values() for sample in (*entry.samples.values(), *entry.fresh)]
+        peaks = {sample.metric for sample in samples if sample.values} & set(MEMORY_METRICS)
+        if not peaks:
+            return
+        already = min(_count_fresh(trial, metric) for metric in peaks)
+        with trial.around.exclusive("peak memory"):
+            for _ in range(FIRST_MEMORIES - already):
+                self._memory_round(trial)
+            if not trial.failures:
+                self.trace(trial)
+
+    def trace(self, trial: Trial) -> None:
+        """One child that traces allocations; its figures are too large and its failure says nothing of the test."""
+        order = replace(_memory_order(trial), trace=True, origin=Origin.FRESH)
+        for measurement in self.run_fresh(order).measurements:
+            trial.allocations |= measurement.allocations
+
+    def _hear(self, trial: Trial, order: Order, expected: Sequence[str], *, kind: str = "load") -> None:
+        """Run one child; its failure is the last: what kills or hangs one would do so to the next.
+
+        Without it, the `expected` metrics of measurements of that `kind` say why they are missing.
+        """
+        if trial.failures:
+            return
+        report = self.run_fresh(replace(order, origin=Origin.FRESH))
+        trial.take_fresh(report.measurements)
+        if report.failure is None:
+            return
+        trial.failures.append(report.failure)
+        for entry in trial.entries.values():
+            for metric in expected if kind in entry.kinds else ():
+                entry.fresh.append(_failed(metric, report.failure))
+
+    def note_failures(self, trial: Trial, verdicts: Sequence[Verdict]) -> None:
+        """Figures that only a failed child could have given say so."""
+        for failure in trial.failures:
+            for verdict in verdicts:
+                if verdict.want is not None and verdict.want not in IN_PAIRS:
+                    trial.entries[verdict.label].fresh.append(_failed(verdict.metric, failure))
+
+
+def _memory_order(trial: Trial) -> Order:
+    """Everything but timings; a load counts with the peak."""
+    loads = any("load" in entry.kinds for entry in trial.entries.values())
+    return replace(trial.order, timing=False, load="warm" if loads else "")
+
+
+def _failed(metric: str, failure: str) -> Sample:
+    return Sample(metric=metric, values=(), origin=Origin.FRESH, notes=(f"child: {failure}",))
+
+
+def _caches(trial: Trial) -> tuple[str, ...]:
+    """A load is cold only where its files are known, so that they can leave the page cache."""
+    return ("cold", "warm") if any(entry.paths for entry in trial.entries.values()) else ("warm",)
+
+
+def _unmeasured_caches(trial: Trial) -> list[str]:
+    """Those that no fresh process has loaded with yet; the files of a second load may make the cold one possible."""
+    fresh = {sample.metric for entry in trial.entries.values() for sample in entry.fresh}
+    return [cache for cache in _caches(trial) if f"load_{cache}" not in fresh]
+
+
+def _count_fresh(trial: Trial, metric: str) -> int:
+    counts = [
+        sum(len(sample.values) for sample in entry.fresh if sample.metric == metric)
+        for entry in trial.entries.values()
+        if entry.has(metric)
+    ]
+    return min(counts, default=0)

@@ -1,0 +1,174 @@
+"""The old code: its tree, made when first needed, how each side's processes start, and the proof of whose code ran."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pytest_aiperf.machine import filesystems
+from pytest_aiperf.machine.disturbances import MachineWatch
+from pytest_aiperf.measuring.trial import Order
+from pytest_aiperf.processes import provenance
+from pytest_aiperf.processes.child import Launch
+from pytest_aiperf.processes.pairs import PairedProcesses, PairOrder, Round
+from pytest_aiperf.processes.provenance import Trees
+from pytest_aiperf.processes.worker import FreshProcesses, Report
+from pytest_aiperf.processes.worktree import Reference, Worktree, import_roots, project_files
+from pytest_aiperf.vocabulary.errors import AiperfError
+from pytest_aiperf.vocabulary.pairing import Side
+
+OF_FILES = ("load_cold", "ram")
+"""Metrics in which a file in memory differs from one on a disk."""
+ONE_IN_MEMORY = (
+    "the old tree would lie in {root}, the new one lies in {top}, and only one of these file systems is in memory: "
+    "set TMPDIR to a folder like the other"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixedUp:
+    """Why the sides did not run different code."""
+
+    reason: str
+    anomaly: bool
+    """Whether something is set up wrongly; else there was nothing of the project to compare."""
+
+
+class Opponent:
+    """One reference revision for a whole run. `close` leaves nothing of it behind."""
+
+    def __init__(
+        self,
+        reference: Reference,
+        *,
+        launch: Launch,
+        make_tree: Callable[[], Worktree],
+        machine: MachineWatch,
+        search_path: Sequence[str] | None = None,
+        modules: Callable[[], Mapping[str, str | None]] | None = None,
+    ) -> None:
+        self.reference = reference
+        self.against = reference.name
+        self.launch = launch
+        self.make_tree = make_tree
+        self.machine = machine
+        self.search_path = sys.path if search_path is None else search_path
+        self.modules = modules or loaded_modules
+        self.launches: dict[Side, Launch] = {}
+        self._tree: Worktree | None = None
+        self._trees: Trees | None = None
+        self._files: dict[Side, list[str]] = {}
+        self._failure: str | None = None
+        self.uncompared: dict[str, str] = {}
+        """Metric -> why it says nothing about the code here; known after `prepare`."""
+
+    def block(self, seed: int, asked: Sequence[PairOrder], *, together: bool) -> Round:
+        """One block of tests; only after `prepare`."""
+        here = [
+            replace(one, orders={side: self._order(side, order) for side, order in one.orders.items()}) for one in asked
+        ]
+        processes = PairedProcesses(launches=self.launches, watched=self.watched, machine=self.machine)
+        return processes.block(seed, here, together=together)
+
+    def run(self, side: Side, order: Order) -> Report:
+        """One test in a fresh process of one side; only after `prepare`."""
+        return FreshProcesses(self.launches[side], watched=self.watched).run(self._order(side, order))
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The two trees."""
+        return () if self._trees is None else (str(self._trees.old), str(self._trees.new))
+
+    def prepare(self) -> str | None:
+        """Make the old tree, once; why it cannot be made, or None."""
+        if self._tree is None and self._failure is None:
+            self._tree = self.make_tree()
+            try:
+                self._set_out(self._tree, self._tree.create())
+            except AiperfError as error:
+                self._failure = f"no tree of {self.against}: {error}"
+        return self._failure
+
+    def mixed_up(self, files: Mapping[Side, list[str]]) -> MixedUp | None:
+        """What the files that each side has read so far prove against a comparison; None: nothing."""
+        if self._trees is None:
+            return None
+        for side, read in files.items():
+            self._files[side] = sorted({*self._files.get(side, ()), *read})
+        old, new = self._files.get(Side.OLD, []), self._files.get(Side.NEW, [])
+        if reason := provenance.mixed_up(self._trees, old=old, new=new):
+            return MixedUp(reason=reason, anomaly=True)
+        if old and new and provenance.nothing_own(self._trees, old=old, new=new):
+            return MixedUp(
+                reason="both sides ran the same code: they read nothing of the project but its tests "
+                "(is the package installed as a copy? install it with pip install -e)",
+                anomaly=False,
+            )
+        return None
+
+    def _order(self, side: Side, order: Order) -> Order:
+        """The order as this side's process has to hear it."""
+        if side is Side.NEW or self._tree is None or not order.path:
+            return order
+        return replace(order, path=str(self._tree.moved(Path(order.path))))
+
+    def close(self) -> None:
+        """Remove the old tree."""
+        if self._tree is not None:
+            self._tree.remove()
+            self._tree = None
+
+    def _set_out(self, tree: Worktree, root: Path) -> None:
+        top = self.reference.toplevel
+        roots = import_roots(top, search_path=self.search_path, modules=self.modules())
+        self._trees = Trees(
+            old=root, new=top, laid_over=tree.laid_over, project_files=project_files(top) | project_files(root)
+        )
+        new = replace(self.launch, environ=_with_path(self.launch.environ, roots))
+        # by name: an ini file that is gone by now might still lie in the old tree and win over today's
+        config = () if tree.config_file is None else ("-c", str(tree.moved(tree.config_file)))
+        old_roots = [tree.moved(folder) for folder in roots]
+        old = replace(
+            self.launch,
+            arguments=[*(_moved_argument(argument, top, root) for argument in self.launch.arguments), *config],
+            directory=tree.moved(self.launch.directory.resolve()),
+            environ=_with_path(_moved_environ(self.launch.environ, top, root), old_roots),
+        )
+        self.launches = {Side.OLD: old, Side.NEW: new}
+        if filesystems.is_in_memory(root) is not filesystems.is_in_memory(top):
+            self.uncompared = dict.fromkeys(OF_FILES, ONE_IN_MEMORY.format(root=root.parent.parent, top=top))
+
+
+def loaded_modules() -> dict[str, str | None]:
+    """Name -> file of every module in this process."""
+    return {name: getattr(module, "__file__", None) for name, module in tuple(sys.modules.items())}
+
+
+def _with_path(environ: Mapping[str, str], roots: Sequence[Path]) -> dict[str, str]:
+    """With the side's own folders in front of everything that an installation put on the path.
+
+    Both sides keep their bytecode: with `PYTHONDONTWRITEBYTECODE` one of them would compile what the other finds.
+    """
+    paths = [*map(str, roots), *filter(None, [environ.get("PYTHONPATH")])]
+    kept = {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths)} if paths else kept
+
+
+def _moved_environ(environ: Mapping[str, str], top: Path, root: Path) -> dict[str, str]:
+    path = environ.get("PYTHONPATH")
+    if path is None:
+        return dict(environ)
+    moved = [_moved_argument(part, top, root) for part in path.split(os.pathsep)]
+    return {**environ, "PYTHONPATH": os.pathsep.join(moved)}
+
+
+def _moved_argument(argument: str, top: Path, root: Path) -> str:
+    """An argument that names a place of the working tree (`/repo/tests`, `--rootdir=/repo`) names the old one."""
+    option, equals, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+    prefix = str(top)
+    if value == prefix or value.startswith(prefix + os.sep):
+        value = str(root) + value[len(prefix) :]
+    return option + equals + value

@@ -1,0 +1,302 @@
+"""The old code of a project: a revision checked out beside the working tree, with today's tests laid over it."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from pytest_aiperf.machine import filesystems
+from pytest_aiperf.processes.reaper import GIT_SECONDS, ON_DISK, PREFIX, git, remove_folder
+from pytest_aiperf.vocabulary.errors import AiperfError, UsageError
+
+TEST_FOLDERS = frozenset({"test", "tests"})
+INSTALLATIONS = frozenset({"site-packages", "dist-packages"})
+ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")
+"""What lies in the folder of a virtual environment, or of conda's."""
+CHECKOUT_SECONDS = 900.0
+SHORT = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """The revision that new code is held against."""
+
+    name: str
+    """For people: `main@1a2b3c4`; a hash alone where the user wrote one."""
+    sha: str
+    toplevel: Path
+    """Of the user's working tree."""
+
+
+def resolve(start: Path, ref: str) -> Reference:
+    """Which commit `ref` means in the repository around `start`. Raises UsageError."""
+    if not ref or ref.startswith("-"):
+        raise UsageError(f"--aiperf-against={ref}: no revision; name a branch, tag or commit, such as main or HEAD~1")
+    found = _git(start, "rev-parse", "--show-toplevel")
+    if found.returncode:
+        why = _last_line(found.stderr)
+        raise UsageError(f"--aiperf-against={ref}: {start} is in no git working tree ({why}); run pytest in a clone")
+    toplevel = Path(os.fsdecode(found.stdout).removesuffix("\n")).resolve()
+    sha = _commit(toplevel, ref)
+    if sha is None:
+        raise UsageError(f"--aiperf-against={ref}: no such commit in {toplevel}; {_remedy(toplevel, ref)}")
+    name = sha[:SHORT] if sha.startswith(ref) else f"{ref}@{sha[:SHORT]}"
+    return Reference(name=name, sha=sha, toplevel=toplevel)
+
+
+class Worktree:
+    """The tree of a reference in a temporary folder; a context manager, or `create` and `remove`."""
+
+    def __init__(
+        self,
+        reference: Reference,
+        *,
+        test_files: Sequence[Path],
+        config_file: Path | None,
+        share: Sequence[str],
+        register: Callable[[Path], None] = lambda _: None,
+    ) -> None:
+        self.reference = reference
+        self.test_files = tuple(test_files)
+        self.config_file = config_file
+        self.share = tuple(share)
+        self.register = register
+        self.laid_over: frozenset[str] = frozenset()
+        """Files, relative to both trees, that were copied from the working tree."""
+        self._folder: Path | None = None
+
+    def __enter__(self) -> Worktree:  # noqa: PYI034 - `Self` is newer than Python 3.10
+        self.create()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.remove()
+
+    @property
+    def root(self) -> Path:
+        """Of the checked-out tree; it has the name of the user's."""
+        if self._folder is None:
+            raise AiperfError(f"the tree of {self.reference.name} is not checked out")
+        return self._folder / (self.reference.toplevel.name or "tree")
+
+    def create(self) -> Path:
+        """Check out, lay today's tests over, link what is shared; whatever fails leaves nothing behind.
+
+        Raises UsageError (a share that cannot be shared) and AiperfError.
+        """
+        shared = [path for pattern in self.share for path in _shareable(self.reference.toplevel, pattern)]
+        try:
+            place = filesystems.like(self.reference.toplevel, [Path(tempfile.gettempdir()), ON_DISK])
+            self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)).resolve()
+            self.register(self._folder)
+            self._check_out()
+            self._lay_over()
+            self._link(shared)
+        except OSError as error:
+            self.remove()
+            raise AiperfError(f"the tree of {self.reference.name} could not be prepared: {error}") from error
+        except BaseException:
+            self.remove()
+            raise
+        return self.root
+
+    def remove(self) -> None:
+        """Take back everything that `create` did; again and again does no harm."""
+        if self._folder is not None:
+            remove_folder(self._folder, self.reference.toplevel)
+            self._folder = None
+
+    def moved(self, path: Path) -> Path:
+        """Where a path of the working tree lies in here; one outside of it stays as it is."""
+        relative = _relative(path, self.reference.toplevel)
+        return path if relative is None else self.root / relative
+
+    def _check_out(self) -> None:
+        add = ("worktree", "add", "--detach", str(self.root), self.reference.sha)
+        done = _git(self.reference.toplevel, *add, timeout=CHECKOUT_SECONDS)
+        if done.returncode:
+            raise AiperfError(f"git could not check out {self.reference.name}: {_last_line(done.stderr)}")
+
+    def _lay_over(self) -> None:
+        toplevel = self.reference.toplevel
+        tests = [path for file in self.test_files if (path := _relative(file, toplevel)) is not None]
+        folders = {folder for path in tests if (folder := _test_folder(path)) is not None}
+        conftests = {folder / "conftest.py" for path in tests for folder in path.parents}
+        current = {Path(path) for folder in folders for path in project_files(toplevel, folder)} | {*tests} | conftests
+        if self.config_file is not None and (config := _relative(self.config_file, toplevel)) is not None:
+            current.add(config)
+        for path in tests:  # a package's own `__init__` is code to measure: taken only where the old tree has none
+            package = path.parent / "__init__.py"
+            if not (self.root / package).exists():
+                current.add(package)
+        for path in {old for folder in folders for old in _files_below(self.root, folder)} | conftests:
+            if not os.path.lexists(toplevel / path) and not _is_blocked(self.root, path):
+                (self.root / path).unlink(missing_ok=True)
+        copied = sorted(path for path in current if (toplevel / path).is_file() or (toplevel / path).is_symlink())
+        for path in copied:
+            shutil.copy2(toplevel / path, _way_cleared(self.root, path), follow_symlinks=False)
+        self.laid_over = frozenset(path.as_posix() for path in copied)
+
+    def _link(self, shared: Sequence[Path]) -> None:
+        for path in shared:
+            if not _is_blocked(self.root, path):
+                _link_below(self.reference.toplevel / path, self.root / path)
+
+
+def import_roots(toplevel: Path, *, search_path: Sequence[str], modules: Mapping[str, str | None]) -> tuple[Path, ...]:
+    """Folders of the working tree that modules are imported from: itself, its `src`; in order, each once.
+
+    `search_path` is like `sys.path`, `modules` says which file each loaded module came from: an editable installation
+    may find a package by an import hook, without any entry in the search path. Virtual environments do not count.
+    """
+    loaded = (_root_of(name, file) for name, file in modules.items() if file)
+    folders = dict.fromkeys([*search_path, *(str(root) for root in loaded if root is not None)])
+    resolved = dict.fromkeys(Path(folder).resolve() for folder in folders)
+    inside = (folder for folder in resolved if folder.is_relative_to(toplevel))
+    return tuple(folder for folder in inside if folder.is_dir() and not _is_installed(folder, toplevel))
+
+
+def project_files(toplevel: Path, below: Path = Path()) -> frozenset[str]:
+    """Files, relative to a tree, that git knows or would add; some may be gone from the disk. Raises AiperfError."""
+    return frozenset(_listed(toplevel, "--cached", "--others", "--exclude-standard", "--", str(below)))
+
+
+def _root_of(name: str, file: str) -> Path | None:
+    """The folder that `name` is found in; None where its file does not bear its name: a script, a plugin."""
+    parts = name.split(".")
+    path = Path(file)
+    is_package = path.name.startswith("__init__.")
+    steps = (*path.parent.parts, *(() if is_package else (path.name.split(".")[0],)))
+    if parts == ["__main__"] or list(steps[-len(parts) :]) != parts:
+        return None
+    return Path(*steps[: -len(parts)])
+
+
+def _is_installed(folder: Path, toplevel: Path) -> bool:
+    below = [folder, *folder.parents][: len(folder.relative_to(toplevel).parts)]
+    return any(path.name in INSTALLATIONS or any((path / mark).exists() for mark in ENVIRONMENTS) for path in below)
+
+
+def _git(folder: Path, *arguments: str, timeout: float = GIT_SECONDS) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return git(folder, *arguments, timeout=timeout)
+    except OSError as error:
+        raise UsageError(f"--aiperf-against needs git, which cannot be run ({error}); install it") from error
+    except subprocess.TimeoutExpired as error:
+        raise AiperfError(f"git {' '.join(arguments[:2])} in {folder} took over {timeout:g} s") from error
+
+
+def _listed(toplevel: Path, *arguments: str) -> list[str]:
+    """Paths, relative to the working tree, as `git ls-files` names them."""
+    done = _git(toplevel, "ls-files", "-z", *arguments)
+    if done.returncode:
+        raise AiperfError(f"git could not list the files of {toplevel}: {_last_line(done.stderr)}")
+    return [path for path in os.fsdecode(done.stdout).split("\0") if path]
+
+
+def _last_line(output: bytes) -> str:
+    lines = os.fsdecode(output).strip().splitlines()
+    return lines[-1].strip() if lines else "git gave no reason"
+
+
+def _commit(toplevel: Path, ref: str) -> str | None:
+    done = _git(toplevel, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    return None if done.returncode else os.fsdecode(done.stdout).strip()
+
+
+def _remedy(toplevel: Path, ref: str) -> str:
+    if _commit(toplevel, f"refs/remotes/origin/{ref}") is not None:
+        return f"the remote has one: --aiperf-against=origin/{ref}"
+    if os.fsdecode(_git(toplevel, "rev-parse", "--is-shallow-repository").stdout).strip() != "true":
+        return "name a branch, tag or commit that `git log` shows there, or fetch it first"
+    base = re.split("[~^]", ref)[0]
+    back = ref.removeprefix(base)
+    depth = sum(int(number or 1) if sign == "~" else 1 for sign, number in re.findall(r"([~^])(\d*)", back))
+    if back and _commit(toplevel, base) is not None:
+        fetch = f"run `git fetch --deepen={depth}`"
+    else:
+        name = base.removeprefix("origin/")
+        fetch = f"run `git fetch --depth={depth + 1} origin {name}`, then name it --aiperf-against=FETCH_HEAD{back}"
+    return f"this clone is shallow: {fetch} (GitHub's actions/checkout: `fetch-depth: 0`)"
+
+
+def _relative(path: Path, toplevel: Path) -> Path | None:
+    for candidate in (Path(os.path.abspath(path)), path.resolve()):  # noqa: PTH100 - links below it stay links
+        if candidate.is_relative_to(toplevel):
+            return candidate.relative_to(toplevel)
+    return None
+
+
+def _test_folder(path: Path) -> Path | None:
+    """The topmost folder of tests that a file, relative to the working tree, lies in."""
+    return next((folder for folder in reversed(path.parents) if folder.name in TEST_FOLDERS), None)
+
+
+def _files_below(root: Path, folder: Path) -> Iterator[Path]:
+    """Files and links, relative to `root`."""
+    for path, folders, files in os.walk(root / folder):
+        for name in (*files, *(name for name in folders if Path(path, name).is_symlink())):
+            yield Path(path, name).relative_to(root)
+
+
+def _way_cleared(root: Path, path: Path) -> Path:
+    """Where a file goes. What the old tree has in its place is removed: a link there may lead out of the tree."""
+    for parent in reversed(path.parents):
+        if _is_no_folder(root / parent):
+            (root / parent).unlink()
+    target = root / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    target.unlink(missing_ok=True)
+    return target
+
+
+def _is_blocked(root: Path, path: Path) -> bool:
+    """Whether a link or a file stands where a folder should be: behind a link lie things that are not ours."""
+    return any(_is_no_folder(root / parent) for parent in path.parents)
+
+
+def _is_no_folder(path: Path) -> bool:
+    return path.is_symlink() or (path.exists() and not path.is_dir())
+
+
+def _shareable(toplevel: Path, pattern: str) -> Iterator[Path]:
+    """What a pattern of `aiperf_share` stands for, relative to the working tree. Raises UsageError."""
+    wanted = PurePath(pattern)
+    if not wanted.parts or wanted.is_absolute() or ".." in wanted.parts:
+        raise UsageError(f"aiperf_share: {pattern!r} leaves or is {toplevel}; name files and folders relative to it")
+    exact = os.path.lexists(toplevel / wanted)
+    matches = [wanted.as_posix()] if exact else glob.glob(str(wanted), root_dir=toplevel, recursive=True)  # noqa: PTH207
+    if not matches:
+        raise UsageError(f"aiperf_share: nothing in {toplevel} matches {pattern!r}; correct or remove it")
+    tracked = frozenset(_listed(toplevel, "--cached"))
+    for match in map(Path, sorted(matches)):
+        parts = [match]
+        if (toplevel / match).is_dir() and _listed(toplevel, "--cached", "--", str(match)):
+            choice = ("--others", "--ignored", "--exclude-standard", "--directory")
+            ignored = map(Path, _listed(toplevel, *choice, "--", str(match)))
+            parts = [path for path in ignored if "__pycache__" not in path.parts]
+        if match.as_posix() in tracked or not parts:
+            raise UsageError(
+                f"aiperf_share: {match} is tracked by git: each side has its own, sharing would make them the same; "
+                "share only what git ignores"
+            )
+        yield from parts
+
+
+def _link_below(source: Path, target: Path) -> None:
+    """Link where nothing stands in the way; entry by entry in a folder that the old tree has too."""
+    if not os.path.lexists(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(source, target_is_directory=source.is_dir())
+    elif target.is_dir() and not target.is_symlink() and source.is_dir():
+        for entry in sorted(source.iterdir()):
+            _link_below(entry, target / entry.name)

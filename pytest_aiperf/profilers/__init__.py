@@ -1,1 +1,0 @@
-"""One module per runtime that can say which operators its models spend their time in, named like its framework."""

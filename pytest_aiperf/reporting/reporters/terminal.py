@@ -1,0 +1,284 @@
+"""The summary at the end of a run: what is not a plain pass, and one line of counts."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from statistics import median
+
+from pytest_aiperf.reporting import rows
+from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.contracts import Reporter
+from pytest_aiperf.vocabulary.records import Change, Measurement, Result, Run, Verdict
+from pytest_aiperf.vocabulary.terms import Origin, Status, Unit
+from pytest_aiperf.vocabulary.text import SERIOUS, WIDTH, without_command, word_of, wrapped
+
+RECORD_NEW = "pytest --aiperf-update-new-only"
+RENEW = "pytest --aiperf-update"
+
+_ALIKE = 4
+"""As many figures with the same open answer are shown one by one; more become one line."""
+_MOST_NAMES = 3
+_MOST_CHANGES = 30
+_SHORT = 30
+_LATENCY = "latency"
+_SHARES = (50, 90, 95, 99)
+_NARROWEST = 40
+_OPEN = frozenset({Status.INCONCLUSIVE, Status.NEW, Status.UNMEASURED})
+_PLAIN, _RED, _GREEN, _YELLOW = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m"
+
+
+class Terminal:
+    """The summary as a text without colours."""
+
+    name = "terminal"
+
+    def render(self, run: Run) -> str:
+        return summary(run, verbosity=1) + "\n"
+
+
+def create() -> Reporter:
+    """For the shelf."""
+    return Terminal()
+
+
+def summary(run: Run, *, verbosity: int = 0, width: int = WIDTH, details: bool = False, color: bool = False) -> str:
+    """At verbosity -1 notes and counts, at 0 what is not a plain pass, above or with `details` every row."""
+    width = max(_NARROWEST, min(width, WIDTH))
+    notes = [wrapped(f"note: {note}", width=width) for note in run.notes]
+    if verbosity < 0:
+        return "\n".join(line for part in (*notes, _counts(run, width=width)) for line in part)
+    everything = verbosity > 0 or details
+    shown = run if details else replace(run, results=tuple(_briefly(result) for result in run.results))
+    grouped = {} if everything else _alike(shown)
+    parts = [
+        *_tests(shown, grouped, width=width, everything=everything, details=details, color=color),
+        *_groups(grouped, width=width),
+        *_families(run, width=width),
+        *_changes(run.changes, width=width, everything=everything),
+        *_hints(run, width=width),
+        *notes,
+        _counts(run, width=width),
+    ]
+    return "\n".join(line for part in parts for line in part)
+
+
+Kind = tuple[Status, str]
+Row = tuple[str, Verdict]
+
+
+def _briefly(result: Result) -> Result:
+    """Without the commands that open answers end with: each names one test, and the summary shows one for all."""
+    verdicts = (
+        replace(verdict, message=without_command(verdict.message)) if verdict.status in _OPEN else verdict
+        for verdict in result.verdicts
+    )
+    return replace(result, verdicts=tuple(verdicts))
+
+
+def _kind(verdict: Verdict) -> Kind | None:
+    if verdict.status is Status.IMPROVED:
+        return verdict.status, ""
+    return (verdict.status, verdict.message or verdict.reason) if verdict.status in _OPEN else None
+
+
+def _alike(run: Run) -> dict[Kind, list[Row]]:
+    """The open answers that so many figures share that one line says more than all their rows."""
+    kinds: dict[Kind, list[Row]] = {}
+    for result in run.results:
+        for verdict in result.verdicts:
+            if kind := _kind(verdict):
+                kinds.setdefault(kind, []).append((result.test, verdict))
+    return {kind: members for kind, members in kinds.items() if len(members) > _ALIKE}
+
+
+def _tests(
+    run: Run, grouped: dict[Kind, list[Row]], *, width: int, everything: bool, details: bool, color: bool
+) -> Iterable[list[str]]:
+    shown = [
+        (result, [verdict for verdict in result.verdicts if everything or _worth_a_row(verdict, grouped)])
+        for result in run.results
+    ]
+    layout = rows.Layout((verdict for _, verdicts in shown for verdict in verdicts), width=width)
+    for result, verdicts in shown:
+        if not verdicts:
+            continue
+        lines = layout.lines(verdicts, notes=details, reasons=details, paint=_paint if color else None)
+        seen = _what_was_seen(result, width=width, details=details) if everything else []
+        yield [*wrapped(result.test, width=width), *lines, *seen]
+
+
+def _worth_a_row(verdict: Verdict, grouped: dict[Kind, list[Row]]) -> bool:
+    return verdict.status is not Status.PASSED and _kind(verdict) not in grouped
+
+
+def _groups(grouped: dict[Kind, list[Row]], *, width: int) -> Iterable[list[str]]:
+    for (status, message), members in grouped.items():
+        tests = list(dict.fromkeys(test for test, _ in members))
+        word = word_of(members[0][1])
+        head = f"{_count(len(members), 'figure')} of {_count(len(tests), 'test')} {word}"
+        if status is Status.IMPROVED:
+            yield [head]
+            continue
+        yield [*wrapped(f"{head}: {message}", width=width), *wrapped(_names(tests), width=width, indent="  ")]
+
+
+def _families(run: Run, *, width: int) -> Iterable[list[str]]:
+    if any(measurement.variant for result in run.results for measurement in result.measurements):
+        from pytest_aiperf.comparing import candidates  # judges, with scipy
+
+        for family in candidates.families(run):
+            yield ["", *candidates.text(family, width=width)]
+
+
+def changes_text(changes: Sequence[Change], *, width: int = WIDTH) -> str:
+    """What was stored, as one text."""
+    lines = [line for part in _changes(changes, width=width, everything=True) for line in part]
+    return "\n".join(lines) or "nothing to store"
+
+
+def _changes(changes: Sequence[Change], *, width: int, everything: bool) -> Iterable[list[str]]:
+    """What an update stored, old -> new; values stored for the first time are only counted where they are many."""
+    if not changes:
+        return
+    first = [change for change in changes if change.old is None]
+    count_only = len(first) > _ALIKE and not everything
+    listed = [change for change in changes if not (count_only and change.old is None)]
+    shown = listed if everything else listed[:_MOST_CHANGES]
+    yield [f"stored: {_change_counts(changes)}"]
+    cells = [(_change_name(change), *_old_and_new(change), _moved(change)) for change in shown]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    test = ""
+    for change, texts in zip(shown, cells, strict=True):
+        if change.test != test:
+            test = change.test
+            yield wrapped(test, width=width)
+        name, old, new, moved = (text.ljust(column) for text, column in zip(texts, widths, strict=True))
+        yield wrapped(f"{name}  {old} -> {new}  {moved}  {change.note}".rstrip(), width=width, indent="  ")
+    if len(shown) < len(listed):
+        yield [f"  and {len(listed) - len(shown)} more (-v shows all)"]
+
+
+def _change_name(change: Change) -> str:
+    return f"{change.label}: {change.metric}" if change.label else change.metric
+
+
+def _old_and_new(change: Change) -> tuple[str, str]:
+    digits = units.tell_apart((change.old, change.new), change.unit)
+    old = "new" if change.old is None else units.text(change.old, change.unit, digits=digits)
+    new = "dropped" if change.new is None else units.text(change.new, change.unit, digits=digits)
+    return old, new
+
+
+def _moved(change: Change) -> str:
+    if change.old is None or change.new is None:
+        return ""
+    return rows.change_text(change.new, change.old, change.unit)
+
+
+def _change_counts(changes: Sequence[Change]) -> str:
+    kinds = Counter(
+        "new" if change.old is None else "dropped" if change.new is None else "renewed" for change in changes
+    )
+    return ", ".join(f"{kinds[kind]} {kind}" for kind in ("new", "renewed", "dropped") if kinds[kind])
+
+
+def _hints(run: Run, *, width: int) -> Iterable[list[str]]:
+    verdicts = [(result.test, verdict) for result in run.results for verdict in result.verdicts]
+    renewable = _OPEN - {Status.NEW}
+    stale = {test: None for test, verdict in verdicts if verdict.status in renewable and RENEW in verdict.message}
+    if not run.changes and any(verdict.status is Status.NEW for _, verdict in verdicts):
+        yield wrapped(f"to record what is new: {RECORD_NEW}", width=width)
+    if not run.changes and stale:
+        names = f"to renew what cannot be compared ({_count(len(stale), 'test')}): {RENEW}, with their names"
+        yield wrapped(names, width=width)
+    if run.unused:
+        head = f"{_count(len(run.unused), 'baseline')} that no test uses any more (dropped by {RENEW}):"
+        yield [*wrapped(head, width=width), *wrapped(_names(run.unused), width=width, indent="  ")]
+
+
+def _counts(run: Run, *, width: int) -> list[str]:
+    verdicts = [verdict for result in run.results for verdict in result.verdicts]
+    if not verdicts:
+        return wrapped(f"aiperf: nothing was measured on {run.environment.key}", width=width)
+    counts = Counter(verdict.status for verdict in verdicts)
+    answers = ", ".join(
+        f"{counts[status]} {status.value.replace('_', ' ')}{_why(status, verdicts)}"
+        for status in Status
+        if counts[status]
+    )
+    size = f"{_count(len(run.results), 'test')}, {_count(len(verdicts), 'figure')}"
+    spent = units.duration(sum(result.seconds for result in run.results))
+    return wrapped(f"aiperf: {size}: {answers} on {run.environment.key} ({spent} measuring)", width=width)
+
+
+def _why(status: Status, verdicts: Sequence[Verdict]) -> str:
+    """The reason of what could not be measured, where there is only one."""
+    reasons = {verdict.message for verdict in verdicts if verdict.status is status is Status.UNMEASURED}
+    reason = reasons.pop() if len(reasons) == 1 else ""
+    return f" ({reason})" if 0 < len(reason) <= _SHORT else ""
+
+
+def _what_was_seen(result: Result, *, width: int, details: bool) -> list[str]:
+    """The spread of its latencies; with `details` all that is known: parts of figures, notes, facts of its models."""
+    of_metric = {verdict.metric: verdict.unit for verdict in result.verdicts}
+    texts = [text for measurement in result.measurements for text in _percentiles(measurement)]
+    if details:
+        texts += [text for measurement in result.measurements for text in _seen(measurement, of_metric)]
+    return [line for text in dict.fromkeys(texts) for line in wrapped(text, width=width, indent="    ")]
+
+
+def _percentiles(measurement: Measurement) -> Iterable[str]:
+    prefix = f"{measurement.label}: " if measurement.label else ""
+    for sample in measurement.samples:
+        if sample.metric == _LATENCY and sample.values and sample.origin is Origin.IN_PROCESS:
+            ordered = sorted(sample.values)
+            at = {share: ordered[math.ceil(share / 100 * len(ordered)) - 1] for share in _SHARES}
+            shown = ", ".join(f"p{share} {units.text(value, Unit.SECONDS)}" for share, value in at.items())
+            yield f"{prefix}{sample.metric}: {shown} of {len(ordered)} calls"
+    yield from (f"{prefix}{text}" for text in _on_the_device(measurement))
+
+
+def _on_the_device(measurement: Measurement) -> Iterable[str]:
+    """Its own time, beside the latency, and the energy of a call."""
+    seen = {sample.metric: sample.values for sample in measurement.samples if sample.values}
+    if times := seen.get("device_time"):
+        busy = f", {min(1.0, median(times) / median(seen[_LATENCY])):.0%} of the latency" if _LATENCY in seen else ""
+        yield f"device time: p50 {units.text(median(times), Unit.SECONDS)}{busy}"
+    if joules := seen.get("energy"):
+        yield f"energy per call: {units.text(joules[0], Unit.JOULES)}"
+
+
+def _seen(measurement: Measurement, of_metric: Mapping[str, Unit]) -> Iterable[str]:
+    prefix = f"{measurement.label}: " if measurement.label else ""
+    for sample in measurement.samples:
+        unit = of_metric.get(sample.metric)
+        parts = sample.parts.items() if unit is not None else ()  # of a figure without a row they are told elsewhere
+        told = [*(f"{name} {units.text(value, unit)}" for name, value in parts if unit is not None), *sample.notes]
+        if sample.foreign_share is not None:
+            told.append(f"other processes used {sample.foreign_share * 100:.0f} % of the processors")
+        if told:
+            yield f"{prefix}{sample.metric}: {', '.join(told)}"
+    facts = [f"{name} {value}" for name, value in measurement.facts.items()]
+    devices = [f"{name} {value}" for name, value in measurement.conditions.items()]
+    disturbances, anomalies = measurement.disturbances, measurement.anomalies
+    for name, texts in (("model", facts), ("on", devices), ("disturbed", disturbances), ("anomaly", anomalies)):
+        if texts:
+            yield f"{prefix}{name}: {', '.join(texts)}"
+
+
+def _names(tests: Sequence[str]) -> str:
+    shown = ", ".join(tests[:_MOST_NAMES])
+    return f"{shown} and {len(tests) - _MOST_NAMES} more" if len(tests) > _MOST_NAMES else shown
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _paint(word: str, verdict: Verdict) -> str:
+    if verdict.fails or verdict.status in SERIOUS:
+        return f"{_RED}{word}{_PLAIN}"
+    return f"{_YELLOW if verdict.status in _OPEN else _GREEN}{word}{_PLAIN}"

@@ -1,0 +1,225 @@
+"""Verdicts as aligned rows of text, and the block that a failed test shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.records import WHY, Interval, Result, Verdict
+from pytest_aiperf.vocabulary.terms import Unit
+from pytest_aiperf.vocabulary.text import INDENT, SERIOUS, WIDTH, word_of, wrapped
+
+_MOST_NAMED = 3
+_GAP = "  "
+_NARROWEST_TITLE = 12
+_RATIOS = (Unit.SECONDS, Unit.BYTES, Unit.PER_SECOND)
+
+Paint = Callable[[str, Verdict], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """The cells of one verdict; an empty one has nothing to say."""
+
+    title: str
+    now: str
+    was: str
+    versus: str
+    """How that is called: `was`, of a comparison `reference`."""
+    change: str
+    """Of the value itself: `-2.6 points` is a loss of accuracy, `+98 %` a slower call."""
+    limit: str
+    word: str
+
+
+def row_of(verdict: Verdict) -> Row:
+    """A verdict in words, with enough digits that a value and what it is held against differ."""
+    absolute = verdict.limit if verdict.limit_source else None
+    digits = units.tell_apart((verdict.now, verdict.baseline, absolute), verdict.unit)
+    return Row(
+        title=f"{verdict.label}: {verdict.title}" if verdict.label else verdict.title,
+        now=units.text(verdict.now, verdict.unit, digits=digits),
+        was=units.text(verdict.baseline, verdict.unit, digits=digits),
+        versus="reference" if verdict.of_reference else "was",
+        change=_interval_text(_of_the_value(verdict), verdict.unit),
+        limit=units.bound(absolute, verdict.unit) if absolute is not None else _allowed(verdict),
+        word=word_of(verdict),
+    )
+
+
+def failure_text(result: Result, *, width: int = WIDTH) -> str:
+    """The block of a failed test: a header, and one row for every figure that failed it; empty if none did."""
+    failed = [verdict for verdict in result.verdicts if verdict.fails]
+    if not failed:
+        return ""
+    return "\n".join([*wrapped(_headline(failed), width=width), *Layout(failed, width=width).lines(failed, notes=True)])
+
+
+def _headline(failed: Sequence[Verdict]) -> str:
+    """What pytest's own line of a failed test shows: the figures and what is wrong with each."""
+    named = [f"{row_of(verdict).title} {word_of(verdict).lower()}" for verdict in failed[:_MOST_NAMED]]
+    more = f" and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
+    return f"aiperf: {', '.join(named)}{more}"
+
+
+class Layout:
+    """Column widths that fit every one of `verdicts` into `width` columns."""
+
+    def __init__(self, verdicts: Iterable[Verdict], *, width: int = WIDTH) -> None:
+        self.width = width
+        table = [_cells(row_of(verdict)) for verdict in verdicts]
+        self.columns = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []
+        rest = sum(len(_GAP) + column for column in self.columns[1:] if column)
+        if self.columns:
+            self.columns[0] = min(self.columns[0], max(_NARROWEST_TITLE, width - len(INDENT) - rest))
+
+    def lines(
+        self, verdicts: Sequence[Verdict], *, notes: bool, reasons: bool = False, paint: Paint | None = None
+    ) -> list[str]:
+        """The rows with their messages; each note, and a message that rows in a row share, only once.
+
+        The reasons of a bad figure come first; without `notes`, only the first of them.
+        """
+        lines: list[str] = []
+        told: set[str] = set()
+        for verdict, following in zip(verdicts, [*verdicts[1:], None], strict=True):
+            message = _message(verdict, reasons=reasons)
+            row, below = self._row(verdict, message=message, paint=paint)
+            if below and below[-1] == message and _is_told_by(following, verdict):
+                below.pop()
+            fresh = [note for note in verdict.notes if note not in told]
+            told.update(fresh)
+            why = [note for note in fresh if note.startswith(WHY)]
+            others = [note for note in fresh if note not in why]
+            lines += row
+            for text in (*(why if notes else why[:1]), _GAP.join(below), *(others if notes else ())):
+                lines += wrapped(text, width=self.width, indent=INDENT * 2) if text else []
+        return lines
+
+    def _row(self, verdict: Verdict, *, message: str, paint: Paint | None) -> tuple[list[str], list[str]]:
+        """The line of a verdict, after a line for a title that is too long, and what found no place on it."""
+        row = row_of(verdict)
+        fits = len(row.title) <= self.columns[0]
+        above = [] if fits else wrapped(row.title, width=self.width, indent=INDENT)
+        title, *others, word = _cells(row)
+        cells = [title if fits else "", *others]
+        start = INDENT + "".join(
+            cell.ljust(column) + _GAP for cell, column in zip(cells, self.columns, strict=False) if column
+        )
+        room = self.width - len(start) - self.columns[-1]
+        behind, below = _placed(verdict.limit_source or "", message, room=room)
+        if room < 0:
+            return above + wrapped(start.strip() + _GAP + word, width=self.width, indent=INDENT), below
+        padding = " " * (self.columns[-1] - len(word)) if behind else ""
+        return [*above, start + (paint(word, verdict) if paint else word) + padding + behind], below
+
+
+def _message(verdict: Verdict, *, reasons: bool) -> str:
+    if not reasons:
+        return verdict.message
+    return f"{verdict.message} [{verdict.reason}]" if verdict.message else f"[{verdict.reason}]"
+
+
+def _is_told_by(following: Verdict | None, verdict: Verdict) -> bool:
+    """Whether the next row says the same: no baseline, no GPU."""
+    if following is None or verdict.status in SERIOUS:
+        return False
+    return all(getattr(following, name) == getattr(verdict, name) for name in ("status", "reason", "message"))
+
+
+def _placed(source: str, message: str, *, room: int) -> tuple[str, list[str]]:
+    """What fits behind the row, in order, and what goes below it."""
+    behind = ""
+    below: list[str] = []
+    for text, beside in ((source, source), (message, message if message.startswith("[") else f"({message})")):
+        if text and not below and len(behind + _GAP + beside) <= room:
+            behind += _GAP + beside
+        elif text:
+            below.append(text)
+    return behind, below
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        row.title,
+        row.now,
+        f"{row.versus} {row.was}" if row.was else "",
+        row.change,
+        f"limit {row.limit}" if row.limit else "",
+        row.word,
+    ]
+
+
+def change_text(now: float, was: float, unit: Unit) -> str:
+    """The change from one value to another: in percent, of a fraction in points; empty where it means nothing."""
+    return _interval_text(_from_two_values(now, was, unit), unit)
+
+
+def _interval_text(interval: Interval | None, of: Unit) -> str:
+    if interval is None:
+        return ""
+    number, unit = _numbers(of)
+    estimate = f"{number(interval.mid)}{unit}"
+    if not interval.low < interval.high:
+        return estimate
+    return f"{estimate} [{number(interval.low)}, {number(interval.high)}]"
+
+
+def _allowed(verdict: Verdict) -> str:
+    if verdict.limit is None:
+        return ""
+    allowed = _mirrored(verdict.limit, verdict.unit) if _falls_when_worse(verdict) else verdict.limit
+    number, unit = _numbers(verdict.unit)
+    if verdict.unit in _RATIOS:
+        return f"{number(allowed).removesuffix('.0')}{unit}"
+    if verdict.unit is Unit.FRACTION:
+        return number(allowed)
+    return f"{'+' if allowed > 0 else ''}{units.bound(allowed, verdict.unit)}"
+
+
+def _numbers(unit: Unit) -> tuple[Callable[[float], str], str]:
+    if unit in _RATIOS:
+        return units.percent_number, " %"
+    if unit is Unit.FRACTION:
+        return units.points_number, " points"
+    return units.difference, ""
+
+
+def _of_the_value(verdict: Verdict) -> Interval | None:
+    """The change of the value itself; in the record, positive is worse, whatever the value does."""
+    worse = verdict.worse_by
+    if worse is None:
+        return _from_two_values(verdict.now, verdict.baseline, verdict.unit)
+    if not _falls_when_worse(verdict):
+        return worse
+    low, mid, high = (_mirrored(end, verdict.unit) for end in (worse.high, worse.mid, worse.low))
+    return Interval(low=low, mid=mid, high=high, confidence=worse.confidence)
+
+
+def _from_two_values(now: float | None, was: float | None, unit: Unit) -> Interval | None:
+    if now is None or was is None or not math.isfinite(now - was):
+        return None
+    if unit not in _RATIOS:
+        change = now - was
+    elif was > 0:
+        change = now / was - 1
+    else:
+        return None
+    return Interval(low=change, mid=change, high=change, confidence=0.0)
+
+
+def _falls_when_worse(verdict: Verdict) -> bool:
+    if verdict.unit in _RATIOS:
+        return verdict.unit is Unit.PER_SECOND
+    if verdict.worse_by is None or verdict.now is None or verdict.baseline is None:
+        return True
+    return (verdict.now - verdict.baseline) * verdict.worse_by.mid <= 0
+
+
+def _mirrored(worse: float, unit: Unit) -> float:
+    """A rate falls by 1 - 1/(1 + w) where the time per item grows by w; other values by the same amount."""
+    if unit is not Unit.PER_SECOND:
+        return -worse
+    return 1 / (1 + worse) - 1 if worse > -1 else math.inf

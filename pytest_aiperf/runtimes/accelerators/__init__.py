@@ -1,0 +1,1 @@
+"""Devices, how they are waited for and asked: one file each."""

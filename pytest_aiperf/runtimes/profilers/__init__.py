@@ -1,0 +1,1 @@
+"""What takes a call of a runtime apart: one file each."""

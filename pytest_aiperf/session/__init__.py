@@ -1,0 +1,1 @@
+"""One pytest run: options, markers, hooks, the fixture, and what becomes of the results."""

@@ -1,0 +1,77 @@
+"""Watches what pytest collects, so that a subset run is never taken for the whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from pytest_aiperf.baselines.unused import Collected
+
+# Options that leave tests out without deselecting them by name.
+_SUBSET_OPTIONS = ("keyword", "markexpr", "deselect", "lf", "stepwise")
+
+
+class CollectionWatch:
+    """Hooks that note tests, modules and whatever was left out; hands the whole over when collection has ended."""
+
+    def __init__(self, config: pytest.Config, hand_over: Callable[[Collected], None]) -> None:
+        self.config = config
+        self.hand_over = hand_over
+        self.modules: list[str] = []
+        self.tests: list[str] = []
+        self.deselected = False
+        self.failed = False
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note modules, those without tests included, and failures."""
+        self.failed = self.failed or report.failed
+        path, separator, _ = report.nodeid.partition("::")
+        if report.passed and not separator and path.endswith(".py"):
+            self.modules.append(path)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
+        """Note every test before anything is deselected."""
+        self.tests = [item.nodeid for item in items]
+
+    def pytest_deselected(self) -> None:
+        """Something was left out."""
+        self.deselected = True
+
+    def pytest_collection_finish(self) -> None:
+        """Hand over."""
+        options = self.config.option
+        chosen = any("::" in argument for argument in self.config.args)
+        narrowed = any(getattr(options, name, None) for name in _SUBSET_OPTIONS)
+        self.hand_over(
+            Collected(
+                tests=self.tests,
+                modules=self.modules,
+                folders=self._folders(),
+                subset=self.deselected or self.failed or chosen or narrowed,
+            )
+        )
+
+    def _folders(self) -> list[str]:
+        root, start = self.config.rootpath, self.config.invocation_params.dir
+        asked = [Path(start, argument) for argument in self.config.args]
+        return [path.relative_to(root).as_posix() for path in asked if path.is_dir() and path.is_relative_to(root)]
+
+
+def to_workeroutput(config: pytest.Config) -> Callable[[Collected], None]:
+    """Hand-over of an xdist worker: the controller reads it when the worker goes down."""
+
+    def hand_over(collected: Collected) -> None:
+        config.workeroutput["aiperf_collected"] = json.dumps(asdict(collected))  # type: ignore[attr-defined]
+
+    return hand_over
+
+
+def notes_to_workeroutput(config: pytest.Config) -> Callable[[str], None]:
+    """The same for what a worker's tests have to say beside their figures."""
+    notes: list[str] = config.workeroutput.setdefault("aiperf_notes", [])  # type: ignore[attr-defined]
+    return notes.append

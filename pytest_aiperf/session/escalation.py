@@ -1,0 +1,204 @@
+"""From a finished trial to its verdicts: judge, measure what is doubtful in fresh processes, judge again."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_aiperf.judging import judge, verdicts
+from pytest_aiperf.measuring.trial import Order, Trial
+from pytest_aiperf.processes.fresh_figures import IN_PAIRS, Rounds
+from pytest_aiperf.reporting import junit, rows
+from pytest_aiperf.session import limit_markers, markers
+from pytest_aiperf.session.markers import Rules
+from pytest_aiperf.session.settings import Settings
+from pytest_aiperf.vocabulary import codec
+from pytest_aiperf.vocabulary.contracts import Store
+from pytest_aiperf.vocabulary.errors import BaselineError
+from pytest_aiperf.vocabulary.records import Baseline, Environment, Grounds, Margins, Policy, Result
+from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Metric, Pairs, Rule, Want
+
+if TYPE_CHECKING:
+    from pytest_aiperf.processes.worker import Report
+
+FEWEST_HISTORIES = 8
+"""Tests with stored sessions below which their median variance says nothing."""
+SUITE_METRIC = "latency"
+
+
+class Court:
+    """Decides trials of one run. Everything that touches the machine comes in as an argument."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        environment: Environment,
+        metrics: Mapping[str, Metric],
+        run_fresh: Callable[[Order], Report],
+        commit: Callable[[], str | None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.environment = environment
+        self.metrics = metrics
+        self.commit = commit
+        self.clock = clock
+        self.tests: tuple[str, ...] = ()
+        self.default_limits = markers.default_limits({name: getattr(settings, name) for name in limit_markers.ABSOLUTE})
+        self.default_margins = Margins(
+            tolerance=settings.tolerance,
+            max_slowdown=settings.max_slowdown,
+            accuracy_margin=settings.accuracy_margin,
+        )
+        self.policy = Policy(
+            inconclusive_fails=settings.inconclusive == "fail",
+            new_fails=settings.new == "fail" and not (settings.update or settings.update_new_only),
+            required=frozenset(settings.require),
+            pairs=Pairs(settings.pairs) if settings.against and not self._stores else Pairs.NEVER,
+        )
+        self.rounds = Rounds(run_fresh, most=settings.processes, stores=self._stores)
+        self._suite_variance: float | type[Court] | None = Court
+
+    def order(self, test: str, rules: Rules) -> Order:
+        """What the test's own process measures."""
+        return Order(
+            test=test,
+            calls=rules.calls or self.settings.calls,
+            seconds=rules.seconds or self.settings.seconds,
+            max_seconds=max(self.settings.max_seconds, rules.seconds or 0.0),
+            flush=bool(rules.flush_l2),
+        )
+
+    def decide(self, trial: Trial, *, taken_at: str) -> Result:
+        """The verdicts of a test whose body has ended well; open ones want pairs, and nothing else can be measured."""
+        if self._stores:
+            self.rounds.measure_what_is_stored(trial)
+        result = self.judge(trial, taken_at=taken_at, final=False)
+        for _ in range(self.settings.processes):
+            wants = {verdict.want for verdict in result.verdicts} - {None, *IN_PAIRS}
+            if not wants or trial.failures:
+                break
+            with trial.around.exclusive("in a fresh process"):
+                for want in sorted(filter(None, wants), key=lambda want: want.value):
+                    self.rounds.fulfil(want, trial)
+            result = self.judge(trial, taken_at=taken_at, final=False)
+        self.rounds.note_failures(trial, result.verdicts)
+        waits = wants_pairs(result) or wants_twins(result)
+        return result if waits else self.conclude(trial, taken_at=taken_at)
+
+    def conclude(self, trial: Trial, *, taken_at: str) -> Result:
+        """The last word on a trial: memory that fails is traced to the lines that hold it."""
+        result = self.judge(trial, taken_at=taken_at, final=True)
+        memory = any(verdict.fails and verdict.metric in MEMORY_METRICS for verdict in result.verdicts)
+        if not memory or trial.allocations or trial.failures:
+            return result
+        with trial.around.exclusive("who holds the memory"):
+            self.rounds.trace(trial)
+        return self.judge(trial, taken_at=taken_at, final=True)
+
+    def judge(self, trial: Trial, *, taken_at: str, final: bool) -> Result:
+        """The verdicts on what a trial has seen so far; `final`: nothing more can be measured."""
+        grounds = self._grounds(trial)
+        measurements = trial.measurements(taken_at=taken_at, commit=self.commit())
+        return Result(
+            test=trial.order.test,
+            outcome="passed",
+            environment=self.environment.key,
+            measurements=measurements,
+            verdicts=verdicts.verdicts(
+                measurements, grounds, metrics=self.metrics, environment=self.environment, final=final
+            ),
+            seconds=self.clock() - trial.started,
+            grounds=grounds,
+        )
+
+    def unjudged(self, trial: Trial, *, taken_at: str) -> Result:
+        """A test whose own body failed: what was seen until then, without verdicts."""
+        return Result(
+            test=trial.order.test,
+            outcome="failed",
+            environment=self.environment.key,
+            measurements=trial.measurements(taken_at=taken_at, commit=self.commit()),
+            verdicts=(),
+        )
+
+    def encode(self, result: Result, *, outcome: str) -> str:
+        """The result as text that crosses processes."""
+        return codec.encode_result(replace(result, outcome=outcome)).decode()
+
+    def failure_text(self, result: Result) -> str:
+        """The block that the failing test shows."""
+        return rows.failure_text(result)
+
+    def properties(self, result: Result) -> list[tuple[str, str]]:
+        """For JUnit."""
+        return junit.properties(result)
+
+    @property
+    def _stores(self) -> bool:
+        """Whether what is measured becomes a baseline: then everything that one may keep is measured."""
+        return bool(self.settings.update or self.settings.update_new_only)
+
+    def _grounds(self, trial: Trial) -> Grounds:
+        baselines = dict(self.store.read(trial.order.test, self.environment))
+        if self.settings.update:
+            accept_worse = self.settings.accept_worse
+            baselines = {
+                label: kept
+                for label, baseline in baselines.items()
+                if (kept := _quality_only(baseline, self.metrics, accept_worse=accept_worse)) is not None
+            }
+        return Grounds(
+            margins=trial.margins,
+            policy=replace(self.policy, pairs=Pairs.ALWAYS) if trial.must_pair else self.policy,
+            limits=trial.limits,
+            default_limits=self.default_limits,
+            baselines=baselines,
+            suite_variance=self._variance(),
+            stores=self.settings.update,
+        )
+
+    def _variance(self) -> float | None:
+        """The median variance between sessions of the suite's tests; None where too few have a history."""
+        if self._suite_variance is Court:
+            variances = []
+            for test in self.tests:
+                with contextlib.suppress(BaselineError):  # a broken file fails its own tests
+                    known = self.store.read(test, self.environment).values()
+                    seen = [judge.session_variance(baseline, self.metrics[SUITE_METRIC]) for baseline in known]
+                    variances += [variance for variance in seen if variance is not None]
+            self._suite_variance = statistics.median(variances) if len(variances) >= FEWEST_HISTORIES else None
+        return self._suite_variance  # type: ignore[return-value]
+
+
+def wants_pairs(result: Result) -> dict[str, frozenset[str]]:
+    """Label -> metrics that only pairs with the reference revision can decide."""
+    wanted: dict[str, frozenset[str]] = {}
+    for verdict in result.verdicts:
+        if verdict.want is Want.PAIRS:
+            wanted[verdict.label] = wanted.get(verdict.label, frozenset()) | {verdict.metric}
+    return wanted
+
+
+def wants_twins(result: Result) -> dict[str, frozenset[str]]:
+    """Labels of comparisons that only fresh processes of both models can decide; their latency says everything."""
+    labels = {verdict.label for verdict in result.verdicts if verdict.want is Want.TWINS}
+    return dict.fromkeys(sorted(labels), frozenset({SUITE_METRIC}))
+
+
+def _quality_only(baseline: Baseline, metrics: Mapping[str, Metric], *, accept_worse: bool) -> Baseline | None:
+    """What an update still holds a test against: nothing but its quality, and not even that where told so."""
+    if accept_worse:
+        return None
+    quality = {
+        name: value
+        for name, value in baseline.portable.items()
+        if name not in metrics or metrics[name].rule is Rule.QUALITY
+    }
+    return replace(baseline, source=None, files={}, portable=quality, sessions=())

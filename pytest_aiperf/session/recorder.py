@@ -1,0 +1,209 @@
+"""Gathers the results of a run in one process; at its end stores baselines, writes reports and shows the summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_aiperf.baselines import last_run, unused
+from pytest_aiperf.baselines.unused import Collected
+from pytest_aiperf.judging import suite_trends
+from pytest_aiperf.session.run_hooks import mistakes_text
+from pytest_aiperf.session.settings import Settings
+from pytest_aiperf.vocabulary import codec
+from pytest_aiperf.vocabulary.contracts import Store
+from pytest_aiperf.vocabulary.errors import AiperfError
+from pytest_aiperf.vocabulary.records import Change, Environment, Result, Run
+from pytest_aiperf.vocabulary.terms import Metric
+
+Stored = Mapping[Path, Sequence[tuple[str, str]]]
+"""Test module -> (node id, label) of every baseline."""
+_MOST_NAMES = 3
+
+
+class RunBook:
+    """The hooks of the process that owns the run: the only one, or xdist's controller."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        *,
+        settings: Settings,
+        store: Store,
+        environment: Environment,
+        metrics: dict[str, Metric],
+        write_reports: Callable[[Run], Sequence[str]],
+        summarise: Callable[..., str],
+        started_at: str,
+        commit: str | None,
+    ) -> None:
+        self.config = config
+        self.settings = settings
+        self.store = store
+        self.environment = environment
+        self.metrics = metrics
+        self.write_reports = write_reports
+        self.summarise = summarise
+        self.started_at = started_at
+        self.commit = commit
+        self.results: dict[str, Result] = {}
+        self.outcomes: dict[str, str] = {}
+        self.skipped: set[str] = set()
+        """Node ids of tests, and of modules that skipped themselves."""
+        self.collected: Collected | None = None
+        self.mistakes: list[str] = []
+        self.errors: list[str] = []
+        self.notes: list[str] = []
+        """What tests have to say that is in no figure: what one left on a device."""
+        self.run: Run | None = None
+
+    def take_collected(self, collected: Collected) -> None:
+        """What pytest found, once it is known."""
+        self.collected = collected
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell an xdist worker how this pytest was called: its own fresh processes need it."""
+        node.workerinput["aiperf_arguments"] = [str(argument) for argument in self.config.invocation_params.args]
+        node.workerinput["aiperf_directory"] = str(self.config.invocation_params.dir)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take what an xdist worker collected, and its mistakes in markers."""
+        output = getattr(node, "workeroutput", {})
+        self.mistakes = self.mistakes or list(output.get("aiperf_mistakes", ()))
+        self.notes += output.get("aiperf_notes", ())
+        if "aiperf_collected" in output:
+            self.collected = Collected(**json.loads(output["aiperf_collected"]))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note the modules that skip themselves, for want of a runtime: their tests are never seen."""
+        if report.skipped:
+            self.skipped.add(report.nodeid)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the result of the last attempt at each test."""
+        if report.when == "setup" or report.failed or report.when == "call":
+            self.outcomes[report.nodeid] = report.outcome
+        if report.skipped and report.when != "teardown" and not hasattr(report, "wasxfail"):
+            self.skipped.add(report.nodeid)
+        if encoded := getattr(report, "aiperf", None):
+            self.results[report.nodeid] = codec.decode_result(encoded.encode())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Store, report, and let what is unused or broken fail the run."""
+        if self.mistakes:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            return
+        left_over = self._unused(self._entries(self.environment))
+        changes = self._guarded(lambda: self._stored(left_over)) or ()
+        dropped = {(change.test, change.label) for change in changes if change.new is None}
+        run = self.run = Run(
+            started_at=self.started_at,
+            commit=self.commit,
+            environment=self.environment,
+            results=tuple(self.results.values()),
+            unused=tuple(unused.shown(test, label) for test, label in left_over if (test, label) not in dropped),
+            changes=changes,
+            notes=(
+                *self._skipped_notes(self._entries(None)),
+                *suite_trends.notes(tuple(self.results.values())),
+                *self.notes,
+            ),
+        )
+        if self.results:
+            run = self.run = self._kept(run)
+        self.errors += self._guarded(lambda: self.write_reports(run)) or ()
+        if self.settings.unused == "fail" and run.unused:
+            self.errors.append(
+                f"unused baselines fail this run: {_listed(run.unused)}; drop them with `pytest --aiperf-update`, "
+                "or only report them with --aiperf-unused=warn"
+            )
+        if self.errors and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Show what is not a plain pass."""
+        if self.mistakes:
+            terminalreporter.write_line(f"ERROR: {mistakes_text(self.mistakes)}", red=True)
+        if self.run is None:
+            return
+        text = self.summarise(
+            self.run,
+            verbosity=terminalreporter.verbosity,
+            width=min(100, terminalreporter._tw.fullwidth),  # noqa: SLF001 - pytest offers no public width
+            details=self.settings.details,
+            color=terminalreporter.hasmarkup,
+        )
+        if text.strip():
+            terminalreporter.section("aiperf", sep="=", bold=True)
+            terminalreporter.write(text if text.endswith("\n") else text + "\n")
+        for error in self.errors:
+            terminalreporter.write_line(f"aiperf: {error}", red=True)
+
+    def _entries(self, environment: Environment | None) -> Stored:
+        return self._guarded(lambda: self.store.entries(Path(self.config.rootpath), environment)) or {}
+
+    def _unused(self, stored: Stored) -> Sequence[tuple[str, str]]:
+        if self.collected is None:
+            return ()
+        measured = {test: {entry.label for entry in result.measurements} for test, result in self.results.items()}
+        root = Path(self.config.rootpath)
+        return unused.find(self.collected, root=root, stored=stored, outcomes=self.outcomes, measured=measured)
+
+    def _skipped_notes(self, stored: Stored) -> tuple[str, ...]:
+        """Which baselines nobody was held against, because a fixture, a marker or a whole module skipped."""
+        known = dict.fromkeys(test for entries in stored.values() for test, _ in entries)
+        names = [test for test in known if test in self.skipped or test.partition("::")[0] in self.skipped]
+        if not names:
+            return ()
+        were = "1 test with a baseline was" if len(names) == 1 else f"{len(names)} tests with baselines were"
+        return (f"{were} skipped: {_listed(names)}",)
+
+    def _kept(self, run: Run) -> Run:
+        """The run, kept for `pytest-aiperf`; in a checkout that nobody may write into, with a note that it is not."""
+        try:
+            last_run.keep(Path(self.config.rootpath), run)
+        except OSError as error:
+            return replace(run, notes=(*run.notes, f"the last run is not kept for `pytest-aiperf show`: {error}"))
+        return run
+
+    def _stored(self, left_over: Sequence[tuple[str, str]]) -> tuple[Change, ...]:
+        if not (self.settings.update or self.settings.update_new_only):
+            return ()
+        cleans = self.settings.update and not self.settings.no_cleanup
+        measurements = [
+            measurement
+            for result in self.results.values()
+            if result.outcome == "passed"
+            for measurement in result.measurements
+            if measurement.reference is None  # a comparison brings its own
+        ]
+        return self.store.update(
+            measurements,
+            environment=self.environment,
+            metrics={**self.metrics, **{score.name: score for entry in measurements for score in entry.scores}},
+            drop=tuple(left_over) if cleans else (),
+            new_only=self.settings.update_new_only and not self.settings.update,
+            accept_worse=self.settings.accept_worse,
+        )
+
+    def _guarded(self, action: Callable[[], Any]) -> Any:
+        """An error of ours or of the disk at the end of a run is a red line and exit 1, never an INTERNALERROR."""
+        try:
+            return action()
+        except (AiperfError, OSError) as error:
+            if str(error) not in self.errors:
+                self.errors.append(str(error))
+            return None
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMES])
+    return f"{shown} and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else shown

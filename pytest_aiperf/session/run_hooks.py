@@ -1,0 +1,238 @@
+"""The hooks of a measuring run: a trial around each test, its verdict as an ordinary failure of the call phase."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pytest_aiperf.judging import suite_trends
+from pytest_aiperf.measuring import out_of_memory
+from pytest_aiperf.measuring.leftovers import Housekeeping
+from pytest_aiperf.measuring.trial import Order, Trial
+from pytest_aiperf.processes.confirmation import Confirmation, Suspect
+from pytest_aiperf.session.escalation import Court, wants_pairs, wants_twins
+from pytest_aiperf.session.held_reports import HOLDS
+from pytest_aiperf.session.trial_hooks import RESULT, TRIAL, TrialHooks
+from pytest_aiperf.vocabulary.errors import BaselineError
+from pytest_aiperf.vocabulary.records import Limit, Margins, Result
+
+MOST_DEAREST = 3
+"""Tests that go to pairs where all of them became slower together."""
+
+
+class RunHooks(TrialHooks):
+    """The hooks of the process that runs the tests: it judges, and its verdicts fail tests."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        around: Any,
+        court: Court,
+        confirmation: Confirmation | None,
+        twins: Callable[[], Confirmation],
+        *,
+        tell: Callable[[str], object],
+    ) -> None:
+        super().__init__(config, around, court.clock)
+        self.tell = tell
+        self.housekeeping = Housekeeping(around.tools.accelerators)
+        self.court = court
+        self.confirmation = confirmation
+        self.twins = twins
+        self.results: dict[str, Result] = {}
+        """Of the tests that stored sessions have decided."""
+        self.dearest: list[pytest.Item] = []
+
+    def pytest_unconfigure(self) -> None:
+        """Leave no tree of old code behind."""
+        super().pytest_unconfigure()
+        if self.confirmation is not None:
+            self.confirmation.close()
+
+    def order_of(self, item: pytest.Item) -> Order:
+        """Time everything here; memory here only as a first look."""
+        return replace(self.court.order(item.nodeid, self.marked(item).rules), path=str(item.path))
+
+    def default_limits(self) -> tuple[Limit, ...]:
+        """From command line, environment or ini."""
+        return self.court.default_limits
+
+    def default_margins(self) -> Margins:
+        """From command line, environment or ini."""
+        return self.court.default_margins
+
+    def load_fresh(self, trial: Trial) -> None:
+        """The first fresh processes of a test that loads a model."""
+        self.court.rounds.measure_loads(trial)
+
+    def weigh_fresh(self, trial: Trial) -> None:
+        """A few fresh processes for each model."""
+        self.court.rounds.weigh(trial)
+
+    def gather_fresh(self, trial: Trial, names: tuple[str, ...]) -> None:
+        """One fresh process for each model, and for all of them in both orders."""
+        self.court.rounds.gather(trial, names)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
+        """Find every mistake in a marker, those that other plugins have added included, before any test runs."""
+        self.court.tests = tuple(item.nodeid for item in items)
+        outcome = yield
+        mistakes = [f"{item.nodeid}: {mistake}" for item in items for mistake in self.marked(item).mistakes]
+        if not mistakes:
+            return outcome
+        if hasattr(self.config, "workeroutput"):
+            self.config.workeroutput["aiperf_mistakes"] = mistakes
+            items.clear()
+            return outcome
+        raise pytest.UsageError(mistakes_text(mistakes))
+
+    def pytest_collection_finish(self) -> None:
+        """Note the memory of a process that has imported everything and run nothing."""
+        self.around.base = self.around.tools.memory.now()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Under xdist, share the machine with the other workers' tests, but not with their timed sections."""
+        with self.around.lock.test():
+            self.housekeeping.open()
+            outcome = yield
+            if left := self.housekeeping.close(item.nodeid):
+                self.tell(left)
+            return outcome
+
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> None:
+        """What a fixture of a wider scope takes, stays by intention."""
+        self.housekeeping.set_up(fixturedef.argname, fixturedef.scope)
+
+    def exhausted(self, item: pytest.Item, error: BaseException) -> bool:
+        """Note it, and let go of what the call held."""
+        trial = item.stash.get(TRIAL, None)
+        told = out_of_memory.told(error, self.around.tools) if trial is not None else ""
+        if trial is None or not told:
+            return False
+        trial.note_exhaustion(told)
+        out_of_memory.let_go(error)
+        return True
+
+    def settle_trial(self, trial: Trial, item: pytest.Item) -> None:
+        """Judge; keep the result for the report; fail the test where a verdict says so."""
+        try:
+            self._take(item, self.court.decide(trial, taken_at=self.now()))
+        except BaselineError as broken:  # `from None`: the message says it all, and only once
+            raise pytest.fail.Exception(f"aiperf: {broken}", pytrace=False) from None
+        if wants_twins(item.stash[RESULT]):
+            self._confirm_twins(item)
+        if self.is_open(item):
+            if item.stash.get(HOLDS, False):
+                return
+            self._confirm([item])
+        if text := self.failure_of(item):
+            pytest.fail(text, pytrace=False)
+
+    def is_open(self, item: pytest.Item) -> bool:
+        """Whether pairs have to decide on a test."""
+        return RESULT in item.stash and bool(wants_pairs(item.stash[RESULT]))
+
+    def waits(self, item: pytest.Item) -> bool:
+        """Whether a test is open, or one of the dearest: those go to pairs where all became slower together."""
+        if RESULT not in item.stash or self.is_open(item):
+            return self.is_open(item)
+        if item.nodeid not in self.results and _seconds_per_call(item):
+            self.results[item.nodeid] = item.stash[RESULT]
+            self.dearest = sorted([*self.dearest, item], key=_seconds_per_call)[-MOST_DEAREST:]
+        return item in self.dearest and not self.failure_of(item)
+
+    def settle(self, items: Sequence[pytest.Item]) -> None:
+        """Let pairs decide on tests that have run, all of them together."""
+        if suite_trends.common_slowdown(self.results.values()) is not None:
+            for item in items:
+                item.stash[TRIAL].must_pair = True
+                self._take(item, self.court.judge(item.stash[TRIAL], taken_at=self.now(), final=False))
+        if still := [item for item in items if self.is_open(item)]:
+            self._confirm(still)
+
+    def give_up(self, items: Sequence[pytest.Item], reason: str) -> None:
+        """Leave open tests undecided."""
+        still = [item for item in items if self.is_open(item)]
+        if self.confirmation is not None:
+            for item in still:
+                self.confirmation.give_up(self._suspect(item), reason)
+        self._close(still)
+
+    def _confirm(self, items: Sequence[pytest.Item]) -> None:
+        if self.confirmation is not None:
+            self.confirmation.confirm([self._suspect(item) for item in items])
+        self._close(items)
+
+    def _confirm_twins(self, item: pytest.Item) -> None:
+        """Comparisons that turns in this process could not pass, in fresh processes of both models, at once."""
+        trial, court = item.stash[TRIAL], self.court
+        confirmation = self.twins()
+        try:
+            confirmation.confirm(
+                [
+                    Suspect(
+                        trial=trial,
+                        wanted=lambda: wants_twins(court.judge(trial, taken_at=self.now(), final=False)),
+                    )
+                ]
+            )
+        finally:
+            confirmation.close()
+        result = court.judge(trial, taken_at=self.now(), final=False)
+        if not wants_pairs(result):
+            result = court.judge(trial, taken_at=self.now(), final=True)
+        self._take(item, result)
+
+    def failure_of(self, item: pytest.Item) -> str:
+        """The block that a failing test shows; empty where nothing fails."""
+        result = item.stash.get(RESULT, None)
+        return "" if result is None else self.court.failure_text(result)
+
+    def _suspect(self, item: pytest.Item) -> Suspect:
+        trial, court = item.stash[TRIAL], self.court
+        return Suspect(trial=trial, wanted=lambda: wants_pairs(court.judge(trial, taken_at=self.now(), final=False)))
+
+    def _close(self, items: Sequence[pytest.Item]) -> None:
+        for item in items:
+            known, trial = item.stash[RESULT], item.stash[TRIAL]
+            spent = max((pairing.seconds for pairing in trial.pairings.values()), default=0.0)
+            result = self.court.conclude(trial, taken_at=self.now())
+            self._take(item, replace(result, seconds=known.seconds + spent))
+
+    def _take(self, item: pytest.Item, result: Result) -> None:
+        item.stash[RESULT] = result
+        own = [entry for entry in item.user_properties if not entry[0].startswith("aiperf.")]
+        item.user_properties[:] = [*own, *self.court.properties(result)]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Let the result ride on the report, across processes too."""
+        report = yield
+        if call.excinfo is not None:
+            self.housekeeping.failed(call.excinfo.value)
+        if call.when == "call":
+            self.attach(item, report)
+        return report
+
+    def attach(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        """Put the result on the report of the call."""
+        if (trial := item.stash.get(TRIAL, None)) is not None:
+            result = item.stash.get(RESULT, None) or self.court.unjudged(trial, taken_at=self.now())
+            report.aiperf = self.court.encode(result, outcome=report.outcome)  # type: ignore[attr-defined]
+
+
+def _seconds_per_call(item: pytest.Item) -> float:
+    return suite_trends.seconds_per_call(item.stash[RESULT])
+
+
+def mistakes_text(mistakes: Sequence[str]) -> str:
+    """All mistakes in markers, one per line."""
+    plural = "s" if len(mistakes) > 1 else ""
+    return "\n  ".join([f"pytest-aiperf: {len(mistakes)} mistake{plural} in markers; no test was run", *mistakes])

@@ -1,0 +1,75 @@
+"""What stands on a shelf: a file's name is the word that users type; other packages add theirs by entry points."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+import pkgutil
+from typing import Any
+
+from pytest_aiperf.vocabulary.errors import UsageError
+
+_PACKAGES = {
+    "metrics": "pytest_aiperf.measuring.metrics",
+    "frameworks": "pytest_aiperf.runtimes.frameworks",
+    "accelerators": "pytest_aiperf.runtimes.accelerators",
+    "stores": "pytest_aiperf.baselines.stores",
+    "reporters": "pytest_aiperf.reporting.reporters",
+}
+"""Shelf, as its entry-point group is called -> the package of our own members."""
+
+
+def names(shelf: str) -> tuple[str, ...]:
+    """Every member of a shelf (`reporters`), sorted; nothing of them is imported."""
+    return tuple(sorted({*_own(shelf), *_foreign(shelf)}))
+
+
+def module(shelf: str, name: str) -> Any:
+    """One member, imported now; dashes and underscores in `name` are the same. Raises UsageError for an unknown name.
+
+    Of another package it is whatever its entry point in the group `pytest_aiperf.<shelf>` names.
+    """
+    key = _key(name)
+    own, foreign = _own(shelf), _foreign(shelf)
+    if key in own and key in foreign:
+        raise UsageError(
+            f"two {shelf} are called {key!r}: pytest-aiperf's own and {foreign[key].value}; "
+            f"rename the entry point of the second"
+        )
+    if key in own:
+        return importlib.import_module(f"{_PACKAGES[shelf]}.{key}")
+    if key in foreign:
+        return foreign[key].load()
+    raise UsageError(_unknown(shelf, name, sorted({*own, *foreign})))
+
+
+def create(shelf: str, name: str, *args: Any, **options: Any) -> Any:
+    """Return what the member's `create` makes of the arguments. Raises UsageError where it has none."""
+    member = module(shelf, name)
+    if not callable(getattr(member, "create", None)):
+        raise UsageError(f"{_singular(shelf)} {name!r}: {member!r} has no function create()")
+    return member.create(*args, **options)
+
+
+def _own(shelf: str) -> frozenset[str]:
+    package = importlib.import_module(_PACKAGES[shelf])
+    return frozenset(member.name for member in pkgutil.iter_modules(package.__path__) if member.name[0] != "_")
+
+
+def _foreign(shelf: str) -> dict[str, importlib.metadata.EntryPoint]:
+    return {_key(point.name): point for point in importlib.metadata.entry_points(group=f"pytest_aiperf.{shelf}")}
+
+
+def _key(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _singular(shelf: str) -> str:
+    return shelf.removesuffix("s")
+
+
+def _unknown(shelf: str, name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(_key(name), known, n=1)
+    meant = f"; did you mean {close[0]}?" if close else ""
+    return f"no {_singular(shelf)} {name!r}; there are: {', '.join(known)}{meant}"

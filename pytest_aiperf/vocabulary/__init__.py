@@ -1,0 +1,1 @@
+"""The nouns everything speaks: closed sets, records, the sockets of the shelves, units, JSON, errors."""

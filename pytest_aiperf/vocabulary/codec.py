@@ -1,0 +1,161 @@
+"""Records to JSON and back: strict, versioned, and exact for numbers that JSON does not know."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import types
+import typing
+from typing import Any, TypeVar
+
+from pytest_aiperf.vocabulary.errors import CodecError
+from pytest_aiperf.vocabulary.records import Result, Run
+
+Record = TypeVar("Record")
+
+# History of the run format:
+# 1 - the fields of `Run` and of the records in it, beside "format". Enums by value, NaN and infinities as strings.
+#     Later and without a new number, because an absent one reads as none: `pairing`, `grounds`.
+# 2 - a sample says how many calls one of its values stands for: in format 1 ten, where memory was watched for leaks.
+FORMAT = 2
+
+_SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def encode_run(run: Run) -> bytes:
+    """A whole run with its format number. Raises CodecError for text that is not Unicode."""
+    return _dumped({"format": FORMAT, **_plain(run)})
+
+
+def decode_run(data: bytes) -> Run:
+    """The run that `encode_run` wrote. Raises CodecError with the place of the first mistake."""
+    content = _loaded(data)
+    if not isinstance(content, dict) or "format" not in content:
+        raise CodecError('this is not a run of pytest-aiperf: expected an object with "format"')
+    if (found := content.pop("format")) == 1:
+        content = _from_format_1(content)
+    elif found != FORMAT:
+        raise CodecError(
+            f"this run has format {found!r}, this version of pytest-aiperf reads {FORMAT}: "
+            "upgrade pytest-aiperf, or measure again"
+        )
+    return _checked(content, Run)
+
+
+def _from_format_1(run: Any) -> Any:
+    """What later formats say of each sample, added to a run that does not."""
+    if isinstance(run, dict):
+        leaks = {"calls_per_value": 10} if run.get("metric") in ("leak", "gpu_leak") and "origin" in run else {}
+        return leaks | {key: _from_format_1(value) for key, value in run.items()}
+    return [_from_format_1(value) for value in run] if isinstance(run, list) else run
+
+
+def encode_result(result: Result) -> bytes:
+    """One test's result, as it travels between processes of one version."""
+    return encode(result)
+
+
+def decode_result(data: bytes) -> Result:
+    """The result that `encode_result` wrote. Raises CodecError with the place of the first mistake."""
+    return decode(data, Result)
+
+
+def encode(record: object) -> bytes:
+    """Any record of the vocabulary. Raises CodecError for text that is not Unicode."""
+    return _dumped(_plain(record))
+
+
+def decode(data: bytes, kind: type[Record]) -> Record:
+    """A record of that kind. Raises CodecError with the place of the first mistake."""
+    return _checked(_loaded(data), kind)
+
+
+def _plain(record: object) -> Any:
+    import msgspec
+
+    return _spell(msgspec.to_builtins(record))
+
+
+def _dumped(content: object) -> bytes:
+    import msgspec
+
+    try:
+        return msgspec.json.encode(content)
+    except UnicodeEncodeError as error:
+        raise CodecError(f"text that is not valid Unicode cannot be written: {error.object!r}") from None
+
+
+def _loaded(data: bytes) -> Any:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CodecError(f"this is not JSON: {error}") from None
+
+
+def _checked(content: object, kind: type[Record]) -> Record:
+    import msgspec
+
+    try:
+        return msgspec.convert(_revive(content, kind, "$"), kind)
+    except msgspec.ValidationError as error:
+        raise CodecError(f"this is not a {kind.__name__}: {error}") from None
+
+
+def _spell(content: Any) -> Any:
+    """Builtins in which numbers that JSON lacks are words."""
+    if isinstance(content, float):
+        if math.isfinite(content):
+            return content
+        return "NaN" if math.isnan(content) else "Infinity" if content > 0 else "-Infinity"
+    if isinstance(content, dict):
+        return {key: _spell(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_spell(value) for value in content]
+    return content
+
+
+def _revive(content: Any, expected: Any, place: str) -> Any:
+    """The reverse of `_spell`, only where a number is expected; a field that no record has is a mistake."""
+    if isinstance(content, str):
+        return _SPELLED.get(content, content) if float in _choices(expected) else content
+    if isinstance(content, list):
+        inner = _inner(expected, 0)
+        return [_revive(value, inner, f"{place}[{index}]") for index, value in enumerate(content)]
+    if not isinstance(content, dict):
+        return content
+    if (fields := _fields(expected)) is None:
+        inner = _inner(expected, 1)
+        return {key: _revive(value, inner, f"{place}.{key}") for key, value in content.items()}
+    if unknown := sorted(content.keys() - fields.keys()):
+        raise CodecError(f"unknown field {unknown[0]!r} - at `{place}`")
+    return {key: _revive(value, fields[key], f"{place}.{key}") for key, value in content.items()}
+
+
+def _choices(expected: Any) -> tuple[Any, ...]:
+    if typing.get_origin(expected) in (typing.Union, types.UnionType):
+        return typing.get_args(expected)
+    return (expected,)
+
+
+def _inner(expected: Any, position: int) -> Any:
+    """What a container holds: position 0 of a tuple, 1 of a mapping; None where it holds nothing known."""
+    for choice in _choices(expected):
+        if len(arguments := typing.get_args(choice)) > position:
+            return arguments[position]
+    return None
+
+
+def _fields(expected: Any) -> dict[str, Any] | None:
+    """The types of a record's fields; None of anything else."""
+    for choice in _choices(expected):
+        if isinstance(choice, type) and dataclasses.is_dataclass(choice):
+            return _hints(choice)
+    return None
+
+
+@functools.cache
+def _hints(record: type) -> dict[str, Any]:
+    return typing.get_type_hints(record)

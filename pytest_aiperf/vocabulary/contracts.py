@@ -1,0 +1,274 @@
+"""The sockets: what a member of each shelf must offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pytest_aiperf.vocabulary.model_figures import Weights
+from pytest_aiperf.vocabulary.records import Baseline, Change, Environment, Measurement, Run, Sample
+from pytest_aiperf.vocabulary.terms import Metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A request to run the measured function `calls` times under one pair of clock readings.
+
+    The accelerators are waited for once, before the second reading.
+    """
+
+    calls: int = 1
+    before: Callable[[], object] | None = None
+    """Run before the first reading, once the accelerators have been waited for."""
+    after: Callable[[], object] | None = None
+    """Run behind the last call, before the accelerators are waited for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuMemory:
+    """Bytes of one device (by UUID where the driver knows it); None where it cannot be known."""
+
+    device: str
+    allocated_peak: int | None
+    reserved_peak: int | None
+    process: int | None
+    device_used: int | None = None
+    """Of all processes."""
+    device_total: int | None = None
+    allocated: int | None = None
+    """At this moment, as the allocator counts."""
+    reserved: int | None = None
+    """At this moment: what the allocator holds, handed out or not."""
+    notes: tuple[str, ...] = ()
+
+
+class Accelerator(Protocol):
+    """How a device is waited for and asked. Imports its runtime never, its driver library late."""
+
+    name: str
+
+    def initialised(self) -> bool:
+        """Whether this process has already started the device through a runtime it imported."""
+
+    def wait(self) -> None:
+        """Block until everything queued by this process has finished."""
+
+    def reset_peak(self) -> None:
+        """Collect, empty caches and restart the peak counters."""
+
+    def memory(self) -> Sequence[GpuMemory]:
+        """One record per device that this process uses."""
+
+    def timer(self) -> DeviceTimer | None:
+        """A clock of its own; None where it has none, or was not started."""
+
+    def flush(self) -> None:
+        """Push everything out of its last-level cache; nothing where that cannot be done."""
+
+    def facts(self) -> Mapping[str, str]:
+        """Comparable facts: device model and count, driver x.y. Empty without a device."""
+
+
+class DeviceTimer(Protocol):
+    """A device's own clock, around work that is queued on its current stream."""
+
+    def hold(self, seconds: float) -> None:
+        """Keep the device busy for about so long, so that work piles up behind; nothing where that cannot be done."""
+
+    def start(self) -> None:
+        """Queue the first reading."""
+
+    def stop(self) -> None:
+        """Queue the second one."""
+
+    def seconds(self) -> float:
+        """Between both, once the device has been waited for; the largest of several devices."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevicesSeen:
+    """How devices did during a section."""
+
+    facts: Mapping[str, str]
+    """UUID -> clock, throttling, power and other processes, for people."""
+    disturbances: tuple[str, ...]
+    megahertz: float | None = None
+    """Of the slowest of them."""
+    watts: float | None = None
+    """Of all of them."""
+
+
+class DeviceConditions(Protocol):
+    """What the driver says of the devices that this process uses."""
+
+    def seen(self) -> DevicesSeen:
+        """At this moment."""
+
+    def joules(self) -> float | None:
+        """Energy that they have taken together, since some moment; None where the driver does not count it."""
+
+
+class Framework(Protocol):
+    """How a runtime behaves. Found in `sys.modules`, never imported."""
+
+    name: str
+    module: str
+    """The top-level module that users import."""
+
+    def owns(self, model: object) -> bool:
+        """Whether `model` belongs to this runtime."""
+
+    def bind(self, model: Any, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Callable[[], Any]:
+        """One inference as a function without arguments."""
+
+    def accept(self, model: Any, inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """Inputs of any runtime as `bind` takes them for this model: positional, and by name."""
+
+    def inference(self) -> AbstractContextManager[object]:
+        """The runtime's no-gradient context; a null context where it has none."""
+
+    def size(self, model: Any) -> int | None:
+        """Bytes of parameters and buffers, or of the model file where the runtime hides them."""
+
+    def weights(self, model: Any) -> Weights | None:
+        """Parameters, zeros and bytes by dtype; None where the runtime hides them."""
+
+    def files(self, model: Any) -> tuple[Path, ...]:
+        """The files that the model was read from, where the runtime remembers."""
+
+    def facts(self, model: Any) -> Mapping[str, str]:
+        """What to show beside the numbers: threads, dtype, providers."""
+
+    def anomaly(self, model: Any) -> str | None:
+        """Why this model does not run as it was asked to, or None."""
+
+    def profiler(self) -> Any:
+        """What takes a call of this runtime apart (`profilers/`); None where nothing does."""
+
+    def watch(self) -> None:
+        """Called once when measuring starts: notice what only shows while a model is built."""
+
+    def unwatch(self) -> None:
+        """Take back everything that `watch` installed."""
+
+    def watch_moves(self, clock: Callable[[], int], seconds: list[float]) -> AbstractContextManager[object]:
+        """While a loader runs: append the seconds of each move of a model to another device.
+
+        Only used in a fresh process; a null context where the runtime has no such step.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a probe may use; everything that touches the machine, so that tests can pass fakes."""
+
+    clock: Callable[[], int]
+    """Nanoseconds, monotonic."""
+    accelerators: Sequence[Accelerator]
+    memory: CpuMemory
+    foreign: ForeignLoad
+    devices: DeviceConditions
+
+
+class CpuMemory(Protocol):
+    """The kernel's account of this process, in bytes."""
+
+    def reset_peak(self) -> bool:
+        """Restart the peak counter; False where the system cannot."""
+
+    def peak(self) -> int | None:
+        """Peak of anonymous and shared memory since the reset; None where unknown."""
+
+    def now(self) -> int:
+        """Anonymous and shared memory at this moment."""
+
+    def give_back(self) -> None:
+        """Return to the system what the allocator keeps free: in it, growth would not show."""
+
+    def glance(self) -> int:
+        """The same, cheap enough to be read after every call, and a few pages off."""
+
+    def free(self) -> int | None:
+        """What this process could still take, of the machine and of its container; None where unknown."""
+
+    def file_backed(self) -> int | None:
+        """Clean file pages (mmap-ed weights) at this moment."""
+
+    def method(self) -> str:
+        """Which counter these figures come from."""
+
+
+class ForeignLoad(Protocol):
+    """Who else used the processor."""
+
+    def start(self) -> None:
+        """Begin a section."""
+
+    def share(self) -> float | None:
+        """Share of the machine's processors that others used since `start`; None where unknown."""
+
+    def spent(self) -> tuple[float, float | None]:
+        """Seconds since `start`, and processor seconds of other processes meanwhile; None where unknown."""
+
+
+class TurnLine(Protocol):
+    """A child's line to the parent that calls its turns."""
+
+    def send(self, **message: Any) -> None:
+        """One message."""
+
+    def request(self) -> dict[str, Any]:
+        """Wait for what the parent says next."""
+
+
+class Probe(Protocol):
+    """One pass of measuring: a generator that asks for turns and returns what it saw."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What the pass measures."""
+
+    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
+        """Yield turns; each is answered with its seconds (of all its calls together)."""
+
+
+class Store(Protocol):
+    """Where baselines are kept."""
+
+    def read(self, test: str, environment: Environment) -> Mapping[str, Baseline]:
+        """Label -> baseline of one test; empty where there is none. Raises BaselineError."""
+
+    def update(
+        self,
+        measurements: Sequence[Measurement],
+        *,
+        environment: Environment,
+        metrics: Mapping[str, Metric],
+        drop: Sequence[tuple[str, str | None]] = (),
+        new_only: bool = False,
+        accept_worse: bool = False,
+    ) -> tuple[Change, ...]:
+        """Append sessions and renew portable values, atomically per file. Raises BaselineError.
+
+        `drop` names entries to remove: (node id, label), or (node id, None) for a whole test. An entry with sessions
+        of other machine classes loses only those of this one.
+        """
+
+    def entries(self, root: Path, environment: Environment | None = None) -> Mapping[Path, Sequence[tuple[str, str]]]:
+        """Test module -> (node id, label) of everything stored below `root`.
+
+        With an environment, only what its machine class has sessions of, or no class at all: a test may exist on some
+        machines only.
+        """
+
+
+class Reporter(Protocol):
+    """How a run is shown. Writes nothing. Its module may name a package that it `NEEDS`."""
+
+    name: str
+
+    def render(self, run: Run) -> str | bytes:
+        """The whole report, as a text or the content of a picture."""

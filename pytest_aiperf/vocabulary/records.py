@@ -1,0 +1,277 @@
+"""The nouns that everything speaks: frozen records in base units (seconds, bytes, fractions)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_aiperf.vocabulary.model_figures import Variant
+from pytest_aiperf.vocabulary.pairing import Pairing
+from pytest_aiperf.vocabulary.terms import Metric, Origin, Pairs, Status, Unit, Want
+
+WHY = "why: "
+"""Begins a note that gives a reason for a bad figure."""
+VOID = "void: "
+"""Begins a note that says why a figure can fail nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What was seen of one metric: a value per call, per process or per example, in base units.
+
+    An empty `values` means that it could not be measured; `notes` then say why. NaN is kept as seen.
+    """
+
+    metric: str
+    values: tuple[float, ...]
+    origin: Origin = Origin.IN_PROCESS
+    notes: tuple[str, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Named shares of the value, for people: `{"read and build": 0.21, "first inference": 0.05}`."""
+    calls_per_value: int = 1
+    foreign_share: float | None = None
+    """Share of the machine's processors that other processes used meanwhile; None where unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where a measurement was taken."""
+
+    key: str
+    """Name of the machine class."""
+    comparable: Mapping[str, str]
+    """The facts that make up the class."""
+    details: Mapping[str, str]
+    """Facts that are shown but never compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """Everything seen under one label of one test."""
+
+    test: str
+    """The node id."""
+    label: str
+    samples: tuple[Sample, ...]
+    taken_at: str
+    """UTC, ISO 8601, to the second."""
+    commit: str | None = None
+    source: str | None = None
+    """Hash of the test function's source."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Model file (name, not path) -> hash of its content."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What the runtime said of the model: providers, threads, dtype."""
+    covariate: float | None = None
+    """Mean log seconds of the reference workload, taken next to the test."""
+    disturbances: tuple[str, ...] = ()
+    """What disturbed the machine meanwhile; a disturbed session is no baseline."""
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """Device (by UUID) -> its clock, power and throttling while it was timed."""
+    anomalies: tuple[str, ...] = ()
+    """Why the measurement is not what was asked for (a provider that fell back to the CPU)."""
+    allocations: Mapping[str, float] = field(default_factory=dict)
+    """Line of code -> bytes that it held at the peak, where a fresh process traced that."""
+    scores: tuple[Metric, ...] = ()
+    """Quality metrics that the test named itself and that stand on no shelf."""
+    pairing: Pairing | None = None
+    """What pairs with the reference revision saw; None where none were asked for."""
+    reference: Mapping[str, PortableValue] | None = None
+    """Of a comparison: what the reference model gave, held against instead of a baseline."""
+    accuracy_margin: float | None = None
+    """Of a comparison that was given its own."""
+    reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of a comparison: metric -> why the candidate is no better, as its runtime's own means tell."""
+    variant: Variant | None = None
+    """Of a comparison: what a table of all candidates shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """An absolute bound that the user wrote."""
+
+    metric: str
+    bound: float
+    """In the metric's base unit."""
+    source: str
+    """As the user wrote it: `max_latency_ms(20, percentile=95)`."""
+    percentile: float | None = None
+    """For per-call metrics: which percentile is held (50 is the median)."""
+    label: str | None = None
+    """Applies to this measurement only; None: to every one that has the metric."""
+    drop: bool = False
+    """The bound is a loss, of a quality metric, to what it is held against: a baseline, or a comparison's reference."""
+    population: bool = False
+    """The loss has to be proven small for all examples that there could be, not only for those that were scored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margins:
+    """The relative rules of one test, fractions unless said otherwise."""
+
+    tolerance: float = 0.01
+    """t0: a slowdown that must not fail a build."""
+    max_slowdown: float = 0.05
+    """t1: a slowdown that must not pass."""
+    load_tolerance: float = 0.05
+    max_load_slowdown: float = 0.15
+    accuracy_margin: float = 0.01
+    """Largest loss of a quality metric, in points (0.01 = 1 point)."""
+    max_size_growth: float = 0.02
+    max_memory_growth: float = 0.05
+    tail_tolerance: float = 0.05
+    """The same two of percentiles above the median, which vary more."""
+    max_tail_slowdown: float = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What an open answer does to its test, and what has to be measurable here."""
+
+    inconclusive_fails: bool = False
+    new_fails: bool = False
+    required: frozenset[str] = frozenset()
+    """`gpu`, or names of metrics."""
+    pairs: Pairs = Pairs.NEVER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One run of the suite on one machine class: one number per metric."""
+
+    at: str
+    commit: str | None
+    covariate: float | None
+    disturbed: bool
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortableValue:
+    """A stored value that holds on every machine."""
+
+    value: float
+    at: str
+    commit: str | None
+    examples: tuple[float, ...] | None = None
+    """One value per example, in order, where the metric has examples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What is stored for one label of one test, as seen from one machine class."""
+
+    test: str
+    label: str
+    source: str | None
+    files: Mapping[str, str]
+    portable: Mapping[str, PortableValue]
+    sessions: tuple[Session, ...]
+    """Of this machine class, oldest first."""
+    allocations: Mapping[str, float] = field(default_factory=dict)
+    """Line of code -> bytes held at the peak of the last session that was stored."""
+    other_classes: int = 0
+    """How many other machine classes have sessions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An estimate of a change, as a fraction; positive is worse."""
+
+    low: float
+    mid: float
+    high: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The answer for one row: one metric (and percentile) of one label."""
+
+    label: str
+    metric: str
+    """Registry name: `latency`."""
+    title: str
+    """As shown: `latency p95`."""
+    unit: Unit
+    status: Status
+    reason: str
+    """Stable code: `no_baseline`, `within_limit`, `stale_source`."""
+    message: str = ""
+    """One sentence for people; empty for a plain pass."""
+    now: float | None = None
+    baseline: float | None = None
+    of_reference: bool = False
+    """Whether `baseline` is what the reference model of a comparison gave, not a stored value."""
+    worse_by: Interval | None = None
+    limit: float | None = None
+    """The bound in base units, or, for relative rules, the largest allowed change as a fraction."""
+    limit_source: str | None = None
+    """`max_latency_ms(20)`, or None for a relative rule."""
+    notes: tuple[str, ...] = ()
+    fails: bool = False
+    """Whether this verdict fails its test, under the policy of the run."""
+    want: Want | None = None
+    """What would decide it; None once nothing more can be measured."""
+    sees: float | None = None
+    """For a row against stored sessions: the smallest slowdown that they could have shown, as a fraction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """What a test was judged by, beside what was measured: with both, its verdicts can be replayed."""
+
+    margins: Margins
+    policy: Policy
+    limits: tuple[Limit, ...]
+    """Of the test's own markers."""
+    default_limits: tuple[Limit, ...]
+    baselines: Mapping[str, Baseline]
+    """By label, as far as they were held against it."""
+    suite_variance: float | None
+    stores: bool
+    """Whether the run recorded baselines, so that a missing one is no news."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One test of one run."""
+
+    test: str
+    outcome: str
+    """pytest's word for the call phase: passed, failed, skipped."""
+    environment: str
+    """Key of the machine class."""
+    measurements: tuple[Measurement, ...]
+    verdicts: tuple[Verdict, ...]
+    seconds: float = 0.0
+    """Time that measuring and judging took."""
+    grounds: Grounds | None = None
+    """None where nothing was judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What an update did to one stored value."""
+
+    test: str
+    label: str
+    metric: str
+    unit: Unit
+    old: float | None
+    new: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A whole run, as reporters and `pytest-aiperf` see it."""
+
+    started_at: str
+    commit: str | None
+    environment: Environment
+    results: tuple[Result, ...]
+    unused: tuple[str, ...] = ()
+    """Baseline entries whose test or label no longer exists: `tests/test_x.py::test_gone`."""
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()

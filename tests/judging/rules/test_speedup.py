@@ -1,0 +1,149 @@
+"""Rows of a candidate beside its reference model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_aiperf.judging import verdicts
+from pytest_aiperf.measuring.metrics.comparison import SPEEDUP
+from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Pairing
+from pytest_aiperf.vocabulary.records import Grounds, Margins, Policy, PortableValue
+from pytest_aiperf.vocabulary.terms import Want
+from pytest_aiperf.wiring import known_metrics
+from tests.judging.rules.test_paired import LATENCY, world
+from tests.judging.worlds import HERE, limit, measured, steady, word
+
+HALF = 1 / 1.5 - 1
+"""A candidate that takes two thirds of the time."""
+
+
+def rows(pairing, *, limits=(), final=True, **more):
+    measurement = measured(steady(LATENCY, 2e-3), steady(SPEEDUP.name, 1.0), pairing=pairing, reference={}, **more)
+    return judged(measurement, limits=limits, final=final)
+
+
+def judged(measurement, *, limits=(), final=True):
+    """Metric -> row, as a run judges it: nothing is stored."""
+    grounds = Grounds(
+        margins=Margins(),
+        policy=Policy(),
+        limits=tuple(limits),
+        default_limits=(),
+        baselines={},
+        suite_variance=None,
+        stores=False,
+    )
+    found = verdicts.verdicts([measurement], grounds, metrics=known_metrics(), environment=HERE, final=final)
+    return {row.metric: row for row in found}
+
+
+def twins(*, screen=(), blocks=(), **more):
+    return Pairing(against=REFERENCE_MODEL, screen=tuple(screen), blocks=tuple(blocks), **more)
+
+
+def at_least(ratio):
+    return [limit(SPEEDUP.name, ratio)]
+
+
+def test_turns_in_one_process_pass_a_candidate_and_say_so():
+    row = rows(twins(screen=world(1, 6, slowdown=HALF)), final=False)[LATENCY]
+    assert word(row) == "improved: faster"
+    assert row.want is None
+    assert row.of_reference
+    assert "both models in one process" in row.notes
+    assert row.message == "6 pairs against the reference"
+
+
+@pytest.mark.parametrize("count", [6, 24])
+def test_turns_in_one_process_fail_nothing(count):
+    screen = world(2, count, slowdown=0.3)
+    row = rows(twins(screen=screen), final=False)[LATENCY]
+    assert (row.want, row.fails) == (Want.TWINS, False)
+    assert word(rows(twins(screen=screen))[LATENCY]) == "inconclusive: unconfirmed"
+
+
+@pytest.mark.parametrize(
+    ("slowdown", "says"),
+    [(0.3, "regressed: slower (fails)"), (0.0, "passed: within_margin"), (HALF, "improved: faster")],
+)
+def test_fresh_processes_overrule_turns_in_one(slowdown, says):
+    for screen in (world(3, 6, slowdown=0.3), world(3, 6, slowdown=HALF)):
+        assert word(rows(twins(screen=screen, blocks=world(4, 6, slowdown=slowdown)))[LATENCY]) == says
+
+
+def test_more_blocks_are_asked_for_until_a_look_decides():
+    row = rows(twins(screen=world(5, 6, slowdown=0.3), blocks=world(6, 3, slowdown=0.3)), final=False)[LATENCY]
+    assert row.want is Want.TWINS
+
+
+def test_fresh_processes_that_cannot_run_leave_it_open():
+    row = rows(twins(screen=world(7, 6, slowdown=0.3), failure="new code: killed by SIGKILL"))[LATENCY]
+    assert word(row) == "inconclusive: not_compared"
+    assert row.message == "new code: killed by SIGKILL"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "says", "noisy"),
+    [
+        (1.3, "passed: within_limit", False),
+        (1.49, "passed: within_limit", True),
+        (1.8, "over_limit: over_limit (fails)", False),
+    ],
+)
+def test_a_wanted_speedup_is_held_on_fresh_processes(ratio, says, noisy):
+    row = rows(twins(blocks=world(8, 10, slowdown=HALF)), limits=at_least(ratio))[SPEEDUP.name]
+    assert word(row) == says
+    assert row.now == pytest.approx(1.5, rel=0.03)
+    assert ("within noise" in row.message) is noisy
+
+
+def test_a_speedup_that_one_process_misses_is_asked_of_fresh_ones():
+    missed = twins(screen=world(9, 6, slowdown=HALF))
+    row = rows(missed, limits=at_least(2), final=False)[SPEEDUP.name]
+    assert (row.want, row.fails) == (Want.TWINS, False)
+    died = rows(replace(missed, failure="old code: killed by SIGKILL"), limits=at_least(2))[SPEEDUP.name]
+    assert word(died) == "inconclusive: not_compared"
+
+
+def test_too_few_undisturbed_turns_say_nothing():
+    row = rows(twins(screen=world(10, 3)), limits=at_least(1.1))[SPEEDUP.name]
+    assert word(row) == "inconclusive: disturbed"
+
+
+def test_quality_is_held_against_the_reference_in_points():
+    reference = {"accuracy": PortableValue(value=1.0, at="", commit=None, examples=(1.0,) * 200)}
+    worse = measured(
+        steady(LATENCY, 2e-3),
+        replace(steady("accuracy", 1.0), values=(0.0,) * 20 + (1.0,) * 180),
+        pairing=twins(screen=world(11, 6)),
+        reference=reference,
+    )
+    row = judged(worse)["accuracy"]
+    assert word(row) == "regressed: worse (fails)"
+    assert row.of_reference
+    better = replace(
+        worse,
+        reference={"accuracy": PortableValue(value=0.5, at="", commit=None, examples=(0.0,) * 100 + (1.0,) * 100)},
+    )
+    row = judged(better)["accuracy"]
+    assert word(row) == "anomalous: too_good (fails)"
+    assert "compare with a margin= above it" in row.message
+    assert word(judged(replace(better, accuracy_margin=0.5))["accuracy"]) == "passed: within_margin"
+    wide = judged(replace(worse, accuracy_margin=0.2))["accuracy"]
+    assert word(wide) == "passed: within_margin"
+
+
+@pytest.mark.parametrize(
+    ("notes", "decibel", "expected"),
+    [
+        (("void: two runs of the reference differ by up to 3",), 10.0, "inconclusive: not_reproducible"),
+        (("void: two runs of the reference differ by up to 3",), 40.0, "passed: within_limit"),
+        ((), 10.0, "over_limit: over_limit (fails)"),
+    ],
+)
+def test_errors_beside_a_reference_that_is_not_reproducible_fail_nobody(notes, decibel, expected):
+    sample = replace(steady("sqnr", decibel), notes=notes)
+    row = judged(measured(sample, reference={}), limits=[limit("sqnr", 30)])["sqnr"]
+    assert word(row) == expected

@@ -1,0 +1,238 @@
+"""One block: both sides through the same tests, in turns; a side that fails is a reason."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+
+import pytest
+
+from pytest_aiperf.measuring.trial import Order, Orders
+from pytest_aiperf.processes.child import Launch
+from pytest_aiperf.processes.pairs import PairedProcesses, PairOrder
+from pytest_aiperf.vocabulary import codec
+from pytest_aiperf.vocabulary.errors import ChildGoneError
+from pytest_aiperf.vocabulary.pairing import Side
+from tests import fakes
+
+LATENCY = frozenset({"latency"})
+
+
+class FakeChild:
+    """Follows a script: the labels of each test it measures, or what goes wrong there."""
+
+    def __init__(self, script, log, side):
+        self.script = script
+        self.log = log
+        self.side = side
+        self.finished = False
+        self.running = True
+        self.scratch = ""
+        self.messages = deque()
+        self.places = deque()
+
+    def __enter__(self):
+        self.log.append((self.side, "started"))
+        return self
+
+    def __exit__(self, *error):
+        self.log.append((self.side, "ended"))
+
+    def say(self, record):
+        message = json.loads(record)
+        assert self.running, "a stopped child hears nothing"
+        match message:
+            case {"orders": _}:
+                orders = codec.decode(record, Orders)
+                self.places.extend((order.test, label) for order in orders.orders for label in self.labels(order.test))
+                self.next()
+            case {"warm": True}:
+                self.answer(warm={"seconds": 0.02, "queues": False, "items": 1})
+            case {"turn": {"calls": calls}}:
+                self.log.append((self.side, "turn"))
+                self.answer(leg={"values": [0.02] * calls, "elapsed": 0.1, "foreign": 0.0})
+            case {"skip": True} | {"go": True}:
+                self.next()
+
+    def labels(self, test):
+        return self.script.get(test, [""])
+
+    def next(self):
+        if not self.places:
+            self.answer(witness=[f"/{self.side.value}/net.py"])
+            self.answer(finished=True)
+            return
+        test, label = self.places.popleft()
+        self.answer(phase="setup", test=test)
+        if label == "dies":
+            self.messages.append(ChildGoneError("killed by SIGSEGV in phase test body"))
+        elif label.startswith("fails"):
+            self.answer(failure="the test failed in setup: boom", test=test)
+            self.next()
+        else:
+            self.answer(at=[test, label])
+
+    def answer(self, **message):
+        self.messages.append(message)
+
+    def hear(self):
+        message = self.messages.popleft()
+        if isinstance(message, Exception):
+            raise message
+        self.finished = self.finished or "finished" in message
+        return message
+
+    def allow_more_time(self):
+        pass
+
+    def stop(self):
+        self.running = False
+
+    def wake(self):
+        self.running = True
+
+    def last_words(self):
+        return "nothing"
+
+
+def block(old, new, tests=("a", "b"), *, wanted=None, seed=1, together=True):
+    log = []
+    scripts = {"old": old, "new": new}
+
+    def launch(side):
+        return Launch(arguments=(side,), directory=None, timeout=1.0, quiet_malloc=True, environ={})
+
+    def child(launch, *, timing, extra):
+        assert timing
+        assert set(extra) == {"PYTHONHASHSEED"}
+        log.append(("seed", extra["PYTHONHASHSEED"]))
+        side = Side(launch.arguments[0])
+        return FakeChild(scripts[side.value], log, side)
+
+    processes = PairedProcesses(
+        launches={side: launch(side.value) for side in Side},
+        watched=("/old", "/new"),
+        machine=fakes.QuietMachine(),
+        clock=lambda: 0.0,
+        open_child=child,
+    )
+    asked = [
+        PairOrder(orders=dict.fromkeys(Side, Order(test=test, paired=True)), wanted=wanted or {"": LATENCY})
+        for test in tests
+    ]
+    return processes.block(seed, asked, together=together), log
+
+
+def turns(log):
+    return [side for side, what in log if what == "turn"]
+
+
+def test_both_sides_go_through_all_tests_in_turns():
+    seen, log = block({}, {})
+    assert set(seen.blocks) == {("a", ""), ("b", "")}
+    assert seen.failures == {}
+    for start in (0, 4):
+        first, second, third, fourth = turns(log)[start : start + 4]
+        assert (first, second) == (fourth, third)
+        assert first is not second
+    assert seen.files == {Side.OLD: ["/old/net.py"], Side.NEW: ["/new/net.py"]}
+    assert [what for _, what in log].count("ended") == 2
+
+
+def test_the_same_seed_draws_the_same_order_and_both_sides_share_a_hash_seed():
+    one, again, other = (block({}, {}, seed=seed)[1] for seed in (5, 5, 6))
+    assert one == again
+    seeds = [value for name, value in one if name == "seed"]
+    assert len(set(seeds)) == 1
+    assert seeds != [value for name, value in other if name == "seed"]
+
+
+def test_the_first_turn_is_drawn():
+    assert {turns(block({}, {}, ("a",), seed=seed)[1])[0] for seed in range(20)} == set(Side)
+
+
+def test_where_both_do_not_fit_one_side_has_ended_before_the_other_starts():
+    seen, log = block({}, {}, together=False)
+    assert set(seen.blocks) == {("a", ""), ("b", "")}
+    lives = [(side, what) for side, what in log if what in ("started", "ended")]
+    assert [what for _, what in lives] == ["started", "ended"] * 2
+    assert {side for side, _ in lives} == set(Side)
+    legs = seen.blocks["a", ""].legs
+    assert [leg.side for leg in legs[:2]] == [lives[0][0]] * 2
+    assert {leg.side for leg in legs} == set(Side)
+    assert set(seen.files) == set(Side)
+
+
+def test_alone_too_a_test_that_one_side_lacks_is_a_reason():
+    seen, _ = block({"a": ["fails"]}, {}, together=False)
+    assert seen.failures == {"a": "old code: the test failed in setup: boom"}
+    assert set(seen.blocks) == {("b", "")}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ({"a": []}, {}, {"a": "old code: it was not run: nothing"}),
+        ({}, {"a": ["fails"]}, {"a": "new code: the test failed in setup: boom"}),
+        ({"a": ["fails"]}, {"a": ["fails"]}, {"a": "new code: the test failed in setup: boom"}),
+        ({"a": ["other"]}, {}, {"a": "only the"}),
+        ({"a": ["dies"]}, {}, {"a": "old code: killed by SIGSEGV in phase test body"}),
+    ],
+)
+def test_a_side_that_cannot_run_a_test_says_why(old, new, says):
+    seen, log = block(old, new)
+    assert ("a", "") not in seen.blocks
+    for test, reason in says.items():
+        assert seen.failures[test].startswith(reason) or seen.failures[test] == reason.replace("new", "old", 1)
+    assert [what for _, what in log].count("ended") == 2
+
+
+def test_a_test_that_fails_does_not_cost_the_others_their_block():
+    seen, _ = block({"a": ["fails"]}, {})
+    assert ("b", "") in seen.blocks
+    assert set(seen.failures) == {"a"}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_those_behind_a_test_that_kills_its_process_are_asked_again(together):
+    seen, log = block({}, {"b": ["dies"]}, ("a", "b", "c"), together=together)
+    assert set(seen.blocks) == {("a", "")}
+    assert seen.failures == {"b": "new code: killed by SIGSEGV in phase test body"}
+    assert seen.missed == {"c"}
+    assert [what for _, what in log].count("ended") == 2
+
+
+def test_labels_that_nobody_asked_for_are_passed_by():
+    seen, log = block({"a": ["x", "y"]}, {"a": ["x", "y"]}, ("a",), wanted={"y": LATENCY})
+    assert set(seen.blocks) == {("a", "y")}
+    assert len(turns(log)) == 4
+
+
+def test_the_waiting_side_is_always_stopped():
+    """`FakeChild.say` refuses to be spoken to while stopped; a side never runs beside the other's turn."""
+    children = []
+
+    class Watching(FakeChild):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            children.append(self)
+
+        def say(self, record):
+            if b"turn" in record:
+                assert [child.running for child in children if child is not self] == [False]
+            super().say(record)
+
+    launches = {
+        side: Launch(arguments=(side.value,), directory=None, timeout=1.0, quiet_malloc=True, environ={})
+        for side in Side
+    }
+    processes = PairedProcesses(
+        launches=launches,
+        watched=(),
+        machine=fakes.QuietMachine(),
+        clock=lambda: 0.0,
+        open_child=lambda launch, **_: Watching({}, [], Side(launch.arguments[0])),
+    )
+    asked = [PairOrder(orders=dict.fromkeys(Side, Order(test="a", paired=True)), wanted=None)]
+    assert set(processes.block(3, asked).blocks) == {("a", "")}
+    assert len(children) == 2

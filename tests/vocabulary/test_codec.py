@@ -1,0 +1,140 @@
+"""Records survive the way to JSON and back; everything else is refused with its place."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+import pytest
+
+from pytest_aiperf.vocabulary import codec
+from pytest_aiperf.vocabulary.errors import CodecError
+from pytest_aiperf.vocabulary.records import Policy, Result, Run, Sample
+from pytest_aiperf.vocabulary.terms import Better, Metric, Origin, Rule, Unit, Want
+from tests.reporting.reporters.realistic import CHANGES, INT8, RUN
+
+
+def same(one: object, other: object) -> bool:
+    """Equal, where NaN equals NaN."""
+    return repr(one) == repr(other)
+
+
+def refuse_constants(word: str) -> None:
+    raise AssertionError(f"{word} is not JSON")
+
+
+def test_it_returns_the_same_run():
+    run = dataclasses.replace(RUN, changes=CHANGES)
+    assert same(codec.decode_run(codec.encode_run(run)), run)
+
+
+def test_it_returns_the_same_result():
+    assert codec.decode_result(codec.encode_result(INT8)) == INT8
+
+
+@pytest.mark.parametrize("special", [math.nan, math.inf, -math.inf])
+def test_it_keeps_numbers_that_json_does_not_know(special):
+    sample = Sample(metric="latency", values=(1.0, special), parts={"build": special}, foreign_share=special)
+    data = codec.encode(sample)
+    json.loads(data, parse_constant=refuse_constants)
+    assert same(codec.decode(data, Sample), sample)
+
+
+def test_it_leaves_words_alone_that_only_look_like_numbers():
+    sample = Sample(metric="NaN", values=(1.0,), notes=("Infinity", "-Infinity"))
+    assert codec.decode(codec.encode(sample), Sample) == sample
+
+
+def test_it_keeps_records_inside_of_records():
+    score = Metric(name="bleu", title="BLEU", unit=Unit.NUMBER, better=Better.HIGHER, rule=Rule.QUALITY, portable=True)
+    wanting = dataclasses.replace(INT8.verdicts[0], want=Want.FRESH_TIMING)
+    measurement = dataclasses.replace(INT8.measurements[0], scores=(score,), covariate=-3.25)
+    result = dataclasses.replace(INT8, measurements=(measurement,), verdicts=(wanting,))
+    assert codec.decode_result(codec.encode_result(result)) == result
+
+
+def test_it_keeps_every_digit():
+    sample = Sample(metric="latency", values=(0.1 + 0.2, 5e-324, 1.7976931348623157e308), origin=Origin.FRESH)
+    assert codec.decode(codec.encode(sample), Sample).values == sample.values
+
+
+def test_it_reads_sets_and_whole_numbers():
+    policy = Policy(new_fails=True, required=frozenset({"gpu", "ram"}))
+    assert codec.decode(codec.encode(policy), Policy) == policy
+    assert codec.decode(b'{"metric": "ram", "values": [3]}', Sample).values == (3.0,)
+
+
+def test_it_reads_a_run_of_format_1():
+    run = json.loads(codec.encode_run(RUN))
+    sample = {"metric": "leak", "values": [1.0], "origin": "in_process"}
+    run["results"][0]["measurements"][0]["samples"] = [sample, {**sample, "metric": "latency"}]
+    read = codec.decode_run(json.dumps(run | {"format": 1}).encode())
+    assert [sample.calls_per_value for sample in read.results[0].measurements[0].samples] == [10, 1]
+
+
+def test_it_writes_its_format_into_a_run():
+    assert json.loads(codec.encode_run(RUN))["format"] == codec.FORMAT
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b'"\xff"', "not JSON"),
+        (b"[]", "not a run"),
+        (b"{}", "not a run"),
+        (b'{"format": 3}', "format 3, this version of pytest-aiperf reads 2: upgrade"),
+        (b'{"format": 2}', "not a Run: .*missing required field `started_at`"),
+    ],
+)
+def test_it_refuses_what_is_no_run(data, complaint):
+    with pytest.raises(CodecError, match=complaint):
+        codec.decode_run(data)
+
+
+def changed(path: str, value: object) -> bytes:
+    content = json.loads(codec.encode_run(RUN))
+    *way, last = path.split(".")
+    place = content
+    for step in way:
+        place = place[int(step) if step.isdigit() else step]
+    place[last] = value
+    return json.dumps(content).encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "place"),
+    [
+        ("results.0.seconds", "long", r"Expected `float`, got `str` - at `\$.results\[0\].seconds`"),
+        ("results.0.seconds", None, r"\$.results\[0\].seconds"),
+        ("results.0.seconds", True, r"\$.results\[0\].seconds"),
+        ("results.0.test", 3, r"\$.results\[0\].test"),
+        ("results.0.test", "", None),
+        ("results.0.speed", 3, r"unknown field 'speed' - at `\$.results\[0\]`"),
+        ("results.0.verdicts.0.status", "fine", r"\$.results\[0\].verdicts\[0\].status"),
+        ("results.0.verdicts.0.worse_by.middle", 1.0, r"unknown field 'middle' .*verdicts\[0\].worse_by"),
+        ("results.0.verdicts.0.now", "NaN", None),
+        ("results.0.verdicts.0.message", "NaN", None),
+        ("environment.details", [], r"\$.environment.details"),
+    ],
+)
+def test_it_names_the_place_of_a_mistake(path, value, place):
+    data = changed(path, value)
+    if place is None:
+        assert isinstance(codec.decode_run(data), Run)
+        return
+    with pytest.raises(CodecError, match=place):
+        codec.decode_run(data)
+
+
+def test_it_refuses_text_that_is_not_unicode():
+    with pytest.raises(CodecError, match="not valid Unicode"):
+        codec.encode_result(dataclasses.replace(INT8, test="tests/\udcff.py::test"))
+
+
+def test_it_refuses_another_record():
+    with pytest.raises(CodecError, match="unknown field"):
+        codec.decode(codec.encode(RUN), Result)
