@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from pytest_aiperf.vocabulary.errors import AiperfError
-from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Margins, Run
 from pytest_aiperf.vocabulary.terms import Origin
 from pytest_aiperf.wiring import known_metrics, store_at
@@ -65,14 +65,14 @@ def selfcheck(root: Path, *, tests: Sequence[str], minutes: float, seed: int | N
     from pytest_aiperf.processes import selfcheck
     from pytest_aiperf.processes.child import Launch
     from pytest_aiperf.processes.pairs import PairedProcesses
-    from pytest_aiperf.processes.reaper import Guardian
+    from pytest_aiperf.processes.reaper import Reaper
 
     root = root.resolve()
     chosen = list(tests) or _timed_tests(root)
     seed = selfcheck.fresh_seed() if seed is None else seed
-    guardian = Guardian(_tell)
-    launch = Launch(arguments=(), directory=root, timeout=300.0, quiet_malloc=True, watchman=guardian)
-    processes = PairedProcesses(launches=dict.fromkeys(Side, launch), watched=(), machine=MachineWatch(nvml=Nvml()))
+    reaper = Reaper(_tell)
+    launch = Launch(arguments=(), directory=root, timeout=300.0, quiet_malloc=True, reaper=reaper)
+    processes = PairedProcesses(launches=dict.fromkeys(Arm, launch), watched=(), machine=MachineWatch(nvml=Nvml()))
     lock = timing_lock.MachineLock(timing_lock.lock_file(), shared_by_tests=False, tell=_tell)
     try:
         with lock.exclusive():
@@ -85,7 +85,7 @@ def selfcheck(root: Path, *, tests: Sequence[str], minutes: float, seed: int | N
                 tell=_tell,
             )
     finally:
-        guardian.close()
+        reaper.close()
     return f"{selfcheck.text(seen)}\nseed {seed}"
 
 

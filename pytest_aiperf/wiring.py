@@ -28,21 +28,21 @@ from pytest_aiperf.vocabulary.records import Environment, Run
 from pytest_aiperf.vocabulary.terms import Metric, Pairs
 
 RUN_PLUGIN = "aiperf-run"
-BOOK_PLUGIN = "aiperf-runbook"
+RECORDER_PLUGIN = "aiperf-recorder"
 WATCH_PLUGIN = "aiperf-collection"
-HOLDING_PLUGIN = "aiperf-holding"
+HELD_PLUGIN = "aiperf-held-reports"
 
 
 def equip_run(config: pytest.Config) -> None:
     """Make this pytest measure. Raises pytest.UsageError for bad settings."""
     from pytest_aiperf.machine import timing_lock
-    from pytest_aiperf.measuring.run_context import Surroundings
+    from pytest_aiperf.measuring.run_context import RunContext
     from pytest_aiperf.processes.child import Launch
-    from pytest_aiperf.processes.reaper import Guardian
+    from pytest_aiperf.processes.reaper import Reaper
     from pytest_aiperf.processes.worker import FreshProcesses
     from pytest_aiperf.session.collection import CollectionWatch, notes_to_workeroutput, to_workeroutput
-    from pytest_aiperf.session.escalation import Court
-    from pytest_aiperf.session.held_reports import Holding
+    from pytest_aiperf.session.escalation import Escalation
+    from pytest_aiperf.session.held_reports import HeldReports
     from pytest_aiperf.session.progress import Progress
     from pytest_aiperf.session.run_hooks import RunHooks
 
@@ -55,7 +55,7 @@ def equip_run(config: pytest.Config) -> None:
     if chosen.quiet_malloc:
         process_memory.quieten_malloc()
     progress = Progress(config)
-    around = Surroundings(
+    context = RunContext(
         tools=tools,
         frameworks=frameworks,
         metrics=metrics,
@@ -69,7 +69,7 @@ def equip_run(config: pytest.Config) -> None:
     store = store_at(config.rootpath)
     arguments, directory = _invocation(config)
     launch = Launch(arguments=arguments, directory=directory, timeout=chosen.timeout, quiet_malloc=chosen.quiet_malloc)
-    court = Court(
+    escalation = Escalation(
         settings=chosen,
         store=store,
         environment=place,
@@ -78,32 +78,32 @@ def equip_run(config: pytest.Config) -> None:
         commit=lambda: git.current(config.rootpath),
         clock=time.monotonic,
     )
-    pairs = court.policy.pairs is not Pairs.NEVER
-    book = None if under_xdist else _book(config, chosen, store, place, metrics)
-    tell = notes_to_workeroutput(config) if book is None else book.notes.append
-    confirmation = _confirmation(config, chosen, around, court, launch, guardian=Guardian(tell)) if pairs else None
+    pairs = escalation.policy.pairs is not Pairs.NEVER
+    recorder = None if under_xdist else _recorder(config, chosen, store, place, metrics)
+    tell = notes_to_workeroutput(config) if recorder is None else recorder.notes.append
+    confirmation = _confirmation(config, chosen, context, escalation, launch, reaper=Reaper(tell)) if pairs else None
     hooks = RunHooks(
         config,
-        around,
-        court,
+        context,
+        escalation,
         confirmation,
-        lambda: _twins(chosen, around, court, launch, guardian=Guardian(tell)),
+        lambda: _model_pairs(chosen, context, escalation, launch, reaper=Reaper(tell)),
         tell=tell,
     )
     config.pluginmanager.register(hooks, RUN_PLUGIN)
     if pairs and not under_xdist:
-        config.pluginmanager.register(Holding(hooks), HOLDING_PLUGIN)
-    if book is not None:
-        config.pluginmanager.register(book, BOOK_PLUGIN)
-    hand_over = to_workeroutput(config) if book is None else book.take_collected
+        config.pluginmanager.register(HeldReports(hooks), HELD_PLUGIN)
+    if recorder is not None:
+        config.pluginmanager.register(recorder, RECORDER_PLUGIN)
+    hand_over = to_workeroutput(config) if recorder is None else recorder.take_collected
     config.pluginmanager.register(CollectionWatch(config, hand_over), WATCH_PLUGIN)
 
 
 def equip_worker(config: pytest.Config, *, channel: int) -> None:
     """Make this pytest the fresh process that its parent ordered."""
-    from pytest_aiperf.measuring.run_context import ChildSurroundings
+    from pytest_aiperf.measuring.run_context import ChildContext
     from pytest_aiperf.runtimes.import_hook import ImportTimes
-    from pytest_aiperf.session.child_hooks import Channel, WorkerHooks, neutralise
+    from pytest_aiperf.session.child_hooks import Channel, ChildHooks, neutralise
 
     line = Channel(channel)
     orders = line.orders()
@@ -115,10 +115,10 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
     times.install()
     for framework in frameworks:
         framework.watch()
-    around = ChildSurroundings(
+    context = ChildContext(
         tools=create_tools(), frameworks=frameworks, metrics=known_metrics(), imports=times.seconds, turn_line=line
     )
-    config.pluginmanager.register(WorkerHooks(config, around, line, orders), RUN_PLUGIN)
+    config.pluginmanager.register(ChildHooks(config, context, line, orders), RUN_PLUGIN)
 
 
 def pass_through() -> Any:
@@ -138,7 +138,7 @@ def gpu_slot(config: pytest.Config, item: pytest.Item) -> Iterator[tuple[str, ..
 
     chosen = settings.resolve(config)
     hooks = config.pluginmanager.get_plugin(RUN_PLUGIN)
-    lock = getattr(hooks.around, "lock", None) if isinstance(hooks, TrialHooks) else None
+    lock = getattr(hooks.context, "lock", None) if isinstance(hooks, TrialHooks) else None
     in_fresh_process = hooks is not None and lock is None
     limits = markers.read(item, frozenset()).limits
     slot = GpuSlot(
@@ -186,13 +186,13 @@ def _frameworks() -> list[Framework]:
 
 
 def _confirmation(
-    config: pytest.Config, chosen: Settings, around: Any, court: Any, launch: Any, *, guardian: Any
+    config: pytest.Config, chosen: Settings, context: Any, escalation: Any, launch: Any, *, reaper: Any
 ) -> Any:
     """Pairs against the reference revision. Raises UsageError where there is no such revision."""
     from pytest_aiperf.machine.disturbances import MachineWatch
     from pytest_aiperf.processes import worktree
     from pytest_aiperf.processes.confirmation import Confirmation
-    from pytest_aiperf.processes.reference_revision import Opponent
+    from pytest_aiperf.processes.reference_revision import ReferenceRevision
 
     try:
         reference = worktree.resolve(config.rootpath, chosen.against)
@@ -200,45 +200,45 @@ def _confirmation(
         raise pytest.UsageError(str(error)) from None
 
     def tree() -> worktree.Worktree:
-        modules = dict.fromkeys(config.rootpath / test.partition("::")[0] for test in court.tests)
+        modules = dict.fromkeys(config.rootpath / test.partition("::")[0] for test in escalation.tests)
         return worktree.Worktree(
             reference,
             test_files=tuple(modules),
             config_file=config.inipath,
             share=chosen.share,
-            register=lambda folder: guardian.watch_folder(folder, reference.toplevel),
+            register=lambda folder: reaper.watch_folder(folder, reference.toplevel),
         )
 
     return Confirmation(
-        metrics=court.metrics,
-        opponent=Opponent(
+        metrics=escalation.metrics,
+        reference=ReferenceRevision(
             reference,
-            launch=replace(launch, watchman=guardian),
+            launch=replace(launch, reaper=reaper),
             make_tree=tree,
             machine=MachineWatch(nvml=Nvml()),
         ),
-        exclusive=around.exclusive,
+        exclusive=context.exclusive,
         budget=chosen.pairs_budget,
         clock=time.monotonic,
         seed=random.SystemRandom().randrange(2**31),
-        guardian=guardian,
+        reaper=reaper,
     )
 
 
-def _twins(chosen: Settings, around: Any, court: Any, launch: Any, *, guardian: Any) -> Any:
+def _model_pairs(chosen: Settings, context: Any, escalation: Any, launch: Any, *, reaper: Any) -> Any:
     """Pairs of a comparison's two models."""
     from pytest_aiperf.machine.disturbances import MachineWatch
     from pytest_aiperf.processes.confirmation import Confirmation
-    from pytest_aiperf.processes.reference_model import Twins
+    from pytest_aiperf.processes.reference_model import ReferenceModel
 
     return Confirmation(
-        metrics=court.metrics,
-        opponent=Twins(replace(launch, watchman=guardian), MachineWatch(nvml=Nvml())),
-        exclusive=around.exclusive,
+        metrics=escalation.metrics,
+        reference=ReferenceModel(replace(launch, reaper=reaper), MachineWatch(nvml=Nvml())),
+        exclusive=context.exclusive,
         budget=chosen.pairs_budget,
         clock=time.monotonic,
         seed=random.SystemRandom().randrange(2**31),
-        guardian=guardian,
+        reaper=reaper,
     )
 
 
@@ -249,12 +249,14 @@ def store_at(root: Path) -> Store:
     return json_files.create(root)
 
 
-def _book(config: pytest.Config, chosen: Settings, store: Store, place: Environment, metrics: dict[str, Metric]) -> Any:
+def _recorder(
+    config: pytest.Config, chosen: Settings, store: Store, place: Environment, metrics: dict[str, Metric]
+) -> Any:
     from pytest_aiperf.reporting.reporters import terminal
-    from pytest_aiperf.session.recorder import RunBook
+    from pytest_aiperf.session.recorder import Recorder
     from pytest_aiperf.session.run_hooks import RunHooks
 
-    return RunBook(
+    return Recorder(
         config,
         settings=chosen,
         store=store,

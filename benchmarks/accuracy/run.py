@@ -13,8 +13,8 @@ from scipy import special
 from pytest_aiperf.judging import verdicts
 from pytest_aiperf.measuring.metrics import accuracy
 from pytest_aiperf.vocabulary.records import (
+    Criteria,
     Environment,
-    Grounds,
     Limit,
     Margins,
     Measurement,
@@ -94,7 +94,7 @@ def answer(wrong: int, right: int, count: int, limits: tuple[Limit, ...] | None)
 
 
 def _judged(measurement: Measurement, limits: tuple[Limit, ...]) -> tuple[Verdict, ...]:
-    grounds = Grounds(
+    criteria = Criteria(
         margins=Margins(),
         policy=Policy(),
         limits=limits,
@@ -104,7 +104,7 @@ def _judged(measurement: Measurement, limits: tuple[Limit, ...]) -> tuple[Verdic
         stores=False,
     )
     return verdicts.verdicts(
-        [measurement], grounds, metrics={"accuracy": accuracy.METRIC}, environment=HERE, final=True
+        [measurement], criteria, metrics={"accuracy": accuracy.METRIC}, environment=HERE, final=True
     )
 
 

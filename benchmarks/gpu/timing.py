@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from benchmarks.gpu.table import Bench, table
-from pytest_aiperf.comparing.in_process import contest
+from pytest_aiperf.comparing.in_process import interleaved_blocks
 from pytest_aiperf.judging.rules.paired import answer_of
 from pytest_aiperf.judging.rules.speed import speed_of
 from pytest_aiperf.judging.sequential import Answer
@@ -19,7 +19,7 @@ from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring.driver import Driver
 from pytest_aiperf.measuring.metrics.device_time import DeviceTime
 from pytest_aiperf.measuring.paired_turns import slowed
-from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Margins
 
 KERNELS = (256, 1024, 4096, 8192)
@@ -94,12 +94,12 @@ def pairs(bench: Bench) -> list[str]:
     for slowdown in (0.0, 0.05):
         answers, speeds = [], []
         for number in range(ROUNDS):
-            sides = {
-                Side.OLD: slowed(call, 0.0, tools=bench.tools),
-                Side.NEW: slowed(call, slowdown, tools=bench.tools),
+            arms = {
+                Arm.REFERENCE: slowed(call, 0.0, tools=bench.tools),
+                Arm.CANDIDATE: slowed(call, slowdown, tools=bench.tools),
             }
-            blocks = contest(
-                sides,
+            blocks = interleaved_blocks(
+                arms,
                 bench.tools,
                 margins=Margins(),
                 max_seconds=5.0 if bench.small else 10.0,

@@ -22,7 +22,7 @@ from pytest_aiperf.judging.sequential import LOOKS, Answer, decide
 from pytest_aiperf.measuring.trial import Order
 from pytest_aiperf.processes.child import Launch
 from pytest_aiperf.processes.worker import FreshProcesses
-from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Margins
 from pytest_aiperf.vocabulary.terms import Origin
 
@@ -41,22 +41,24 @@ def record(test: str, inject: str, pairs: int, out: Path) -> None:
     """Append pairs: seconds and bytes of both sides, the new one with what is injected."""
     injected = {"LAB_INJECT": inject} if inject != "none" else {}
     launches = {
-        side: Launch(
+        arm: Launch(
             arguments=("test_workloads.py", "-p", "no:cacheprovider"),
             directory=PROJECT,
             timeout=120.0,
             quiet_malloc=True,
-            environ={**os.environ, **(injected if side is Side.NEW else {})},
+            environ={**os.environ, **(injected if arm is Arm.CANDIDATE else {})},
         )
-        for side in Side
+        for arm in Arm
     }
     order = Order(test=f"test_workloads.py::{test}", timing=False, load="warm", origin=Origin.FRESH)
     for _ in range(pairs):
         row: dict[str, dict[str, float]] = {}
-        for side in random.sample(list(Side), 2):
-            report = FreshProcesses(launches[side]).run(order)
+        for arm in random.sample(list(Arm), 2):
+            report = FreshProcesses(launches[arm]).run(order)
             samples = [sample for measurement in report.measurements for sample in measurement.samples]
-            row[side.value] = {sample.metric: sample.values[0] for sample in samples if sample.values}
+            row["old" if arm is Arm.REFERENCE else "new"] = {
+                sample.metric: sample.values[0] for sample in samples if sample.values
+            }
         with gzip.open(out, "at", encoding="utf-8") as stream:
             told = {"kind": "load", "purpose": "evaluation", "workload": test, "inject": inject}
             stream.write(json.dumps({**told, "sides": row}) + "\n")
@@ -111,7 +113,7 @@ def _of_peaks(loads: Mapping[tuple[str, str], Sequence[Sides]]) -> str:
         "| --- | --- | --- | --- | --- |",
     ]
     for kind in kinds:
-        old, new = (np.array([row[side]["ram"] for row in loads[kind]]) for side in ("old", "new"))
+        old, new = (np.array([row[arm]["ram"] for row in loads[kind]]) for arm in ("old", "new"))
         starts = range(0, len(old) - MEMORY_PAIRS + 1, MEMORY_PAIRS)
         larger = [is_larger(old[start : start + MEMORY_PAIRS], new[start : start + MEMORY_PAIRS]) for start in starts]
         middles = f"{np.median(old) / MIB:.1f} | {np.median(new) / MIB:.1f}"
@@ -122,8 +124,8 @@ def _of_peaks(loads: Mapping[tuple[str, str], Sequence[Sides]]) -> str:
 def _of_loads(rows: Sequence[Sides]) -> str:
     if not rows:
         return ""
-    seconds = {side: np.array([row[side]["load_warm"] for row in rows]) for side in ("old", "new")}
-    peaks = {side: np.array([row[side]["ram"] for row in rows]) for side in ("old", "new")}
+    seconds = {arm: np.array([row[arm]["load_warm"] for row in rows]) for arm in ("old", "new")}
+    peaks = {arm: np.array([row[arm]["ram"] for row in rows]) for arm in ("old", "new")}
     logs = np.log(seconds["new"] / seconds["old"])
     draw = np.random.default_rng(1)
     low, middle, high = (value / MIB for value in np.quantile(peaks["old"], (0, 0.5, 1)))

@@ -29,9 +29,9 @@ from pytest_aiperf.measuring import interleaving
 from pytest_aiperf.measuring.trial import Order
 from pytest_aiperf.processes.child import Child, Launch
 from pytest_aiperf.processes.pairs import PairedProcesses, PairOrder
-from pytest_aiperf.processes.reaper import Guardian
+from pytest_aiperf.processes.reaper import Reaper
 from pytest_aiperf.vocabulary import codec
-from pytest_aiperf.vocabulary.pairing import Block, Side
+from pytest_aiperf.vocabulary.pairing import Arm, Block
 
 MARGINS = {"default": {"tolerance": 0.01, "most": 0.05}, "sensitive": {"tolerance": 0.01, "most": 0.03}}
 TRIES = 3
@@ -69,7 +69,7 @@ class Recorder:
     def __init__(self, options: argparse.Namespace, log: Log) -> None:
         self.options = options
         self.log = log
-        self.guardian = Guardian(print)
+        self.reaper = Reaper(print)
         if options.process.startswith("turn-"):
             interleaving.TURN_SECONDS = float(options.process.removeprefix("turn-"))
         kind, _, size = options.inject.partition(":")
@@ -78,15 +78,15 @@ class Recorder:
         environ = {**os.environ, **_state(options.process)}
         injected = {**environ, "LAB_INJECT": options.inject} if kind == "structural" else environ
         launches = {
-            side: Launch(
+            arm: Launch(
                 arguments=("test_workloads.py", "-p", "no:cacheprovider"),
                 directory=PROJECT,
                 timeout=120.0,
                 quiet_malloc=options.process != "loud-malloc",
-                environ=injected if side is Side.NEW else environ,
-                watchman=self.guardian,
+                environ=injected if arm is Arm.CANDIDATE else environ,
+                reaper=self.reaper,
             )
-            for side in Side
+            for arm in Arm
         }
         self.processes = PairedProcesses(
             launches=launches,
@@ -97,7 +97,7 @@ class Recorder:
 
     def session(self, number: int, workloads: Sequence[str]) -> None:
         seed = random.SystemRandom().randrange(2**31)
-        open_tests: dict[str, _Open] = {test: _Open() for test in workloads}
+        open_tests: dict[str, _Standing] = {test: _Standing() for test in workloads}
         for round_number in range(self.options.most):
             asked = [self._order(test) for test, one in open_tests.items() if not one.closed(self.options)]
             if not asked:
@@ -114,7 +114,7 @@ class Recorder:
             for name, margins in MARGINS.items():
                 self._live(number, test, one, name, margins)
 
-    def _live(self, number: int, test: str, one: _Open, name: str, margins: Mapping[str, float]) -> None:
+    def _live(self, number: int, test: str, one: _Standing, name: str, margins: Mapping[str, float]) -> None:
         said, look = one.answer(margins)
         if look is None:
             return
@@ -136,7 +136,7 @@ class Recorder:
         same = Order(test=test, paired=True, memory=False, slowdown=0.0)
         slowed = Order(test=test, paired=True, memory=False, slowdown=self.slowdown, slowed_every=self.every)
         return PairOrder(
-            orders={Side.OLD: same, Side.NEW: slowed},
+            orders={Arm.REFERENCE: same, Arm.CANDIDATE: slowed},
             wanted={"": frozenset({"latency"})},
             tail_calls=fewest_samples(P95) if self.every > 1 else 0,
         )
@@ -155,7 +155,7 @@ class Recorder:
         )
 
 
-class _Open:
+class _Standing:
     def __init__(self) -> None:
         self.blocks: list[Block] = []
         self.seconds: list[float] = []
@@ -202,8 +202,8 @@ def _state(process: str) -> dict[str, str]:
 
 
 def _plain(block: Block) -> object:
-    legs = tuple(replace(leg, values=rounded(leg.values)) for leg in block.legs)
-    return json.loads(codec.encode(replace(block, legs=legs)))
+    turns = tuple(replace(turn, values=rounded(turn.values)) for turn in block.turns)
+    return json.loads(codec.encode(replace(block, turns=turns)))
 
 
 def main() -> None:

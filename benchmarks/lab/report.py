@@ -14,7 +14,7 @@ from scipy import stats
 from benchmarks.lab.recorded import Recorded, spread
 from pytest_aiperf.judging.rules.paired import differences
 from pytest_aiperf.machine import environment
-from pytest_aiperf.vocabulary.pairing import Block, Side
+from pytest_aiperf.vocabulary.pairing import Arm, Block
 
 if TYPE_CHECKING:
     from benchmarks.lab.evaluate import Score
@@ -152,15 +152,15 @@ def _quantile(share: float) -> Callable[[Sequence[Block]], list[float]]:
 
 
 def _means(blocks: Sequence[Block]) -> list[float]:
-    return [math.log(_mean(block, Side.NEW) / _mean(block, Side.OLD)) for block in blocks]
+    return [math.log(_mean(block, Arm.CANDIDATE) / _mean(block, Arm.REFERENCE)) for block in blocks]
 
 
-def _mean(block: Block, side: Side) -> float:
-    return float(np.mean([value for leg in block.legs if leg.side is side for value in leg.values]))
+def _mean(block: Block, arm: Arm) -> float:
+    return float(np.mean([value for turn in block.turns if turn.arm is arm for value in turn.values]))
 
 
 def _milliseconds(blocks: Sequence[Block]) -> float:
-    return 1e3 * float(np.median([value for block in blocks for leg in block.legs for value in leg.values]))
+    return 1e3 * float(np.median([value for block in blocks for turn in block.turns for value in turn.values]))
 
 
 def _percent(share: float) -> str:

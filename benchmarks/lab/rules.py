@@ -67,7 +67,7 @@ class Rule:
 
 def ratio(of: str, old: Sequence[Session], new: Sequence[Session]) -> float:
     """Change of the median over sessions of one statistic."""
-    before, after = (float(np.median([getattr(one, of) for one in side])) for side in (old, new))
+    before, after = (float(np.median([getattr(one, of) for one in arm])) for arm in (old, new))
     return after / before - 1
 
 
@@ -83,16 +83,16 @@ def asv(old: Sequence[Session], new: Sequence[Session]) -> float:
 def criterion(old: Sequence[Session], new: Sequence[Session], *, seed: int = 0) -> float:
     """Lower end of the bootstrapped change of the mean where p < 0.05, else no change."""
     random = np.random.default_rng(seed)
-    a, b = (_some([value for one in side for value in one.values], CRITERION_SAMPLES, random) for side in (old, new))
+    a, b = (_some([value for one in arm for value in one.values], CRITERION_SAMPLES, random) for arm in (old, new))
     if stats.ttest_ind(a, b, equal_var=False).pvalue >= CRITERION_P:
         return -math.inf
-    means_a, means_b = (random.choice(side, (CRITERION_RESAMPLES, len(side))).mean(axis=1) for side in (a, b))
+    means_a, means_b = (random.choice(arm, (CRITERION_RESAMPLES, len(arm))).mean(axis=1) for arm in (a, b))
     return float(np.quantile(means_b / means_a - 1, 0.025))
 
 
 def benchstat(old: Sequence[Session], new: Sequence[Session]) -> float:
     """Change of the median of ten runs in one process where Mann-Whitney's p < 0.05, else no change."""
-    a, b = (_groups(side, BENCHSTAT_COUNT) for side in (old, new))
+    a, b = (_groups(arm, BENCHSTAT_COUNT) for arm in (old, new))
     if stats.mannwhitneyu(a, b, method="auto").pvalue >= BENCHSTAT_P:
         return -math.inf
     return float(np.median(b) / np.median(a) - 1)
@@ -102,7 +102,7 @@ def asv_own(old: Sequence[Session], new: Sequence[Session]) -> float:
     """The same on the samples that asv itself took."""
     from asv import _stats
 
-    a, b = ([value for one in side for value in one.values] for side in (old, new))
+    a, b = ([value for one in arm for value in one.values] for arm in (old, new))
     return float(np.median(b) / np.median(a) - 1) if _stats.is_different(a, b, {}, {}) else -math.inf
 
 

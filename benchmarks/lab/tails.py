@@ -10,7 +10,7 @@ from benchmarks.lab.recorded import Recorded
 from pytest_aiperf.judging.rules.paired import answer_of, differences
 from pytest_aiperf.judging.sequential import LOOKS, Answer, decide
 from pytest_aiperf.judging.statistics import fewest_samples
-from pytest_aiperf.vocabulary.pairing import Block, Side
+from pytest_aiperf.vocabulary.pairing import Arm, Block
 from pytest_aiperf.vocabulary.records import Margins
 
 PERCENTILE = 95.0
@@ -61,8 +61,8 @@ def _row(data: Recorded, inject: str, margins: Margins) -> str:
 def _long(blocks: Sequence[Block]) -> list[Block]:
     """Those with enough calls of each side."""
     needed = fewest_samples(PERCENTILE)
-    return [block for block in blocks if min(_calls(block, side) for side in Side) >= needed]
+    return [block for block in blocks if min(_calls(block, arm) for arm in Arm) >= needed]
 
 
-def _calls(block: Block, side: Side) -> int:
-    return sum(len(leg.values) for leg in block.legs if leg.side is side)
+def _calls(block: Block, arm: Arm) -> int:
+    return sum(len(turn.values) for turn in block.turns if turn.arm is arm)

@@ -33,7 +33,7 @@ _LEGEND = f"{_MARK} nothing that passes is faster without being less accurate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contender:
+class Candidate:
     """One line of a family."""
 
     variant: Variant
@@ -50,18 +50,18 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
+class Group:
     """All candidates of one group."""
 
     name: str
-    contenders: tuple[Contender, ...]
+    candidates: tuple[Candidate, ...]
 
     @property
     def references(self) -> tuple[tuple[ModelFigures, float], ...]:
         """Each original that they are held against, with the seconds of one call."""
         seconds: dict[tuple[float | None, int | None], list[float]] = {}
         figures: dict[tuple[float | None, int | None], ModelFigures] = {}
-        for one in self.contenders:
+        for one in self.candidates:
             reference = one.variant.reference
             key = (reference.score, reference.size)
             figures.setdefault(key, reference)
@@ -71,13 +71,13 @@ class Family:
     @property
     def scored(self) -> str:
         """What the quality figure is called."""
-        first = self.contenders[0].variant
+        first = self.candidates[0].variant
         return "agreement" if first.candidate.score is None else first.score
 
 
-def families(run: Run) -> tuple[Family, ...]:
+def groups(run: Run) -> tuple[Group, ...]:
     """The groups of a run that have at least two candidates, in the order of their tests."""
-    found: dict[str, list[Contender]] = {}
+    found: dict[str, list[Candidate]] = {}
     for result in run.results:
         for measurement in result.measurements:
             if (variant := measurement.variant) is not None:
@@ -85,7 +85,7 @@ def families(run: Run) -> tuple[Family, ...]:
                 blocks = () if pairing is None else pairing.blocks or pairing.screen
                 worst = _worst(result, measurement.label)
                 found.setdefault(variant.group, []).append(
-                    Contender(
+                    Candidate(
                         variant=variant,
                         speed=speed_of(blocks),
                         word="" if worst is None else word_of(worst),
@@ -93,7 +93,7 @@ def families(run: Run) -> tuple[Family, ...]:
                     )
                 )
     return tuple(
-        Family(name=name, contenders=tuple(members)) for name, members in found.items() if len(members) >= FEWEST
+        Group(name=name, candidates=tuple(members)) for name, members in found.items() if len(members) >= FEWEST
     )
 
 
@@ -102,17 +102,17 @@ def _worst(result: Result, label: str) -> Verdict | None:
     return min(of_label, key=lambda verdict: (not verdict.fails, _WORST_FIRST.index(verdict.status)), default=None)
 
 
-def front(family: Family) -> frozenset[str]:
+def front(group: Group) -> frozenset[str]:
     """Names of those that nothing beats: no other is certainly faster and at least as accurate.
 
     Candidates that fail their test compete with nobody. The reference competes, at a speed-up of 1.
     """
-    rivals = [one for one in family.contenders if not one.fails and one.score is not None]
+    rivals = [one for one in group.candidates if not one.fails and one.score is not None]
     rivals = [one for one in rivals if math.isfinite(one.speed.speedup)]
     return frozenset(one.variant.name for one in rivals if not any(_beats(other, one) for other in _field(rivals, one)))
 
 
-def _field(rivals: Sequence[Contender], one: Contender) -> Iterator[tuple[float, float]]:
+def _field(rivals: Sequence[Candidate], one: Candidate) -> Iterator[tuple[float, float]]:
     """Score, and the least speed-up that is possible, of everything else."""
     for other in rivals:
         if other is not one:
@@ -121,7 +121,7 @@ def _field(rivals: Sequence[Contender], one: Contender) -> Iterator[tuple[float,
     yield 1.0 if original is None else original, 1.0
 
 
-def _beats(other: tuple[float, float], one: Contender) -> bool:
+def _beats(other: tuple[float, float], one: Candidate) -> bool:
     score, least = other
     return least > one.speed.high and score >= (one.score or 0.0)
 
@@ -129,15 +129,15 @@ def _beats(other: tuple[float, float], one: Contender) -> bool:
 Cells = list[str]
 
 
-def table(family: Family) -> tuple[Cells, list[Cells]]:
+def table(group: Group) -> tuple[Cells, list[Cells]]:
     """The head, and a line for each reference and each candidate, the fastest first."""
-    head = ["", "", "latency", "speed-up", "size", family.scored, "alike", ""]
+    head = ["", "", "latency", "speed-up", "size", group.scored, "alike", ""]
     lines = [
         ["", REFERENCE, units.text(seconds, Unit.SECONDS), "", _size(figures.size, None), _score(figures.score), "", ""]
-        for figures, seconds in family.references
+        for figures, seconds in group.references
     ]
-    unbeaten = front(family)
-    for one in sorted(family.contenders, key=lambda one: -_known(one.speed.speedup)):
+    unbeaten = front(group)
+    for one in sorted(group.candidates, key=lambda one: -_known(one.speed.speedup)):
         variant, speed = one.variant, one.speed
         lines.append(
             [
@@ -154,16 +154,16 @@ def table(family: Family) -> tuple[Cells, list[Cells]]:
     return head, lines
 
 
-def text(family: Family, *, width: int = WIDTH) -> list[str]:
+def text(group: Group, *, width: int = WIDTH) -> list[str]:
     """The table in columns, under its name."""
-    head, lines = table(family)
+    head, lines = table(group)
     columns = [max(map(len, column)) for column in zip(*lines, strict=True)]
     columns = [max(column, len(title)) if column else 0 for column, title in zip(columns, head, strict=True)]
     spare = width - sum(columns) - 2 * len(columns)
     columns[1] = max(len(REFERENCE), columns[1] + min(spare, 0))
     shown = [_line([*line[:1], line[1][-columns[1] :], *line[2:]], columns) for line in (head, *lines)]
     marked = [f"  {_LEGEND}"] if any(line[0] for line in lines) else []
-    return [*wrapped(family.name, width=width), *shown, *marked] if family.name else [*shown, *marked]
+    return [*wrapped(group.name, width=width), *shown, *marked] if group.name else [*shown, *marked]
 
 
 def _line(cells: Cells, columns: Sequence[int]) -> str:
@@ -173,9 +173,9 @@ def _line(cells: Cells, columns: Sequence[int]) -> str:
     return f"{mark.ljust(columns[0])} {name.ljust(columns[1])}  {right}  {word}".rstrip()
 
 
-def markdown(family: Family) -> str:
+def markdown(group: Group) -> str:
     """The same as a table of Markdown."""
-    head, lines = table(family)
+    head, lines = table(group)
     ruler = ["---", "---", *["---:"] * (len(head) - 3), "---"]
     escaped = [[cell.replace("*", r"\*").replace("|", r"\|") for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ruler, *escaped)) + "\n\n\\" + _LEGEND
@@ -215,16 +215,16 @@ class Comparisons(Mapping[str, Comparison]):
         return len(self._members)
 
     def __str__(self) -> str:
-        return "\n".join(text(self._family()))
+        return "\n".join(text(self._group()))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {', '.join(self._members)}>"
 
-    def _family(self) -> Family:
-        return Family(name="", contenders=tuple(_contender(name, one) for name, one in self._members.items()))
+    def _group(self) -> Group:
+        return Group(name="", candidates=tuple(_contender(name, one) for name, one in self._members.items()))
 
 
-def _contender(name: str, one: Comparison) -> Contender:
+def _contender(name: str, one: Comparison) -> Candidate:
     variant = Variant(
         group="",
         name=name,
@@ -233,4 +233,4 @@ def _contender(name: str, one: Comparison) -> Contender:
         reference=one.reference,
         candidate=one.candidate,
     )
-    return Contender(variant=variant, speed=one.speed)
+    return Candidate(variant=variant, speed=one.speed)

@@ -26,17 +26,17 @@ from pytest_aiperf.measuring.metrics.comparison import (
     SPEEDUP,
     SQNR,
 )
-from pytest_aiperf.measuring.paired_turns import Turns, slowed
+from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
 from pytest_aiperf.measuring.trial import Entry, Trial
 from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
-from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Block, Pairing, Side, Speed
+from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Arm, Block, Pairing, Speed
 from pytest_aiperf.vocabulary.records import VOID, WHY, Margins, PortableValue, Sample
 from pytest_aiperf.vocabulary.terms import Metric
 
 if TYPE_CHECKING:
     from pytest_aiperf.vocabulary.contracts import Framework, Tools
 
-MEMORY = {Side.OLD: REFERENCE_MEMORY, Side.NEW: CANDIDATE_MEMORY}
+MEMORY = {Arm.REFERENCE: REFERENCE_MEMORY, Arm.CANDIDATE: CANDIDATE_MEMORY}
 
 
 def compare(
@@ -50,23 +50,23 @@ def compare(
     weigh: Callable[[], None],
 ) -> Comparison:
     """Measure and keep; `weigh` has fresh processes measure memory. Raises UsageError for what cannot be compared."""
-    models = _models(reference, candidate, trial.around.frameworks)
+    models = _models(reference, candidate, trial.context.frameworks)
     entry = trial.entry(label, "call", "compare")
-    around, order = trial.around, trial.order
+    context, order = trial.context, trial.order
     entry.reference, entry.accuracy_margin = {}, margin
-    with quality.inference(around.frameworks):
-        if order.paired and around.turn_line is not None:
-            _take_turns(trial, models[order.side], asked, entry.label)
+    with quality.inference(context.frameworks):
+        if order.paired and context.turn_line is not None:
+            _take_turns(trial, models[order.arm], asked, entry.label)
             trial.has_turned = True
             return Comparison.unmeasured()
         if order.weigh:
-            _weigh(trial, entry, models[order.side], asked)
+            _weigh(trial, entry, models[order.arm], asked)
             trial.has_turned = True
             return Comparison.unmeasured()
         if _weighs(trial, entry) and not entry.has(CANDIDATE_MEMORY.name):
             weigh()
-        seen = quality.quality(models[Side.OLD], models[Side.NEW], asked)
-        figures = quality.figures(models, seen, {side: _lightest(entry, metric) for side, metric in MEMORY.items()})
+        seen = quality.quality(models[Arm.REFERENCE], models[Arm.CANDIDATE], asked)
+        figures = quality.figures(models, seen, {arm: _lightest(entry, metric) for arm, metric in MEMORY.items()})
         _keep_quality(entry, seen)
         _keep_sizes(entry, figures)
         _keep_memory(trial, entry, figures)
@@ -75,8 +75,8 @@ def compare(
             name=trial.variant_name(entry.label),
             score=seen.metric.title,
             agreement=mean(seen.agreement),
-            reference=figures[Side.OLD],
-            candidate=figures[Side.NEW],
+            reference=figures[Arm.REFERENCE],
+            candidate=figures[Arm.CANDIDATE],
         )
         if order.timing and _is_worse(trial, entry, seen):
             entry.reasons |= dict.fromkeys(
@@ -98,20 +98,22 @@ def at_a_glance(
     reference: Any, candidate: Any, asked: Question, means: tuple[Tools, Sequence[Framework]]
 ) -> Comparison:
     """Without a trial: quality as ever, the speed of one short block. Raises UsageError."""
-    from pytest_aiperf.comparing.in_process import contest
+    from pytest_aiperf.comparing.in_process import interleaved_blocks
 
     tools, frameworks = means
     models = _models(reference, candidate, frameworks)
     with quality.inference(frameworks):
-        seen = quality.quality(models[Side.OLD], models[Side.NEW], asked)
-        functions = {side: model.bind(seen.first.inputs) for side, model in models.items()}
-        blocks = contest(functions, tools, margins=Margins(), max_seconds=0.0, machine=MachineWatch(), draw=_draw())
+        seen = quality.quality(models[Arm.REFERENCE], models[Arm.CANDIDATE], asked)
+        functions = {arm: model.bind(seen.first.inputs) for arm, model in models.items()}
+        blocks = interleaved_blocks(
+            functions, tools, margins=Margins(), max_seconds=0.0, machine=MachineWatch(), draw=_draw()
+        )
     return _comparison(seen, quality.figures(models, seen, {}), blocks, margin=Margins().accuracy_margin)
 
 
-def _models(reference: Any, candidate: Any, frameworks: Sequence[Framework]) -> dict[Side, Model]:
+def _models(reference: Any, candidate: Any, frameworks: Sequence[Framework]) -> dict[Arm, Model]:
     quality.check(reference, candidate)
-    return {Side.OLD: Model(reference, frameworks), Side.NEW: Model(candidate, frameworks)}
+    return {Arm.REFERENCE: Model(reference, frameworks), Arm.CANDIDATE: Model(candidate, frameworks)}
 
 
 def _draw() -> random.Random:
@@ -120,20 +122,20 @@ def _draw() -> random.Random:
 
 def _take_turns(trial: Trial, model: Model, asked: Question, label: str) -> None:
     """In a fresh process: the turns that the parent calls, of one of the two models."""
-    line, tools, order = trial.around.turn_line, trial.around.tools, trial.order
+    line, tools, order = trial.context.turn_line, trial.context.tools, trial.order
     function = model.bind(next(batches(asked.inputs, asked.labels)).inputs)
     if order.slowdown is not None:
         function = slowed(function, order.slowdown, tools=tools, every=order.slowed_every)
     if line is not None:
-        Driver(function, tools).run((Turns(line, test=order.test, label=label, items=1),))
+        Driver(function, tools).run((PairedTurns(line, test=order.test, label=label, items=1),))
 
 
 def _weigh(trial: Trial, entry: Entry, model: Model, asked: Question) -> None:
     """In a fresh process: the memory of one of the two models."""
     function = model.bind(next(batches(asked.inputs, asked.labels)).inputs)
-    added = working_memory(function, trial.around.tools)
+    added = working_memory(function, trial.context.tools)
     total = () if added is None else (float(added + (model.size or 0)),)
-    entry.add(Sample(metric=MEMORY[trial.order.side].name, values=total, origin=trial.order.origin))
+    entry.add(Sample(metric=MEMORY[trial.order.arm].name, values=total, origin=trial.order.origin))
 
 
 def _lightest(entry: Entry, metric: Metric) -> int | None:
@@ -142,18 +144,18 @@ def _lightest(entry: Entry, metric: Metric) -> int | None:
     return int(min(values)) if values else None
 
 
-def _speed(trial: Trial, entry: Entry, models: Mapping[Side, Model], seen: Quality) -> tuple[Block, ...]:
+def _speed(trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen: Quality) -> tuple[Block, ...]:
     """Turns in this process; they may pass the candidate, and raise a suspicion."""
     from pytest_aiperf.comparing.in_process import (  # judges, with scipy: never in a fresh process
         PATIENCE,
-        contest,
+        interleaved_blocks,
         remembers,
     )
 
-    tools, inputs = trial.around.tools, seen.first.inputs
-    functions = {side: model.bind(inputs) for side, model in models.items()}
-    with trial.around.exclusive(f"{entry.label or 'comparison'}"):
-        blocks = contest(
+    tools, inputs = trial.context.tools, seen.first.inputs
+    functions = {arm: model.bind(inputs) for arm, model in models.items()}
+    with trial.context.exclusive(f"{entry.label or 'comparison'}"):
+        blocks = interleaved_blocks(
             functions,
             tools,
             margins=trial.margins,
@@ -163,12 +165,12 @@ def _speed(trial: Trial, entry: Entry, models: Mapping[Side, Model], seen: Quali
         )
         new = quality.novel(inputs)
         times = {
-            side: remembers(functions[side], [model.bind(one) for one in new], tools) for side, model in models.items()
+            arm: remembers(functions[arm], [model.bind(one) for one in new], tools) for arm, model in models.items()
         }
-    if (faster := times[Side.NEW]) is not None and times[Side.OLD] is None:
+    if (faster := times[Arm.CANDIDATE]) is not None and times[Arm.REFERENCE] is None:
         text = f"the candidate answers an input that it has seen {faster:.0f} times faster than a new one: it remembers"
         entry.anomalies = (*entry.anomalies, text)
-    values = tuple(value for block in blocks for leg in block.legs if leg.side is Side.NEW for value in leg.values)
+    values = tuple(value for block in blocks for value in block.values_of(Arm.CANDIDATE))
     entry.add(Sample(metric=latency.METRIC.name, values=values, origin=trial.order.origin))
     entry.add(Sample(metric=SPEEDUP.name, values=(_speed_of(blocks).speedup,)))
     trial.pairings[entry.label] = Pairing(against=REFERENCE_MODEL, screen=blocks)
@@ -205,10 +207,10 @@ def _keep_quality(entry: Entry, seen: Quality) -> None:
         entry.add(Sample(metric=metric.name, values=(value,), notes=notes))
 
 
-def _keep_memory(trial: Trial, entry: Entry, figures: Mapping[Side, ModelFigures]) -> None:
+def _keep_memory(trial: Trial, entry: Entry, figures: Mapping[Arm, ModelFigures]) -> None:
     if not _weighs(trial, entry):
         return
-    old, new = figures[Side.OLD].memory, figures[Side.NEW].memory
+    old, new = figures[Arm.REFERENCE].memory, figures[Arm.CANDIDATE].memory
     if old and new is not None:
         entry.add(Sample(metric=MEMORY_RATIO.name, values=(new / old,)))
     else:
@@ -220,16 +222,16 @@ def _weighs(trial: Trial, entry: Entry) -> bool:
     return trial.order.timing and any(limit.metric == MEMORY_RATIO.name for limit in trial.limits_of(entry))
 
 
-def _keep_sizes(entry: Entry, figures: Mapping[Side, ModelFigures]) -> None:
-    old, new = figures[Side.OLD].size, figures[Side.NEW].size
+def _keep_sizes(entry: Entry, figures: Mapping[Arm, ModelFigures]) -> None:
+    old, new = figures[Arm.REFERENCE].size, figures[Arm.CANDIDATE].size
     ratio = (new / old,) if old and new is not None else ()
-    told = why_slower.larger(figures[Side.OLD].weights, figures[Side.NEW].weights)
+    told = why_slower.larger(figures[Arm.REFERENCE].weights, figures[Arm.CANDIDATE].weights)
     entry.reasons |= dict.fromkeys((SIZE_RATIO.name, MEMORY_RATIO.name), tuple(f"{WHY}{reason}" for reason in told))
     entry.add(Sample(metric=SIZE_RATIO.name, values=ratio, notes=() if ratio else ("a size is unknown",)))
 
 
 def _comparison(
-    seen: Quality, figures: Mapping[Side, ModelFigures], blocks: Sequence[Block], *, margin: float
+    seen: Quality, figures: Mapping[Arm, ModelFigures], blocks: Sequence[Block], *, margin: float
 ) -> Comparison:
     return Comparison(
         speed=_speed_of(blocks),
@@ -237,8 +239,8 @@ def _comparison(
         examples=len(seen.candidate),
         agreement=mean(seen.agreement),
         parity=seen.parity,
-        reference=figures[Side.OLD],
-        candidate=figures[Side.NEW],
+        reference=figures[Arm.REFERENCE],
+        candidate=figures[Arm.CANDIDATE],
         needed_examples=_needed(seen, margin),
     )
 

@@ -31,7 +31,7 @@ class Model:
         profiler = self.framework.profiler()
         if profiler is None:
             return None
-        found: Mapping[str, float] | None = profiler.operators(self.model, lambda twin: self._bound(twin, inputs))
+        found: Mapping[str, float] | None = profiler.operators(self.model, lambda copied: self._bound(copied, inputs))
         return found
 
     def outputs_of_layers(self, inputs: tuple[Any, ...]) -> Mapping[str, Any]:
@@ -39,7 +39,7 @@ class Model:
         profiler = self.framework.profiler()
         if not hasattr(profiler, "outputs_of_layers"):
             return {}
-        found: Mapping[str, Any] = profiler.outputs_of_layers(self.model, lambda twin: self._bound(twin, inputs))
+        found: Mapping[str, Any] = profiler.outputs_of_layers(self.model, lambda copied: self._bound(copied, inputs))
         return found
 
     def _bound(self, model: Any, inputs: tuple[Any, ...]) -> Callable[[], Any]:
@@ -67,8 +67,8 @@ class Model:
         if not hasattr(profiler, "in_float64"):
             return None
         try:
-            twin = profiler.in_float64(self.model)
-            return None if twin is None else self._bound(twin, inputs)()
+            copied = profiler.in_float64(self.model)
+            return None if copied is None else self._bound(copied, inputs)()
         except Exception:  # noqa: BLE001 - of any model; only shown, and unknown where it does not run
             return None
 
@@ -83,7 +83,7 @@ class Model:
         if not hasattr(profiler, "macs"):
             return None
         try:
-            found: int | None = profiler.macs(self.model, lambda twin: self._bound(twin, inputs))
+            found: int | None = profiler.macs(self.model, lambda copied: self._bound(copied, inputs))
         except Exception:  # noqa: BLE001 - of any model; only shown, and unknown where it cannot be counted
             return None
         return found

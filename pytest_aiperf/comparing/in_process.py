@@ -1,4 +1,4 @@
-"""Two models take turns in one process: the engine of pairs (`duel`), with players that are functions."""
+"""Two models take turns in one process: interleaved as pairs are, but functions instead of processes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pytest_aiperf.judging.rules.paired import answer_of
 from pytest_aiperf.judging.sequential import LOOKS, Answer
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring.driver import Driver, collector_off
-from pytest_aiperf.measuring.interleaving import LATENCY, Duel, Warm, plan
+from pytest_aiperf.measuring.interleaving import LATENCY, Interleaving, Warm, plan
 from pytest_aiperf.measuring.paired_turns import SLOW_SECONDS, WARM_UPS
-from pytest_aiperf.vocabulary.contracts import Tools, Turn
-from pytest_aiperf.vocabulary.pairing import Block, Side
+from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
+from pytest_aiperf.vocabulary.pairing import Arm, Block
 from pytest_aiperf.vocabulary.records import Margins, Sample
 
 TRIES = 3
@@ -27,11 +27,11 @@ CACHED = 3.0
 SHORTEST_NOVEL = 50e-6
 
 
-class Competitor:
-    """One model, bound to its inputs, as a side of a duel."""
+class TimedModel:
+    """One model, bound to its inputs, as one arm."""
 
-    def __init__(self, side: Side, function: Callable[[], Any], tools: Tools) -> None:
-        self.side = side
+    def __init__(self, arm: Arm, function: Callable[[], Any], tools: Tools) -> None:
+        self.arm = arm
         self.driver = Driver(function, tools)
         self.tools = tools
 
@@ -53,13 +53,13 @@ class Competitor:
 
     def seconds(self, turns: Sequence[int]) -> list[float]:
         """Of turns of so many calls each."""
-        probe = _Turns(turns)
+        probe = _Readings(turns)
         self.driver.run((probe,))
         return probe.seconds
 
 
-def contest(
-    functions: Mapping[Side, Callable[[], Any]],
+def interleaved_blocks(
+    functions: Mapping[Arm, Callable[[], Any]],
     tools: Tools,
     *,
     margins: Margins,
@@ -68,26 +68,26 @@ def contest(
     draw: random.Random,
 ) -> tuple[Block, ...]:
     """Blocks of alternating turns until a look decides, 24 of them or `max_seconds` at most."""
-    sides = [Competitor(side, function, tools) for side, function in functions.items()]
+    arms = [TimedModel(arm, function, tools) for arm, function in functions.items()]
     blocks: list[Block] = []
     spent = 0.0
     with collector_off():
-        warm = {one.side: one.warm_up() for one in sides}
+        warm = {one.arm: one.warm_up() for one in arms}
         planned = plan(median(one.seconds for one in warm.values()), tail_calls=0, start_seconds=0.0, tests=1)
         while len(blocks) < LOOKS[-1] and (spent < max_seconds or not blocks):
-            players = draw.sample(sides, len(sides))
-            duel = Duel(players, machine)
+            children = draw.sample(arms, len(arms))
+            interleaving = Interleaving(children, machine)
             machine.start()
-            duel.fight(planned, metrics=(LATENCY,), warm=[warm[one.side] for one in players])
+            interleaving.take_turns(planned, metrics=(LATENCY,), warm=[warm[one.arm] for one in children])
             blocks.append(
                 Block(
                     seed=len(blocks),
-                    legs=tuple(duel.legs),
-                    disturbances=(*duel.disturbances(), *machine.seen()),
-                    thrown_away=duel.thrown_away,
+                    turns=tuple(interleaving.turns),
+                    disturbances=(*interleaving.disturbances(), *machine.seen()),
+                    thrown_away=interleaving.thrown_away,
                 )
             )
-            spent += sum(leg.elapsed for leg in duel.legs)
+            spent += sum(turn.elapsed for turn in interleaving.turns)
             if len(blocks) >= TRIES and all(block.disturbances for block in blocks[-TRIES:]):
                 break
             calm = sum(not block.disturbances for block in blocks)
@@ -101,12 +101,12 @@ def remembers(call: Callable[[], Any], novel: Sequence[Callable[[], Any]], tools
     """How many times faster a model answers what it has seen than what is new, where that is a sign of a cache."""
     if not novel:
         return None
-    fresh = median(Competitor(Side.NEW, function, tools).seconds([1])[0] for function in novel)
-    known = min(Competitor(Side.NEW, call, tools).seconds([1] * (NOVEL_CALLS + 1))[1:])
+    fresh = median(TimedModel(Arm.CANDIDATE, function, tools).seconds([1])[0] for function in novel)
+    known = min(TimedModel(Arm.CANDIDATE, call, tools).seconds([1] * (NOVEL_CALLS + 1))[1:])
     return fresh / known if fresh > CACHED * known and fresh - known > SHORTEST_NOVEL else None
 
 
-class _Turns:
+class _Readings:
     """A pass that times turns of given sizes."""
 
     metrics = ()
@@ -115,7 +115,7 @@ class _Turns:
         self.turns = turns
         self.seconds: list[float] = []
 
-    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:  # noqa: ARG002 - the contract's
+    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:  # noqa: ARG002 - the contract's
         for calls in self.turns:
-            self.seconds.append((yield Turn(calls=calls)))
+            self.seconds.append((yield TimedCalls(calls=calls)))
         return ()

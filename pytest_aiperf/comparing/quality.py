@@ -16,7 +16,7 @@ from pytest_aiperf.comparing.scoring import Question, Scorer
 from pytest_aiperf.comparing.why_worse import Answers
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.model_figures import ModelFigures
-from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.vocabulary.pairing import Arm
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,12 +115,12 @@ def _check_names(tolerances: Tolerances, outputs: Mapping[str, Any]) -> None:
             raise UsageError(f"aiperf.compare: tolerances: no output {name!r}; there are: {', '.join(outputs)}")
 
 
-def figures(models: Mapping[Side, Model], seen: Quality, memory: Mapping[Side, int | None]) -> dict[Side, ModelFigures]:
+def figures(models: Mapping[Arm, Model], seen: Quality, memory: Mapping[Arm, int | None]) -> dict[Arm, ModelFigures]:
     """Of both models; the work of one call is that of the first batch. `memory`: bytes, where they were measured."""
-    scores = {Side.OLD: mean(seen.reference), Side.NEW: mean(seen.candidate)}
+    scores = {Arm.REFERENCE: mean(seen.reference), Arm.CANDIDATE: mean(seen.candidate)}
     return {
-        side: model.figures(seen.first.inputs, score=scores[side], memory=memory.get(side))
-        for side, model in models.items()
+        arm: model.figures(seen.first.inputs, score=scores[arm], memory=memory.get(arm))
+        for arm, model in models.items()
     }
 
 

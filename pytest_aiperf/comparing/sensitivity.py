@@ -101,13 +101,13 @@ def sensitivity(
     costs, title = [], ""
     with quality.inference(frameworks):
         for name in chosen:
-            twin = copy.deepcopy(model)
+            copied = copy.deepcopy(model)
             changed = None
             if optimise is None:
-                _quantise(twin, name, bits)
+                _quantise(copied, name, bits)
             else:
-                changed = optimise(twin, name)
-            candidate = Model(twin if changed is None else changed, frameworks)
+                changed = optimise(copied, name)
+            candidate = Model(copied if changed is None else changed, frameworks)
             seen = quality.quality(reference, candidate, asked, referee=False)
             title = seen.metric.title
             costs.append(_cost(name, known[name], seen))

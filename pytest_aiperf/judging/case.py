@@ -23,7 +23,7 @@ from pytest_aiperf.vocabulary.records import (
     Session,
     Verdict,
 )
-from pytest_aiperf.vocabulary.terms import Better, Metric, Origin, Rule, Status, Unit, Want
+from pytest_aiperf.vocabulary.terms import Better, Evidence, Metric, Origin, Rule, Status, Unit
 
 FAILURES = frozenset({Status.REGRESSED, Status.OVER_LIMIT, Status.ANOMALOUS})
 PASSES = frozenset({Status.PASSED, Status.IMPROVED})
@@ -163,7 +163,7 @@ class Case:
         limit_source: str | None = None,
         notes: tuple[str, ...] = (),
         fails: bool | None = None,
-        want: Want | None = None,
+        needs: Evidence | None = None,
     ) -> Verdict:
         """A verdict on this metric; whether it fails follows from its status unless said otherwise."""
         undecided = status is Status.INCONCLUSIVE and self.policy.inconclusive_fails
@@ -183,15 +183,15 @@ class Case:
             limit_source=limit_source,
             notes=notes,
             fails=(status in FAILURES or undecided) if fails is None else fails,
-            want=want,
+            needs=needs,
         )
 
-    def unconfirmed(self, want: Want, row: Verdict) -> Verdict:
+    def unconfirmed(self, needs: Evidence, row: Verdict) -> Verdict:
         """A row that is only a suspicion: fresh processes have to say; where none can any more, it stays open."""
         suspicion = replace(row, status=Status.INCONCLUSIVE, reason="unconfirmed")
         if self.final:
             return replace(suspicion, fails=self.policy.inconclusive_fails)
-        return replace(suspicion, fails=False, want=want)
+        return replace(suspicion, fails=False, needs=needs)
 
     def update_command(self) -> str:
         """What records a baseline of this test."""

@@ -31,15 +31,15 @@ def replay(run: Run, metrics: Mapping[str, Metric]) -> Replay:
     return Replay(
         run=replace(run, results=results),
         differences=differences,
-        unjudged=sum(result.grounds is None for result in run.results),
+        unjudged=sum(result.criteria is None for result in run.results),
     )
 
 
 def _judged_again(result: Result, run: Run, metrics: Mapping[str, Metric]) -> Result:
-    if result.grounds is None:
+    if result.criteria is None:
         return result
     verdicts = ruling.verdicts(
-        result.measurements, result.grounds, metrics=metrics, environment=run.environment, final=True
+        result.measurements, result.criteria, metrics=metrics, environment=run.environment, final=True
     )
     return replace(result, verdicts=verdicts)
 

@@ -25,9 +25,9 @@ def common_slowdown(results: Iterable[Result]) -> float | None:
     shifts, allowed = [], []
     for result in results:
         verdict = _against_sessions(result)
-        if verdict is not None and verdict.worse_by is not None and result.grounds is not None:
+        if verdict is not None and verdict.worse_by is not None and result.criteria is not None:
             shifts.append(verdict.worse_by.mid)
-            allowed.append(result.grounds.margins.max_slowdown)
+            allowed.append(result.criteria.margins.max_slowdown)
     if len(shifts) < FEWEST_TOGETHER:
         return None
     together = median(shifts)
@@ -53,8 +53,8 @@ def _blind(results: Sequence[Result]) -> str:
         result.test: verdict.sees
         for result in results
         if (verdict := _against_sessions(result)) is not None and verdict.sees is not None
-        if result.grounds is not None and verdict.sees > result.grounds.margins.max_slowdown
-        if result.grounds.policy.pairs is Pairs.NEVER
+        if result.criteria is not None and verdict.sees > result.criteria.margins.max_slowdown
+        if result.criteria.policy.pairs is Pairs.NEVER
     }
     if not seen:
         return ""

@@ -19,7 +19,7 @@ from pytest_aiperf.judging.statistics import (
 )
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.records import Limit, Sample, Verdict
-from pytest_aiperf.vocabulary.terms import Better, Origin, Status, Want
+from pytest_aiperf.vocabulary.terms import Better, Evidence, Origin, Status
 
 PASS_RISK = 0.05
 """Chance that so few values beyond the limit are luck: at most this to pass."""
@@ -30,14 +30,14 @@ ENOUGH_PROCESSES = 3
 _ALONE = "not confirmed in a fresh process"
 
 
-def against_time_limit(case: Case, limit: Limit, *, want: Want) -> Verdict:
+def against_time_limit(case: Case, limit: Limit, *, needs: Evidence) -> Verdict:
     """A limit on the median, or on another percentile, of values per call."""
     if limit.percentile is not None and limit.percentile != MEDIAN:
-        return _against_percentile(case, limit, want)
+        return _against_percentile(case, limit, needs)
     runs = case.calm(case.samples) or case.samples
     fresh = [median(sample.values) for sample in runs if sample.origin is Origin.FRESH]
     here = [median(sample.values) for sample in runs if sample.origin is Origin.IN_PROCESS]
-    return _against_median(case, limit, here=here, fresh=fresh, fewest=1, enough=1, want=want)
+    return _against_median(case, limit, here=here, fresh=fresh, fewest=1, enough=1, needs=needs)
 
 
 def against_load_limit(case: Case, limit: Limit, *, fewest: int, enough: int) -> Verdict:
@@ -45,12 +45,14 @@ def against_load_limit(case: Case, limit: Limit, *, fewest: int, enough: int) ->
     fresh = case.values(Origin.FRESH)
     if not fresh:
         row = _row(case, limit, Status.INCONCLUSIVE, "unconfirmed", now=case.now(), message=_ALONE)
-        return case.unconfirmed(Want.FRESH_LOAD, row)
-    return _against_median(case, limit, here=[], fresh=list(fresh), fewest=fewest, enough=enough, want=Want.FRESH_LOAD)
+        return case.unconfirmed(Evidence.FRESH_LOAD, row)
+    return _against_median(
+        case, limit, here=[], fresh=list(fresh), fewest=fewest, enough=enough, needs=Evidence.FRESH_LOAD
+    )
 
 
 def _against_median(
-    case: Case, limit: Limit, *, here: list[float], fresh: list[float], fewest: int, enough: int, want: Want
+    case: Case, limit: Limit, *, here: list[float], fresh: list[float], fewest: int, enough: int, needs: Evidence
 ) -> Verdict:
     """Decide at once where `fewest` fresh processes leave no doubt, at last where there are `enough`."""
     runs = [case.worse_log(value) for value in (*here, *fresh)]
@@ -64,7 +66,7 @@ def _against_median(
         return _row(case, limit, Status.OVER_LIMIT, "over_limit", now=now)
     if not case.final and len(fresh) < enough:
         message = f"{words(slowdown(over, SCREENED))} of the limit; a fresh process has to say"
-        return case.unconfirmed(want, _row(case, limit, Status.PASSED, "", now=now, message=message))
+        return case.unconfirmed(needs, _row(case, limit, Status.PASSED, "", now=now, message=message))
     message = f"within noise of the limit ({words(slowdown(over, SCREENED))}); the median decided"
     if over.shift <= 0:
         return _row(case, limit, Status.PASSED, "within_limit", now=now, message=message)
@@ -76,7 +78,7 @@ def _against_median(
     return _row(case, limit, Status.INCONCLUSIVE, "not_confirmed", now=now, message=message)
 
 
-def _against_percentile(case: Case, limit: Limit, want: Want) -> Verdict:
+def _against_percentile(case: Case, limit: Limit, needs: Evidence) -> Verdict:
     """The binomial rule for `percentile` <= bound; fresh samples decide where there are any."""
     percentile = limit.percentile or MEDIAN
     fresh = case.of(Origin.FRESH)
@@ -97,7 +99,7 @@ def _against_percentile(case: Case, limit: Limit, want: Want) -> Verdict:
     if case.final or len(fresh) >= ENOUGH_PROCESSES:
         reason = "too_few_samples" if few else "within_noise"
         return _row(case, limit, Status.INCONCLUSIVE, reason, now=now, message=message)
-    return case.unconfirmed(want, _row(case, limit, Status.PASSED, "", now=now, message=message))
+    return case.unconfirmed(needs, _row(case, limit, Status.PASSED, "", now=now, message=message))
 
 
 def _independent(case: Case, samples: tuple[Sample, ...], bound: float) -> tuple[int, float]:

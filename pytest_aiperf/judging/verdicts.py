@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pytest_aiperf.judging import judge
-from pytest_aiperf.vocabulary.records import Baseline, Environment, Grounds, Limit, Margins, Measurement, Verdict
+from pytest_aiperf.vocabulary.records import Baseline, Criteria, Environment, Limit, Margins, Measurement, Verdict
 from pytest_aiperf.vocabulary.terms import Metric, Status
 from pytest_aiperf.vocabulary.text import without_command
 
 
 def verdicts(
     measurements: Sequence[Measurement],
-    grounds: Grounds,
+    criteria: Criteria,
     *,
     metrics: Mapping[str, Metric],
     environment: Environment,
@@ -24,24 +24,24 @@ def verdicts(
     for measurement in measurements:
         rows += judge.judge(
             measurement,
-            _held_against(measurement, grounds),
+            _held_against(measurement, criteria),
             metrics={**metrics, **{metric.name: metric for metric in measurement.scores}},
-            limits=_limits(grounds, measurement),
-            margins=_margins(measurement, grounds),
-            policy=grounds.policy,
-            suite_variance=grounds.suite_variance,
+            limits=_limits(criteria, measurement),
+            margins=_margins(measurement, criteria),
+            policy=criteria.policy,
+            suite_variance=criteria.suite_variance,
             environment=environment,
             final=final,
         )
     if not any(row.reason == "out_of_memory" for row in rows):  # the test did not get any further
-        rows += judge.unmatched_limits(measurements, grounds.limits, metrics)
-    return tuple(_recorded(row) for row in rows if row.reason != "gone") if grounds.stores else tuple(rows)
+        rows += judge.unmatched_limits(measurements, criteria.limits, metrics)
+    return tuple(_recorded(row) for row in rows if row.reason != "gone") if criteria.stores else tuple(rows)
 
 
-def _held_against(measurement: Measurement, grounds: Grounds) -> Baseline | None:
+def _held_against(measurement: Measurement, criteria: Criteria) -> Baseline | None:
     """What is stored; of a comparison, what its reference gave a moment ago."""
     if measurement.reference is None:
-        return grounds.baselines.get(measurement.label)
+        return criteria.baselines.get(measurement.label)
     return Baseline(
         test=measurement.test,
         label=measurement.label,
@@ -52,16 +52,16 @@ def _held_against(measurement: Measurement, grounds: Grounds) -> Baseline | None
     )
 
 
-def _margins(measurement: Measurement, grounds: Grounds) -> Margins:
+def _margins(measurement: Measurement, criteria: Criteria) -> Margins:
     if measurement.accuracy_margin is None:
-        return grounds.margins
-    return replace(grounds.margins, accuracy_margin=measurement.accuracy_margin)
+        return criteria.margins
+    return replace(criteria.margins, accuracy_margin=measurement.accuracy_margin)
 
 
-def _limits(grounds: Grounds, measurement: Measurement) -> tuple[Limit, ...]:
+def _limits(criteria: Criteria, measurement: Measurement) -> tuple[Limit, ...]:
     measured = {sample.metric for sample in measurement.samples if sample.values}
-    own = [limit for limit in grounds.limits if limit.label in (None, measurement.label)]
-    return with_defaults(own, grounds.default_limits, measured)
+    own = [limit for limit in criteria.limits if limit.label in (None, measurement.label)]
+    return with_defaults(own, criteria.default_limits, measured)
 
 
 def with_defaults(limits: Sequence[Limit], defaults: Iterable[Limit], measured: Iterable[str]) -> tuple[Limit, ...]:

@@ -20,8 +20,8 @@ def mounts() -> list[tuple[str, str]]:
 def is_in_memory(folder: Path, mounted: Mounts = mounts) -> bool:
     """Whether the file system around a folder keeps its files in memory only."""
     resolved = folder.resolve()
-    around = [(len(Path(point).parts), kind) for point, kind in mounted() if resolved.is_relative_to(point)]
-    return bool(around) and max(around)[1] in IN_MEMORY
+    context = [(len(Path(point).parts), kind) for point, kind in mounted() if resolved.is_relative_to(point)]
+    return bool(context) and max(context)[1] in IN_MEMORY
 
 
 def like(folder: Path, candidates: Sequence[Path], mounted: Mounts = mounts) -> Path:

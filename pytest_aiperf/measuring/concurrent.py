@@ -77,7 +77,7 @@ def run(
 ) -> Concurrent:
     """Load and run all; their memory is measured by fresh processes. Raises UsageError."""
     names = check(loaders)
-    order, frameworks = trial.order, trial.around.frameworks
+    order, frameworks = trial.order, trial.context.frameworks
     if order.timing:
         in_fresh_processes(names)
         outputs = plainly(loaders, inputs, frameworks)
@@ -123,7 +123,7 @@ def _measured(trial: Trial, entry: Entry, loaders: Mapping[str, Loader], inputs:
         models[name] = settle(loader())
         loaded.append(_sample(LOADED, _above(before, _held(trial)), trial, name))
     outputs = {
-        name: _infer(model, _inputs_of(name, inputs, loaders), trial.around.frameworks)
+        name: _infer(model, _inputs_of(name, inputs, loaders), trial.context.frameworks)
         for name, model in models.items()
     }
     peaks = [sample for watch in reversed(watches) for sample in watch.samples()]
@@ -190,10 +190,10 @@ def _inputs_of(name: str, inputs: Any, names: Mapping[str, Any]) -> Any:
 def _held(trial: Trial) -> dict[str, float]:
     """Bytes at this moment, as far as they are counted."""
     gc.collect()
-    records = [record for one in trial.around.tools.accelerators if one.initialised() for record in one.memory()]
+    records = [record for one in trial.context.tools.accelerators if one.initialised() for record in one.memory()]
     allocated = [record.allocated for record in records if record.allocated is not None]
     process = [record.process for record in records if record.process is not None]
-    held = {RAM.name: float(trial.around.tools.memory.now())}
+    held = {RAM.name: float(trial.context.tools.memory.now())}
     return (
         held
         | ({ALLOCATED.name: float(sum(allocated))} if allocated else {})
@@ -203,8 +203,8 @@ def _held(trial: Trial) -> dict[str, float]:
 
 def _give_back(trial: Trial) -> None:
     gc.collect()
-    trial.around.tools.memory.give_back()
-    for accelerator in trial.around.tools.accelerators:
+    trial.context.tools.memory.give_back()
+    for accelerator in trial.context.tools.accelerators:
         if accelerator.initialised():
             accelerator.reset_peak()
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pytest_aiperf.vocabulary.contracts import Probe, Tools, Turn
+from pytest_aiperf.vocabulary.contracts import Probe, TimedCalls, Tools
 from pytest_aiperf.vocabulary.records import Sample
 
 NANOSECOND = 1e-9
@@ -40,7 +40,7 @@ class Driver:
             samples += await self._async_pass(probe.plan(self.tools))
         return samples
 
-    def _pass(self, plan: Generator[Turn, float, tuple[Sample, ...]]) -> tuple[Sample, ...]:
+    def _pass(self, plan: Generator[TimedCalls, float, tuple[Sample, ...]]) -> tuple[Sample, ...]:
         try:
             turn = next(plan)
             while True:
@@ -50,7 +50,7 @@ class Driver:
         finally:
             plan.close()
 
-    async def _async_pass(self, plan: Generator[Turn, float, tuple[Sample, ...]]) -> tuple[Sample, ...]:
+    async def _async_pass(self, plan: Generator[TimedCalls, float, tuple[Sample, ...]]) -> tuple[Sample, ...]:
         try:
             turn = next(plan)
             while True:
@@ -60,7 +60,7 @@ class Driver:
         finally:
             plan.close()
 
-    def _turn(self, turn: Turn) -> float:
+    def _turn(self, turn: TimedCalls) -> float:
         function, clock = self.function, self.tools.clock
         self.result = result = None
         self._wait()
@@ -76,7 +76,7 @@ class Driver:
         self.result = result
         return (end - start) * NANOSECOND
 
-    async def _async_turn(self, turn: Turn) -> float:
+    async def _async_turn(self, turn: TimedCalls) -> float:
         function: Callable[[], Awaitable[Any]] = self.function
         clock = self.tools.clock
         self.result = result = None

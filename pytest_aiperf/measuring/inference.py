@@ -17,9 +17,9 @@ from pytest_aiperf.measuring.metrics.gpu_memory import GpuMemoryPeak
 from pytest_aiperf.measuring.metrics.latency import Latency
 from pytest_aiperf.measuring.metrics.load_time import Loading
 from pytest_aiperf.measuring.metrics.throughput import Throughput
-from pytest_aiperf.measuring.paired_turns import Turns, slowed
+from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
 from pytest_aiperf.measuring.trial import Entry, Trial, Watch
-from pytest_aiperf.vocabulary.contracts import DevicesSeen, Framework, Probe, Tools, Turn
+from pytest_aiperf.vocabulary.contracts import DevicesSeen, Framework, Probe, TimedCalls, Tools
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.records import WHY, Sample
 from pytest_aiperf.vocabulary.terms import Origin, Phase
@@ -37,7 +37,7 @@ _WITH_EVENTS = ("torch", "plain")
 _NOTHING_SEEN = DevicesSeen(facts={}, disturbances=())
 
 
-class Passes:
+class Inference:
     """Measures functions for one trial."""
 
     def __init__(self, trial: Trial) -> None:
@@ -56,7 +56,7 @@ class Passes:
         """Run every pass that the trial's order asks for; return what the function returned. Raises UsageError."""
         if items < 1:
             raise UsageError(f"items={items}: expected how many items one call processes, 1 or more")
-        tools, order = self._trial.around.tools, self._trial.order
+        tools, order = self._trial.context.tools, self._trial.order
         if order.slowdown is not None:
             function = slowed(function, order.slowdown, tools=tools, every=order.slowed_every)
         driver = Driver(function, tools)
@@ -86,15 +86,19 @@ class Passes:
         if loading is not None or not order.timing:
             watches = [] if order.timing else trial.watches(Phase.FIRST, ram=ram, gpu=gpu)
             yield (_FirstInference(loading, watches),)
-        if order.paired and trial.around.turn_line is not None:
-            yield (Turns(trial.around.turn_line, test=order.test, label=entry.label, items=items, flush=order.flush),)
+        if order.paired and trial.context.turn_line is not None:
+            yield (
+                PairedTurns(
+                    trial.context.turn_line, test=order.test, label=entry.label, items=items, flush=order.flush
+                ),
+            )
             return
         if order.timing:
-            with trial.around.exclusive(f"{entry.label or 'latency and throughput'}"):
+            with trial.context.exclusive(f"{entry.label or 'latency and throughput'}"):
                 yield from self._timed(entry, items, owner)
         memory: list[Probe] = []
         if ram:
-            memory.append(CpuMemoryPeak(base=trial.around.base, origin=order.origin))
+            memory.append(CpuMemoryPeak(base=trial.context.base, origin=order.origin))
         if order.memory and trial.measures_gpu():  # the first call may have started a device
             memory.append(GpuMemoryPeak(origin=order.origin))
         if memory:
@@ -103,14 +107,14 @@ class Passes:
     def _timed(self, entry: Entry, items: int, owner: Any) -> Generator[Sequence[Probe], None, None]:
         """Latency and throughput, again where others disturbed them; on a device its own time and energy."""
         trial, order = self._trial, self._trial.order
-        entry.covariate = trial.around.reference()
+        entry.covariate = trial.context.reference()
         for _ in range(1 + REPEATS):
             yield (Latency(calls=order.calls, seconds=order.seconds, max_seconds=order.max_seconds, flush=order.flush),)
             if trial.runs_on_a_device():
                 yield (Throughput(items=items, seconds=order.seconds / 2),)
             else:
                 self._keep(entry, (throughput.derived(entry.timed("latency"), items=items),))
-            seen = trial.around.tools.devices.seen() if trial.runs_on_a_device() else _NOTHING_SEEN
+            seen = trial.context.tools.devices.seen() if trial.runs_on_a_device() else _NOTHING_SEEN
             entry.conditions = seen.facts
             self._keep(entry, energy.samples_of(seen))
             entry.disturbances = (*_disturbances(entry), *seen.disturbances)
@@ -161,11 +165,11 @@ class _FirstInference:
         self.loading = loading
         self.watches = watches
 
-    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:  # noqa: ARG002 - the contract's
+    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:  # noqa: ARG002 - the contract's
         """Yield the one turn."""
         for watch in self.watches:
             watch.start()
-        seconds = yield Turn()
+        seconds = yield TimedCalls()
         if self.loading is not None:
             self.loading.parts[Phase.FIRST.value] = seconds
             self.loading.complete = True

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.machine.load import TICK
 from pytest_aiperf.measuring.metrics import throughput
-from pytest_aiperf.vocabulary.pairing import Leg, Side
+from pytest_aiperf.vocabulary.pairing import Arm, Turn
 
 TURN_SECONDS = 0.05
 FEWEST_CALLS = 3
@@ -33,7 +33,7 @@ LATENCY, THROUGHPUT = "latency", "throughput"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class TurnPlan:
     """How one label's turns look: the same for both sides."""
 
     calls: int
@@ -41,14 +41,14 @@ class Plan:
     rounds: int
 
 
-def plan(seconds_per_call: float, *, tail_calls: int, start_seconds: float, tests: int) -> Plan:
+def plan(seconds_per_call: float, *, tail_calls: int, start_seconds: float, tests: int) -> TurnPlan:
     """Turns of max(3 calls, 50 ms); the fewer tests share the start of the processes, the more rounds of turns.
 
     `tail_calls`: how many calls of a side a percentile above the median needs, each timed by itself; 0 without one.
     """
     seconds = max(seconds_per_call, 1e-9)
     if seconds > SLOW_SECONDS:
-        return Plan(calls=1, batch=1, rounds=1)
+        return TurnPlan(calls=1, batch=1, rounds=1)
     batch = max(1, round(BATCH_SECONDS / seconds)) if seconds < SHORTEST_CALL else 1
     if not tail_calls:
         batch = max(batch, math.ceil(TURN_SECONDS / (seconds * MOST_CALLS)))
@@ -58,7 +58,7 @@ def plan(seconds_per_call: float, *, tail_calls: int, start_seconds: float, test
         calls = max(calls, for_tails)
     round_seconds = 4 * seconds * (calls * batch + 1)
     rounds = min(MOST_ROUNDS, max(1, round(start_seconds / tests / round_seconds)))
-    return Plan(calls=calls, batch=batch, rounds=rounds)
+    return TurnPlan(calls=calls, batch=batch, rounds=rounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,88 +73,88 @@ class Warm:
     """Per call."""
 
 
-class Plays(Protocol):
-    """One side of a duel."""
+class TakesTurns(Protocol):
+    """One arm of an interleaving."""
 
-    side: Side
+    arm: Arm
 
     def turn(self, *, calls: int, batch: int, queued: bool) -> dict[str, Any] | None:
         """One turn: `values`, `elapsed`, `foreign`; None where it fails."""
 
 
-class Duel:
-    """Two warmed-up players at the same place (or one alone); `legs` are what they did, in order."""
+class Interleaving:
+    """Two warmed-up arms at the same place (or one alone); `turns` are what they did, in order."""
 
-    def __init__(self, players: Sequence[Plays], machine: MachineWatch) -> None:
-        self.couples = (tuple(players), tuple(reversed(players)))
+    def __init__(self, children: Sequence[TakesTurns], machine: MachineWatch) -> None:
+        self.couples = (tuple(children), tuple(reversed(children)))
         self.machine = machine
-        self.legs: list[Leg] = []
+        self.turns: list[Turn] = []
         self.thrown_away = 0
         self.complete = True
         self._busy_to_the_end = False
 
-    def fight(self, planned: Plan, *, metrics: Collection[str], warm: Sequence[Warm]) -> None:
+    def take_turns(self, planned: TurnPlan, *, metrics: Collection[str], warm: Sequence[Warm]) -> None:
         """All turns for the wanted metrics. Where nothing queues calls, throughput follows from the same turns.
 
-        `warm` is what each player said of itself, in the players' order.
+        `warm` is what each said of itself, in their order.
         """
         queues = any(one.queues for one in warm)
         self._rounds(planned, queued=False)
         if THROUGHPUT in metrics and queues:
             burst = max(1, math.ceil(planned.calls * planned.batch / BURSTS))
-            self._rounds(Plan(calls=BURSTS, batch=burst, rounds=planned.rounds), queued=True)
+            self._rounds(TurnPlan(calls=BURSTS, batch=burst, rounds=planned.rounds), queued=True)
         elif THROUGHPUT in metrics:
-            items = {player.side: one.items for player, one in zip(self.couples[0], warm, strict=True)}
-            self.legs += [_throughput_of(leg, items[leg.side]) for leg in self.legs]
+            items = {child.arm: one.items for child, one in zip(self.couples[0], warm, strict=True)}
+            self.turns += [_throughput_of(turn, items[turn.arm]) for turn in self.turns]
         if LATENCY not in metrics:
-            self.legs = [leg for leg in self.legs if leg.metric == THROUGHPUT]
+            self.turns = [turn for turn in self.turns if turn.metric == THROUGHPUT]
 
     def disturbances(self) -> tuple[str, ...]:
         """Whether others used the processor during turns that were kept."""
-        known = [leg for leg in self.legs if leg.foreign is not None]
-        elapsed = sum(leg.elapsed for leg in known)
-        foreign = sum(leg.foreign or 0.0 for leg in known) - 2 * TICK
+        known = [turn for turn in self.turns if turn.foreign is not None]
+        elapsed = sum(turn.elapsed for turn in known)
+        foreign = sum(turn.foreign or 0.0 for turn in known) - 2 * TICK
         share = max(0.0, foreign) / elapsed / self.machine.processors if elapsed else 0.0
         if self._busy_to_the_end or share > BUSY_SHARE:
             return (f"other processes used {share:.0%} of the processors during its turns",)
         return ()
 
-    def _rounds(self, planned: Plan, *, queued: bool) -> None:
+    def _rounds(self, planned: TurnPlan, *, queued: bool) -> None:
         for _ in range(planned.rounds):
             for couple in self.couples:
                 if self.complete:
                     self._couple(couple, planned, queued=queued)
 
-    def _couple(self, couple: Sequence[Plays], planned: Plan, *, queued: bool) -> None:
+    def _couple(self, couple: Sequence[TakesTurns], planned: TurnPlan, *, queued: bool) -> None:
         for attempt in range(ATTEMPTS):
-            legs = [leg for player in couple if (leg := _leg(player, planned, queued=queued)) is not None]
-            if len(legs) < len(couple):
+            turns = [turn for child in couple if (turn := _turn_of(child, planned, queued=queued)) is not None]
+            if len(turns) < len(couple):
                 self.complete = False
                 return
-            if not any(self._is_busy(leg) for leg in legs):
+            if not any(self._is_busy(turn) for turn in turns):
                 break
             if attempt == ATTEMPTS - 1 or not self.machine.wait_for_quiet():
                 self._busy_to_the_end = True
                 break
-            self.thrown_away += len(legs)
-        self.legs += legs
+            self.thrown_away += len(turns)
+        self.turns += turns
 
-    def _is_busy(self, leg: Leg) -> bool:
-        available = leg.elapsed * self.machine.processors
-        return leg.foreign is not None and available > 0 and (leg.foreign - TICK) / available > BUSY_SHARE
-
-
-def _throughput_of(leg: Leg, items: int) -> Leg:
-    values = throughput.of_calls(leg.values, items=items, bursts=BURSTS)
-    return replace(leg, metric=THROUGHPUT, values=values)
+    def _is_busy(self, turn: Turn) -> bool:
+        available = turn.elapsed * self.machine.processors
+        return turn.foreign is not None and available > 0 and (turn.foreign - TICK) / available > BUSY_SHARE
 
 
-def _leg(player: Plays, planned: Plan, *, queued: bool) -> Leg | None:
-    said = player.turn(calls=planned.calls, batch=planned.batch, queued=queued)
+def _throughput_of(turn: Turn, items: int) -> Turn:
+    values = throughput.of_calls(turn.values, items=items, bursts=BURSTS)
+    return replace(turn, metric=THROUGHPUT, values=values)
+
+
+def _turn_of(child: TakesTurns, planned: TurnPlan, *, queued: bool) -> Turn | None:
+    said = child.turn(calls=planned.calls, batch=planned.batch, queued=queued)
     if said is None:
         return None
-    return Leg(
-        side=player.side,
+    return Turn(
+        arm=child.arm,
         metric=THROUGHPUT if queued else LATENCY,
         values=tuple(said["values"]),
         elapsed=said["elapsed"],

@@ -18,7 +18,7 @@ NEGLIGIBLE = 1024.0**2
 MOST_NAMED = 3
 
 
-class Housekeeping:
+class Leftovers:
     """Clears up after each test; says what stayed on a device, and cannot be a fixture of a wider scope."""
 
     def __init__(self, accelerators: Sequence[Accelerator]) -> None:

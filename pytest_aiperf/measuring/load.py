@@ -40,7 +40,7 @@ async def _plain(loader: Loader, first: First | None) -> Any:
 
 
 async def _measured(trial: Trial, entry: Entry, loader: Loader, first: First | None) -> Any:
-    tools = trial.around.tools
+    tools = trial.context.tools
     loading = Loading(cache=trial.order.load)
     if entry.paths and loading.cache == "cold":
         loading.notes = model_files.evict(entry.paths)
@@ -49,7 +49,7 @@ async def _measured(trial: Trial, entry: Entry, loader: Loader, first: First | N
     watches = _started(trial, Phase.LOAD)
     moved: list[float] = []
     with ExitStack() as stack:
-        for framework in trial.around.frameworks:
+        for framework in trial.context.frameworks:
             stack.enter_context(framework.watch_moves(tools.clock, moved))
         loading.model = await _timed(loading, "read and build", loader, tools)
     if moved:

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from pytest_aiperf.measuring.driver import NANOSECOND, collector_off, flushing
-from pytest_aiperf.vocabulary.contracts import Tools, Turn, TurnLine
+from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools, TurnLine
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.records import Sample
 
@@ -17,7 +17,7 @@ SLOW_SECONDS = 1.0
 """A call that takes longer is neither warmed up more than once nor discarded at the start of a turn."""
 
 
-class Turns:
+class PairedTurns:
     """Says where it is, warms up, then runs one turn per request; sends what it saw, returns nothing.
 
     Messages out: `at` (test, label), `warm` (seconds of one call, whether a device queues calls), `leg` (values and how
@@ -33,17 +33,17 @@ class Turns:
         self.label = label
         self.items = items
 
-    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
+    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
         """Yield the turns of every request."""
         self.line.send(at=[self.test, self.label])
         if "skip" in self.line.request():
-            yield Turn()
+            yield TimedCalls()
             return ()
-        first = yield Turn()
+        first = yield TimedCalls()
         slow = first > SLOW_SECONDS
         seconds = []
         for _ in range(1 if slow else WARM_UPS):
-            seconds.append((yield Turn()))  # noqa: PERF401 - a comprehension cannot yield
+            seconds.append((yield TimedCalls()))  # noqa: PERF401 - a comprehension cannot yield
         queues = any(accelerator.initialised() for accelerator in tools.accelerators)
         with collector_off():
             self.line.send(warm={"seconds": median(seconds), "queues": queues, "items": self.items})
@@ -51,18 +51,18 @@ class Turns:
                 yield from self._turn(tools, **request["turn"])
         return ()
 
-    def _turn(self, tools: Tools, *, calls: int, batch: int, queued: bool) -> Generator[Turn, float, None]:
+    def _turn(self, tools: Tools, *, calls: int, batch: int, queued: bool) -> Generator[TimedCalls, float, None]:
         if calls > 1:
-            yield Turn()  # whatever the other process left in the caches, this call pays for
+            yield TimedCalls()  # whatever the other process left in the caches, this call pays for
         before = flushing(tools, wanted=self.flush and not queued)
         tools.foreign.start()
         values = []
         for _ in range(calls):
-            values.append((yield Turn(calls=batch, before=before)) / batch)  # noqa: PERF401 - a comprehension cannot yield
+            values.append((yield TimedCalls(calls=batch, before=before)) / batch)  # noqa: PERF401 - a comprehension cannot yield
         elapsed, foreign = tools.foreign.spent()
         if queued:
             values = [self.items / max(value, NANOSECOND) for value in values]
-        self.line.send(leg={"values": values, "elapsed": elapsed, "foreign": foreign})
+        self.line.send(turn={"values": values, "elapsed": elapsed, "foreign": foreign})
 
 
 def slowed(function: Callable[[], Any], share: float, *, tools: Tools, every: int = 1) -> Callable[[], Any]:

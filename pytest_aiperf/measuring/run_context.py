@@ -12,7 +12,7 @@ from pytest_aiperf.vocabulary.terms import Metric
 
 
 @dataclass(slots=True, kw_only=True)
-class Surroundings:
+class RunContext:
     """Of the process that runs the tests."""
 
     tools: Tools
@@ -44,7 +44,7 @@ class Surroundings:
 
 
 @dataclass(slots=True, kw_only=True)
-class ChildSurroundings:
+class ChildContext:
     """Of a fresh process: its parent holds the machine for it, and keeps the covariate."""
 
     tools: Tools

@@ -19,13 +19,13 @@ def soak(trial: Trial, entry: Entry, call: Callable[[], Any], calls: int, *, own
     """Run the calls, twice as many where they leave it open; just one in a fresh process. Raises UsageError."""
     if calls < FEWEST:
         raise UsageError(f"aiperf.soak: calls={calls}: a leak shows with {FEWEST} calls at least")
-    driver = Driver(call, trial.around.tools)
+    driver = Driver(call, trial.context.tools)
     asynchronous = is_asynchronous(owner)
     if not trial.order.timing or trial.order.paired:
         return settle(call()) if asynchronous else call()
     if asynchronous:
         return settle(_soak_async(trial, entry, driver, calls))
-    with trial.around.exclusive(f"{entry.label or 'soak'}"):
+    with trial.context.exclusive(f"{entry.label or 'soak'}"):
         _keep(entry, driver.run((Soak(calls=calls),)))
         if _is_open(trial, entry):
             _keep(entry, driver.run((Soak(calls=calls * 2, warm_ups=0),)))
@@ -35,7 +35,7 @@ def soak(trial: Trial, entry: Entry, call: Callable[[], Any], calls: int, *, own
 
 
 async def _soak_async(trial: Trial, entry: Entry, driver: Driver, calls: int) -> Any:
-    with trial.around.exclusive(f"{entry.label or 'soak'}"):
+    with trial.context.exclusive(f"{entry.label or 'soak'}"):
         _keep(entry, await driver.run_async((Soak(calls=calls),)))
         if _is_open(trial, entry):
             _keep(entry, await driver.run_async((Soak(calls=calls * 2, warm_ups=0),)))

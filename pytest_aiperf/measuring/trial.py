@@ -16,7 +16,7 @@ from pytest_aiperf.measuring.metrics.load_time import Loading
 from pytest_aiperf.vocabulary.contracts import Framework, Tools, TurnLine
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.model_figures import Variant
-from pytest_aiperf.vocabulary.pairing import Pairing, Side
+from pytest_aiperf.vocabulary.pairing import Arm, Pairing
 from pytest_aiperf.vocabulary.records import Limit, Margins, Measurement, PortableValue, Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, MEMORY_METRICS, Metric, Origin, Phase
 
@@ -36,7 +36,7 @@ class Order:
     origin: Origin = Origin.IN_PROCESS
     paired: bool = False
     """Time in turns, as the parent calls them."""
-    side: Side = Side.NEW
+    arm: Arm = Arm.CANDIDATE
     """Which model of a comparison takes the turns: its reference (old) or its candidate (new)."""
     trace: bool = False
     """Trace who allocates; nothing else that this process measures is true then."""
@@ -73,7 +73,7 @@ class Orders:
 Watch = RamWatch | GpuWatch
 
 
-class Surroundings(Protocol):
+class RunContext(Protocol):
     """What the run lends to a trial."""
 
     tools: Tools
@@ -143,7 +143,7 @@ class Trial:
         self,
         *,
         order: Order,
-        around: Surroundings,
+        context: RunContext,
         limits: Sequence[Limit],
         margins: Margins,
         source: str | None,
@@ -151,7 +151,7 @@ class Trial:
         group: str | None = None,
     ) -> None:
         self.order = order
-        self.around = around
+        self.context = context
         self.source = source
         self.wants_ram = wants_ram
         self.wants_gpu = False
@@ -206,13 +206,13 @@ class Trial:
         `function` is the model, or a bound method of one such as `session.run`.
         """
         model = getattr(function, "__self__", function)
-        owner = next(framework for framework in self.around.frameworks if framework.owns(model))
+        owner = next(framework for framework in self.context.frameworks if framework.owns(model))
         if anomaly := owner.anomaly(model):
             entry.anomalies = (*entry.anomalies, anomaly)
 
     def runtime_of(self, model: object) -> str:
         """Name of the runtime that a model belongs to."""
-        return next(framework.name for framework in self.around.frameworks if framework.owns(model))
+        return next(framework.name for framework in self.context.frameworks if framework.owns(model))
 
     def learn(self, entry: Entry, model: Any, framework: Framework) -> None:
         """Note what the runtime says of the model: its facts, size and files."""
@@ -240,14 +240,14 @@ class Trial:
 
         The processor's comes last: asking a driver takes memory, too.
         """
-        tools, origin = self.around.tools, self.order.origin
+        tools, origin = self.context.tools, self.order.origin
         of_gpu = [GpuWatch(tools.accelerators, origin=origin, phase=phase)] if gpu else []
-        of_ram = [RamWatch(tools.memory, base=self.around.base, origin=origin, phase=phase)] if ram else []
+        of_ram = [RamWatch(tools.memory, base=self.context.base, origin=origin, phase=phase)] if ram else []
         return [*of_gpu, *of_ram]
 
     def runs_on_a_device(self) -> bool:
         """Whether this process has started a device, which may queue calls behind the processor's back."""
-        return any(accelerator.initialised() for accelerator in self.around.tools.accelerators)
+        return any(accelerator.initialised() for accelerator in self.context.tools.accelerators)
 
     def pending_load(self, model: Any) -> Loading | None:
         """The measured load whose model has not answered yet, where `model` is that one."""
@@ -259,7 +259,7 @@ class Trial:
     def settle_loads(self) -> None:
         """Turn the loads of this process into samples; called when the test body has ended."""
         for label, loading in self.loadings:
-            self.entries[label].add(loading.sample(imports=self.around.imports))
+            self.entries[label].add(loading.sample(imports=self.context.imports))
 
     def take_fresh(self, measurements: Iterable[Measurement]) -> None:
         """Add what a fresh process saw."""

@@ -28,7 +28,7 @@ QUIET_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_"
 COMPILE_CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "JAX_COMPILATION_CACHE_DIR")
 
 
-class Watchman(Protocol):
+class Watches(Protocol):
     """Ends processes whose parent could not."""
 
     def watch_process(self, pid: int) -> None: ...
@@ -46,7 +46,7 @@ class Launch:
     timeout: float
     quiet_malloc: bool
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    watchman: Watchman | None = None
+    reaper: Watches | None = None
     clock: Callable[[], float] = time.monotonic
 
 
@@ -70,17 +70,17 @@ class Child:
     def __enter__(self) -> Child:  # noqa: PYI034 - `Self` is newer than Python 3.10
         with contextlib.ExitStack() as stack:
             scratch = self.scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="aiperf-"))
-            if (watchman := self.launch.watchman) is not None:
-                watchman.watch_folder(Path(scratch))
-                stack.callback(watchman.forget_folder, Path(scratch))
+            if (reaper := self.launch.reaper) is not None:
+                reaper.watch_folder(Path(scratch))
+                stack.callback(reaper.forget_folder, Path(scratch))
             self._output = Path(scratch) / "output.txt"
             self._line, theirs = socket.socketpair()
             stack.enter_context(self._line)
             with theirs, self._output.open("wb") as stream:
                 self._process = self._start(theirs.fileno(), stream, scratch)
             stack.callback(self._end)
-            if watchman is not None:
-                watchman.watch_process(self._process.pid)
+            if reaper is not None:
+                reaper.watch_process(self._process.pid)
             self._stack = stack.pop_all()
         self.allow_more_time()
         return self
@@ -188,5 +188,5 @@ class Child:
         finally:
             self._signal(signal.SIGKILL)
             self._process.wait()
-            if self.launch.watchman is not None:
-                self.launch.watchman.forget_process(self._process.pid)
+            if self.launch.reaper is not None:
+                self.launch.reaper.forget_process(self._process.pid)

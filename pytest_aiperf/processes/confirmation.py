@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from pytest_aiperf.judging.sequential import LOOKS
 from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.measuring.trial import Trial
-from pytest_aiperf.processes.pairs import PairOrder, Round
-from pytest_aiperf.vocabulary.pairing import Block, Leg, Pairing, Side
+from pytest_aiperf.processes.pairs import PairBlock, PairOrder
+from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing, Turn
 from pytest_aiperf.vocabulary.records import Measurement
 from pytest_aiperf.vocabulary.terms import Cache, ConfirmedBy, Metric, Origin
 
 if TYPE_CHECKING:
-    from pytest_aiperf.processes.reaper import Guardian
-    from pytest_aiperf.processes.reference_model import Twins
-    from pytest_aiperf.processes.reference_revision import Opponent
+    from pytest_aiperf.processes.reaper import Reaper
+    from pytest_aiperf.processes.reference_model import ReferenceModel
+    from pytest_aiperf.processes.reference_revision import ReferenceRevision
 
 TRIES = 3
 """How often a block is measured until nothing disturbed it."""
@@ -31,7 +31,7 @@ Wanted = Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
+class OpenTest:
     """A test that pairs have to decide."""
 
     trial: Trial
@@ -50,17 +50,17 @@ class Confirmation:
     def __init__(
         self,
         *,
-        opponent: Opponent | Twins,
+        reference: ReferenceRevision | ReferenceModel,
         metrics: Mapping[str, Metric],
         exclusive: Callable[[str], AbstractContextManager[None]],
         budget: float,
         clock: Callable[[], float],
         seed: int,
-        guardian: Guardian,
+        reaper: Reaper,
     ) -> None:
-        self.opponent = opponent
+        self.reference = reference
         self.metrics = metrics
-        self.guardian = guardian
+        self.reaper = reaper
         self.exclusive = exclusive
         self.budget = budget
         self.clock = clock
@@ -68,101 +68,103 @@ class Confirmation:
         """Whether both sides of a block are alive at once."""
         self.seeds: Iterator[int] = iter(range(seed, seed + 10**9))
 
-    def confirm(self, suspects: Sequence[Suspect]) -> None:
+    def confirm(self, open_tests: Sequence[OpenTest]) -> None:
         """Measure until no suspect wants more; what was seen, or why nothing was, lies in their trials' pairings."""
-        if failure := self.opponent.prepare():
-            for suspect in suspects:
-                self._fail(suspect, failure)
+        if failure := self.reference.prepare():
+            for open_test in open_tests:
+                self._fail(open_test, failure)
             return
-        for suspect in suspects:
-            self._exempt(suspect)
-        self._turns([_Open(suspect) for suspect in suspects if self._in_turns(suspect.wanted())])
-        for suspect in suspects:
-            self._one_by_one(_Open(suspect))
+        for open_test in open_tests:
+            self._exempt(open_test)
+        self._turns([_Standing(open_test) for open_test in open_tests if self._in_turns(open_test.wanted())])
+        for open_test in open_tests:
+            self._one_by_one(_Standing(open_test))
 
-    def give_up(self, suspect: Suspect, reason: str) -> None:
+    def give_up(self, open_test: OpenTest, reason: str) -> None:
         """Leave a suspect undecided."""
-        self._fail(suspect, reason)
+        self._fail(open_test, reason)
 
     def close(self) -> None:
         """Remove the old code's tree."""
-        self.opponent.close()
-        self.guardian.close()
+        self.reference.close()
+        self.reaper.close()
 
-    def _exempt(self, suspect: Suspect) -> None:
+    def _exempt(self, open_test: OpenTest) -> None:
         """Metrics that pairs cannot compare here get a reason instead."""
-        for label, metrics in suspect.wanted().items():
-            if reasons := {name: self.opponent.uncompared[name] for name in metrics & self.opponent.uncompared.keys()}:
-                suspect.trial.pairings[label] = replace(self._pairing(suspect, label), uncompared=reasons)
+        for label, metrics in open_test.wanted().items():
+            if reasons := {
+                name: self.reference.uncompared[name] for name in metrics & self.reference.uncompared.keys()
+            }:
+                open_test.trial.pairings[label] = replace(self._pairing(open_test, label), uncompared=reasons)
 
-    def _turns(self, standing: list[_Open]) -> None:
+    def _turns(self, standing: list[_Standing]) -> None:
         """Times per call: every open test in one block."""
         count = 0
         while standing:
             count += 1
             with self.exclusive(f"pair {count} of {len(standing)} tests"):
                 asked = [self._pair_order(one) for one in standing]
-                seen = self.opponent.block(next(self.seeds), asked, together=self.together)
+                seen = self.reference.block(next(self.seeds), asked, together=self.together)
             if self.together and any(_lacked_memory(reason) for reason in seen.failures.values()):
                 self.together = False  # perhaps both sides do not fit at once: from now on one after the other
                 continue
-            mixed = self.opponent.mixed_up(seen.files)
+            mixed = self.reference.mixed_up(seen.files)
             for one in standing:
                 self._take(one, seen)
                 if mixed is not None:
-                    self._fail(one.suspect, mixed.reason, anomaly=mixed.anomaly)
+                    self._fail(one.open_test, mixed.reason, anomaly=mixed.anomaly)
             standing = [one for one in standing if self._goes_on(one, self._in_turns)]
 
-    def _take(self, one: _Open, seen: Round) -> None:
-        test = one.suspect.test
+    def _take(self, one: _Standing, seen: PairBlock) -> None:
+        test = one.open_test.test
         one.rounds += 1
         one.last_seconds = seen.seconds.get(test, 0.0)
-        labels = list(self._in_turns(one.suspect.wanted()))
+        labels = list(self._in_turns(one.open_test.wanted()))
         blocks = [seen.blocks.get((test, label)) for label in labels]
         for label, block in zip(labels, blocks, strict=True):
-            self._add(one.suspect, label, block, seconds=one.last_seconds)
+            self._add(one.open_test, label, block, seconds=one.last_seconds)
         if any(block is not None and not block.disturbances for block in blocks):
             one.disturbed = 0
         elif any(blocks):
             one.disturbed += 1
         if reason := seen.failures.get(test):
-            self._fail(one.suspect, reason)
+            self._fail(one.open_test, reason)
 
-    def _one_by_one(self, one: _Open) -> None:
+    def _one_by_one(self, one: _Standing) -> None:
         """Load times and peaks: one value per process, a pair after the other."""
         primed = False
-        while names := self._in_processes(one.suspect.wanted()):
+        while names := self._in_processes(one.open_test.wanted()):
             began = self.clock()
             seed = next(self.seeds)
-            with self.exclusive(f"pair {one.rounds + 1} of {one.suspect.test}"):
+            with self.exclusive(f"pair {one.rounds + 1} of {one.open_test.test}"):
                 if (
                     not primed
                 ):  # neither tree may have compiled bytecode yet, the old one perhaps no running code at all
-                    for side in Side:
-                        self._one_side(one.suspect, side, Cache.WARM)
+                    for arm in Arm:
+                        self._one_side(one.open_test, arm, Cache.WARM)
                     primed = True
-                legs: dict[str, list[Leg]] = {}
+                turns: dict[str, list[Turn]] = {}
                 for load in self._caches(names):
-                    for side in random.Random(seed).sample(list(Side), 2):  # noqa: S311 - no secret
-                        for label, leg in self._one_side(one.suspect, side, load):
-                            if leg.metric in names.get(label, ()):
-                                legs.setdefault(label, []).append(leg)
+                    for arm in random.Random(seed).sample(list(Arm), 2):  # noqa: S311 - no secret
+                        for label, turn in self._one_side(one.open_test, arm, load):
+                            if turn.metric in names.get(label, ()):
+                                turns.setdefault(label, []).append(turn)
             one.rounds += 1
             one.last_seconds = self.clock() - began
             for label in names:
-                block = Block(seed=seed, legs=tuple(legs[label])) if label in legs else None
-                self._add(one.suspect, label, block, seconds=one.last_seconds)
+                block = Block(seed=seed, turns=tuple(turns[label])) if label in turns else None
+                self._add(one.open_test, label, block, seconds=one.last_seconds)
             if not self._goes_on(one, self._in_processes):
                 return
 
-    def _one_side(self, suspect: Suspect, side: Side, load: Cache) -> list[tuple[str, Leg]]:
-        order = replace(suspect.trial.order, timing=False, load=load.value, origin=Origin.FRESH)
-        report = self.opponent.run(side, order)
+    def _one_side(self, open_test: OpenTest, arm: Arm, load: Cache) -> list[tuple[str, Turn]]:
+        order = replace(open_test.trial.order, timing=False, load=load.value, origin=Origin.FRESH)
+        report = self.reference.run(arm, order)
         if report.failure is not None:
-            self._fail(suspect, f"{side.value} code: {report.failure}")
-        elif mixed := self.opponent.mixed_up({side: list(report.files)}):
-            self._fail(suspect, mixed.reason, anomaly=mixed.anomaly)
-        return [leg for measurement in report.measurements for leg in _legs(measurement, side)]
+            self._fail(open_test, f"{arm.code}: {report.failure}")
+        elif mixed := self.reference.mixed_up({arm: list(report.files)}):
+            self._fail(open_test, mixed.reason, anomaly=mixed.anomaly)
+        return [turn for measurement in report.measurements for turn in _turns_of(measurement, arm)]
 
     def _in_turns(self, wanted: Wanted) -> Wanted:
         return self._confirmed_by(ConfirmedBy.TURNS, wanted)
@@ -183,46 +185,46 @@ class Confirmation:
         caches = {self.metrics[name].cache for names in wanted.values() for name in names}
         return [cache for cache in Cache if cache in caches]
 
-    def _pair_order(self, one: _Open) -> PairOrder:
-        trial = one.suspect.trial
+    def _pair_order(self, one: _Standing) -> PairOrder:
+        trial = one.open_test.trial
         tails = {limit.percentile for limit in trial.limits if (limit.percentile or 0.0) > MEDIAN}
         return PairOrder(
-            orders={side: replace(trial.order, paired=True, side=side) for side in Side},
-            wanted=self._in_turns(one.suspect.wanted()),
+            orders={arm: replace(trial.order, paired=True, arm=arm) for arm in Arm},
+            wanted=self._in_turns(one.open_test.wanted()),
             tail_calls=max((fewest_samples(tail) for tail in filter(None, tails)), default=0),
         )
 
-    def _goes_on(self, one: _Open, kind: Callable[[Wanted], Wanted]) -> bool:
-        pairings = one.suspect.trial.pairings.values()
-        if any(pairing.failure for pairing in pairings) or not kind(one.suspect.wanted()):
+    def _goes_on(self, one: _Standing, kind: Callable[[Wanted], Wanted]) -> bool:
+        pairings = one.open_test.trial.pairings.values()
+        if any(pairing.failure for pairing in pairings) or not kind(one.open_test.wanted()):
             return False
         spent = max((pairing.seconds for pairing in pairings), default=0.0)
         in_budget = spent + one.last_seconds <= self.budget
         return in_budget and one.disturbed < TRIES and one.rounds < TRIES * LOOKS[-1]
 
-    def _add(self, suspect: Suspect, label: str, block: Block | None, *, seconds: float) -> None:
-        known = self._pairing(suspect, label)
+    def _add(self, open_test: OpenTest, label: str, block: Block | None, *, seconds: float) -> None:
+        known = self._pairing(open_test, label)
         blocks = known.blocks if block is None else (*known.blocks, block)
-        suspect.trial.pairings[label] = replace(known, blocks=blocks, seconds=known.seconds + seconds)
+        open_test.trial.pairings[label] = replace(known, blocks=blocks, seconds=known.seconds + seconds)
 
-    def _fail(self, suspect: Suspect, reason: str, *, anomaly: bool = False) -> None:
+    def _fail(self, open_test: OpenTest, reason: str, *, anomaly: bool = False) -> None:
         """A reason instead of an answer; blocks of code that was not each side's own are no evidence."""
-        for label in suspect.wanted() or suspect.trial.pairings:
-            known = self._pairing(suspect, label)
+        for label in open_test.wanted() or open_test.trial.pairings:
+            known = self._pairing(open_test, label)
             if known.failure is None or anomaly:
                 blocks = () if anomaly else known.blocks
-                suspect.trial.pairings[label] = replace(known, blocks=blocks, failure=reason, anomaly=anomaly)
+                open_test.trial.pairings[label] = replace(known, blocks=blocks, failure=reason, anomaly=anomaly)
 
-    def _pairing(self, suspect: Suspect, label: str) -> Pairing:
-        known = suspect.trial.pairings.get(label) or Pairing(against=self.opponent.against)
+    def _pairing(self, open_test: OpenTest, label: str) -> Pairing:
+        known = open_test.trial.pairings.get(label) or Pairing(against=self.reference.against)
         return replace(known, budget=self.budget)
 
 
 @dataclass(slots=True)
-class _Open:
+class _Standing:
     """How far the pairs of one suspect have come."""
 
-    suspect: Suspect
+    open_test: OpenTest
     rounds: int = 0
     disturbed: int = 0
     """Disturbed blocks in a row."""
@@ -233,9 +235,9 @@ def _lacked_memory(failure: str) -> bool:
     return any(sign in failure.lower() for sign in OUT_OF_MEMORY)
 
 
-def _legs(measurement: Measurement, side: Side) -> list[tuple[str, Leg]]:
+def _turns_of(measurement: Measurement, arm: Arm) -> list[tuple[str, Turn]]:
     return [
-        (measurement.label, Leg(side=side, metric=sample.metric, values=sample.values))
+        (measurement.label, Turn(arm=arm, metric=sample.metric, values=sample.values))
         for sample in measurement.samples
         if sample.values
     ]

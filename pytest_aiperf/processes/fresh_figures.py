@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_aiperf.measuring.trial import Order, Trial
-from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Sample, Verdict
-from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Origin, Want
+from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Evidence, Origin
 
 if TYPE_CHECKING:
     from pytest_aiperf.processes.worker import Report
@@ -19,10 +19,10 @@ FIRST_LOADS = 3
 WEIGHINGS = 2
 """Fresh processes for each model of a comparison; the lighter one counts."""
 FIRST_MEMORIES = 3
-IN_PAIRS = frozenset({Want.PAIRS, Want.TWINS})
+IN_PAIRS = frozenset({Evidence.PAIRS, Evidence.MODEL_PAIRS})
 
 
-class Rounds:
+class FreshFigures:
     """Orders children, and gives what they saw to the trial; `most` of them for one figure."""
 
     def __init__(self, run_fresh: Callable[[Order], Report], *, most: int, stores: bool) -> None:
@@ -36,28 +36,28 @@ class Rounds:
         caches = _unmeasured_caches(trial)
         if not caches:
             return
-        with trial.around.exclusive("load time"):
+        with trial.context.exclusive("load time"):
             for _ in range(self.most if self.stores else min(FIRST_LOADS, self.most)):
                 self._load_round(trial, caches)
 
     def weigh(self, trial: Trial) -> None:
         """The memory of both models of each comparison, by fresh processes in turn."""
-        with trial.around.exclusive("memory of both models"):
-            for side in list(Side) * WEIGHINGS:
-                self._hear(trial, replace(trial.order, timing=False, weigh=True, side=side), ())
+        with trial.context.exclusive("memory of both models"):
+            for arm in list(Arm) * WEIGHINGS:
+                self._hear(trial, replace(trial.order, timing=False, weigh=True, arm=arm), ())
 
     def gather(self, trial: Trial, names: tuple[str, ...]) -> None:
         """The memory of several models: of each alone, of all of them, and loaded the other way round."""
         reverse = (names[::-1],) if len(names) > 1 else ()
-        with trial.around.exclusive("memory of several models"):
+        with trial.context.exclusive("memory of several models"):
             for members in (*((name,) for name in names), *reverse, ()):
                 self._hear(trial, replace(trial.order, timing=False, members=members), ("ram",), kind="concurrent")
 
-    def fulfil(self, want: Want, trial: Trial) -> None:
+    def fulfil(self, needs: Evidence, trial: Trial) -> None:
         """One more child, of the kind that a verdict wants."""
-        if want is Want.FRESH_LOAD:
+        if needs is Evidence.FRESH_LOAD:
             self._load_round(trial, _caches(trial))
-        elif want is Want.FRESH_MEMORY:
+        elif needs is Evidence.FRESH_MEMORY:
             self._memory_round(trial)
         else:
             timing = replace(trial.order, memory=False, calls=trial.order.calls * 2, seconds=trial.order.seconds * 2)
@@ -78,7 +78,7 @@ class Rounds:
         if not peaks:
             return
         already = min(_count_fresh(trial, metric) for metric in peaks)
-        with trial.around.exclusive("peak memory"):
+        with trial.context.exclusive("peak memory"):
             for _ in range(FIRST_MEMORIES - already):
                 self._memory_round(trial)
             if not trial.failures:
@@ -110,7 +110,7 @@ class Rounds:
         """Figures that only a failed child could have given say so."""
         for failure in trial.failures:
             for verdict in verdicts:
-                if verdict.want is not None and verdict.want not in IN_PAIRS:
+                if verdict.needs is not None and verdict.needs not in IN_PAIRS:
                     trial.entries[verdict.label].fresh.append(_failed(verdict.metric, failure))
 
 

@@ -9,17 +9,17 @@ from typing import Any
 from pytest_aiperf.measuring.interleaving import Warm
 from pytest_aiperf.processes.child import Child
 from pytest_aiperf.vocabulary.errors import ChildGoneError
-from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.vocabulary.pairing import Arm
 
 Place = tuple[str, str]
 """Node id and label of a measurement."""
 
 
-class Player:
+class PairedChild:
     """Every method but the constructor lets the child run, and stops it before it returns."""
 
-    def __init__(self, side: Side, child: Child, *, tests: Sequence[str]) -> None:
-        self.side = side
+    def __init__(self, arm: Arm, child: Child, *, tests: Sequence[str]) -> None:
+        self.arm = arm
         self.child = child
         self.tests = tests
         self.at: Place | None = None
@@ -53,8 +53,8 @@ class Player:
 
     def turn(self, *, calls: int, batch: int, queued: bool) -> dict[str, Any] | None:
         """One turn: `values`, `elapsed`, `foreign`; None where it fails."""
-        leg: dict[str, Any] | None = self._ask("leg", {"turn": {"calls": calls, "batch": batch, "queued": queued}})
-        return leg
+        turn: dict[str, Any] | None = self._ask("turn", {"turn": {"calls": calls, "batch": batch, "queued": queued}})
+        return turn
 
     def _ask(self, answer: str, request: dict[str, Any]) -> Any:
         self.child.wake()
@@ -91,5 +91,5 @@ class Player:
                 self.reached.add(test)
             case {"failure": reason, "test": test}:
                 self.failures.setdefault(test, reason)
-            case {"witness": files}:
+            case {"provenance": files}:
                 self.files = files

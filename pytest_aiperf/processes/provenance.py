@@ -11,7 +11,7 @@ from pathlib import Path
 MOST_NAMED = 3
 
 
-class Witness:
+class Provenance:
     """In a child: notes every file below some folders that Python opens, a module came from, or a model lies in."""
 
     def __init__(self, folders: Sequence[str]) -> None:

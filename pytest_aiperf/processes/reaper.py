@@ -32,8 +32,8 @@ DELETE_ATTEMPTS = 10
 PAUSE_SECONDS = 0.2
 
 
-class Guardian:
-    """Started lazily at the first thing to watch over; a guardian that died is started once more, and told."""
+class Reaper:
+    """Started lazily at the first thing to watch over; a reaper that died is started once more, and told."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
@@ -59,7 +59,7 @@ class Guardian:
         self._forget(("folder", str(folder.absolute())))
 
     def close(self) -> None:
-        """Everything was cleaned up by its owner: the guardian leaves without touching anything."""
+        """Everything was cleaned up by its owner: the reaper leaves without touching anything."""
         self._watched.clear()
         self._say("leave")
         self._let_go(patience=GRACE_SECONDS)
@@ -77,7 +77,7 @@ class Guardian:
             self._say("forget", *thing)
 
     def _say(self, *message: int | str) -> None:
-        if self._process is None or os.getpid() != self._owner:  # in a fork: the guardian belongs to its parent
+        if self._process is None or os.getpid() != self._owner:  # in a fork: the reaper belongs to its parent
             return
         try:
             _write(self._process, message)
@@ -110,7 +110,7 @@ class Guardian:
 
 
 def keep_watch(lines: Iterable[bytes], *, kill: Callable[[int], None], remove: Callable[[str, str], None]) -> None:
-    """What the guardian does: note what to watch until the lines end, then kill first and remove afterwards."""
+    """What the reaper does: note what to watch until the lines end, then kill first and remove afterwards."""
     processes: dict[int, None] = {}
     folders: dict[str, str] = {}
     for line in lines:
@@ -173,7 +173,7 @@ def git(folder: Path, *arguments: str, timeout: float = GIT_SECONDS) -> subproce
 
 
 def main(parent: int, temporary: Path) -> None:
-    """The guardian process: watch until the pipe on standard input ends or the parent is gone."""
+    """The reaper process: watch until the pipe on standard input ends or the parent is gone."""
 
     def remove(folder: str, toplevel: str) -> None:
         if is_ours(Path(folder), temporary):
@@ -195,7 +195,7 @@ def _start_process() -> subprocess.Popen[bytes]:
         start_new_session=True,  # neither Ctrl-C nor the end of the parent's process group reaches it
     )
     if process.stdin is not None:
-        os.set_blocking(process.stdin.fileno(), False)  # a guardian that hangs must not hang its parent
+        os.set_blocking(process.stdin.fileno(), False)  # a reaper that hangs must not hang its parent
     return process
 
 

@@ -13,12 +13,12 @@ from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring.trial import Order
 from pytest_aiperf.processes import provenance
 from pytest_aiperf.processes.child import Launch
-from pytest_aiperf.processes.pairs import PairedProcesses, PairOrder, Round
+from pytest_aiperf.processes.pairs import PairBlock, PairedProcesses, PairOrder
 from pytest_aiperf.processes.provenance import Trees
 from pytest_aiperf.processes.worker import FreshProcesses, Report
 from pytest_aiperf.processes.worktree import Reference, Worktree, import_roots, project_files
 from pytest_aiperf.vocabulary.errors import AiperfError
-from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.vocabulary.pairing import Arm
 
 OF_FILES = ("load_cold", "ram")
 """Metrics in which a file in memory differs from one on a disk."""
@@ -37,7 +37,7 @@ class MixedUp:
     """Whether something is set up wrongly; else there was nothing of the project to compare."""
 
 
-class Opponent:
+class ReferenceRevision:
     """One reference revision for a whole run. `close` leaves nothing of it behind."""
 
     def __init__(
@@ -57,25 +57,25 @@ class Opponent:
         self.machine = machine
         self.search_path = sys.path if search_path is None else search_path
         self.modules = modules or loaded_modules
-        self.launches: dict[Side, Launch] = {}
+        self.launches: dict[Arm, Launch] = {}
         self._tree: Worktree | None = None
         self._trees: Trees | None = None
-        self._files: dict[Side, list[str]] = {}
+        self._files: dict[Arm, list[str]] = {}
         self._failure: str | None = None
         self.uncompared: dict[str, str] = {}
         """Metric -> why it says nothing about the code here; known after `prepare`."""
 
-    def block(self, seed: int, asked: Sequence[PairOrder], *, together: bool) -> Round:
+    def block(self, seed: int, asked: Sequence[PairOrder], *, together: bool) -> PairBlock:
         """One block of tests; only after `prepare`."""
         here = [
-            replace(one, orders={side: self._order(side, order) for side, order in one.orders.items()}) for one in asked
+            replace(one, orders={arm: self._order(arm, order) for arm, order in one.orders.items()}) for one in asked
         ]
         processes = PairedProcesses(launches=self.launches, watched=self.watched, machine=self.machine)
         return processes.block(seed, here, together=together)
 
-    def run(self, side: Side, order: Order) -> Report:
+    def run(self, arm: Arm, order: Order) -> Report:
         """One test in a fresh process of one side; only after `prepare`."""
-        return FreshProcesses(self.launches[side], watched=self.watched).run(self._order(side, order))
+        return FreshProcesses(self.launches[arm], watched=self.watched).run(self._order(arm, order))
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -92,13 +92,13 @@ class Opponent:
                 self._failure = f"no tree of {self.against}: {error}"
         return self._failure
 
-    def mixed_up(self, files: Mapping[Side, list[str]]) -> MixedUp | None:
+    def mixed_up(self, files: Mapping[Arm, list[str]]) -> MixedUp | None:
         """What the files that each side has read so far prove against a comparison; None: nothing."""
         if self._trees is None:
             return None
-        for side, read in files.items():
-            self._files[side] = sorted({*self._files.get(side, ()), *read})
-        old, new = self._files.get(Side.OLD, []), self._files.get(Side.NEW, [])
+        for arm, read in files.items():
+            self._files[arm] = sorted({*self._files.get(arm, ()), *read})
+        old, new = self._files.get(Arm.REFERENCE, []), self._files.get(Arm.CANDIDATE, [])
         if reason := provenance.mixed_up(self._trees, old=old, new=new):
             return MixedUp(reason=reason, anomaly=True)
         if old and new and provenance.nothing_own(self._trees, old=old, new=new):
@@ -109,9 +109,9 @@ class Opponent:
             )
         return None
 
-    def _order(self, side: Side, order: Order) -> Order:
+    def _order(self, arm: Arm, order: Order) -> Order:
         """The order as this side's process has to hear it."""
-        if side is Side.NEW or self._tree is None or not order.path:
+        if arm is Arm.CANDIDATE or self._tree is None or not order.path:
             return order
         return replace(order, path=str(self._tree.moved(Path(order.path))))
 
@@ -137,7 +137,7 @@ class Opponent:
             directory=tree.moved(self.launch.directory.resolve()),
             environ=_with_path(_moved_environ(self.launch.environ, top, root), old_roots),
         )
-        self.launches = {Side.OLD: old, Side.NEW: new}
+        self.launches = {Arm.REFERENCE: old, Arm.CANDIDATE: new}
         if filesystems.is_in_memory(root) is not filesystems.is_in_memory(top):
             self.uncompared = dict.fromkeys(OF_FILES, ONE_IN_MEMORY.format(root=root.parent.parent, top=top))
 

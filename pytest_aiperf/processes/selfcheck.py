@@ -16,9 +16,9 @@ from pytest_aiperf.judging.rules.paired import ESTIMATOR, answer_of, differences
 from pytest_aiperf.judging.sequential import LOOKS, Answer, Look, decide
 from pytest_aiperf.measuring.trial import Order
 from pytest_aiperf.processes.paired_child import Place
-from pytest_aiperf.processes.pairs import PairOrder, Round
+from pytest_aiperf.processes.pairs import PairBlock, PairOrder
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.pairing import Block, Side
+from pytest_aiperf.vocabulary.pairing import Arm, Block
 from pytest_aiperf.vocabulary.records import Margins
 from pytest_aiperf.vocabulary.terms import Unit
 from pytest_aiperf.vocabulary.text import WIDTH, wrapped
@@ -33,7 +33,7 @@ CAREFUL = 0.10
 """Chance that the true spread of the pairs is above the one reckoned with."""
 LATENCY = "latency"
 
-RunBlock = Callable[[int, Sequence[PairOrder]], Round]
+RunBlock = Callable[[int, Sequence[PairOrder]], PairBlock]
 
 
 @dataclass(slots=True)
@@ -66,8 +66,8 @@ class Finding:
     @property
     def seconds_per_call(self) -> float:
         """Median over all calls of the unchanged side."""
-        legs = [leg for block in (*self.same, *self.slowed) for leg in block.legs if leg.side is Side.OLD]
-        return median(value for leg in legs for value in leg.values)
+        turns = [turn for block in (*self.same, *self.slowed) for turn in block.turns if turn.arm is Arm.REFERENCE]
+        return median(value for turn in turns for value in turn.values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +219,7 @@ def _share(value: float) -> str:
 def _order(test: str, slowdown: float) -> PairOrder:
     same = Order(test=test, paired=True, memory=False, slowdown=0.0)
     slowed = Order(test=test, paired=True, memory=False, slowdown=slowdown)
-    return PairOrder(orders={Side.OLD: same, Side.NEW: slowed}, wanted=None)
+    return PairOrder(orders={Arm.REFERENCE: same, Arm.CANDIDATE: slowed}, wanted=None)
 
 
 def chosen(tests: Sequence[tuple[str, float]], most: int) -> list[str]:

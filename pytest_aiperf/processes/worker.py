@@ -46,7 +46,7 @@ class FreshProcesses:
                             measurements = codec.decode(encoded.encode(), tuple[Measurement, ...])
                         case {"failure": reason}:
                             failure = failure or reason
-                        case {"witness": seen}:
+                        case {"provenance": seen}:
                             files = tuple(seen)
             except ChildGoneError as gone:
                 failure = str(gone)

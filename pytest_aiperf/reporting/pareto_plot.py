@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_aiperf.comparing.candidates import REFERENCE, Family, front
+from pytest_aiperf.comparing.candidates import REFERENCE, Group, front
 from pytest_aiperf.vocabulary.model_figures import ModelFigures
 from pytest_aiperf.vocabulary.terms import Unit
 from pytest_aiperf.vocabulary.units import text
@@ -23,31 +23,31 @@ ABOVE, LINE_HEIGHT, LETTER = 10.0, 13.0, 5.4
 BLUE, GREY, RED, LINE = "#3465a4", "#8a8a8a", "#cc3333", "#4e9a06"
 
 
-def draw(families: Sequence[Family], *, form: str) -> bytes:
+def draw(groups: Sequence[Group], *, form: str) -> bytes:
     """One picture of all families, below each other. `form`: `svg` or `png`. Raises ModuleNotFoundError."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context({"svg.hashsalt": "pytest-aiperf", "font.size": 9.0}):
-        figure = Figure(figsize=(WIDTH, HEIGHT * max(1, len(families))), layout="constrained")
-        if not families:
+        figure = Figure(figsize=(WIDTH, HEIGHT * max(1, len(groups))), layout="constrained")
+        if not groups:
             figure.text(0.5, 0.5, "no test compared two candidates or more", ha="center")
-        for place, family in enumerate(families):
-            _draw(figure.add_subplot(len(families), 1, place + 1), family)
+        for place, group in enumerate(groups):
+            _draw(figure.add_subplot(len(groups), 1, place + 1), group)
         content = io.BytesIO()
         figure.savefig(content, format=form, dpi=150, metadata={"Date": None} if form == "svg" else None)
     return content.getvalue()
 
 
-def _draw(axes: Any, family: Family) -> None:
+def _draw(axes: Any, group: Group) -> None:
     """Latencies are those of the family's reference, divided by each speed-up: candidates were timed beside it."""
-    largest = max([1, *(figures.size or 1 for figures in _all_figures(family))])
+    largest = max([1, *(figures.size or 1 for figures in _all_figures(group))])
     marks = [
         _Mark(seconds, 1.0 if figures.score is None else figures.score, figures.size, REFERENCE, GREY)
-        for figures, seconds in family.references
+        for figures, seconds in group.references
     ]
     base = marks[0].seconds
-    shown = [one for one in family.contenders if math.isfinite(one.speed.speedup) and one.score is not None]
+    shown = [one for one in group.candidates if math.isfinite(one.speed.speedup) and one.score is not None]
     marks += [
         _Mark(
             base / one.speed.speedup,
@@ -58,7 +58,7 @@ def _draw(axes: Any, family: Family) -> None:
         )
         for one in shown
     ]
-    unbeaten = front(family)
+    unbeaten = front(group)
     best = sorted((mark.seconds, mark.score) for mark in marks if mark.name in unbeaten)
     if best:
         axes.plot(*zip(*best, strict=True), color=LINE, linewidth=1.2, zorder=1)
@@ -69,8 +69,8 @@ def _draw(axes: Any, family: Family) -> None:
     _scale(axes, marks)
     _name(axes, marks)
     axes.set_xlabel("latency of one call")
-    axes.set_ylabel(family.scored)
-    axes.set_title(f"{family.name}: area is size, green: nothing that passes beats it, red: fails", fontsize=9)
+    axes.set_ylabel(group.scored)
+    axes.set_title(f"{group.name}: area is size, green: nothing that passes beats it, red: fails", fontsize=9)
     axes.grid(visible=True, which="major", linewidth=0.3)
 
 
@@ -123,5 +123,5 @@ def _name(axes: Any, marks: Sequence[_Mark]) -> None:
         )
 
 
-def _all_figures(family: Family) -> list[ModelFigures]:
-    return [*(figures for figures, _ in family.references), *(one.variant.candidate for one in family.contenders)]
+def _all_figures(group: Group) -> list[ModelFigures]:
+    return [*(figures for figures, _ in group.references), *(one.variant.candidate for one in group.candidates)]

@@ -18,7 +18,7 @@ from pytest_aiperf.measuring import load as loads
 from pytest_aiperf.measuring import soak as soaking
 from pytest_aiperf.measuring.concurrent import Concurrent
 from pytest_aiperf.measuring.driver import is_asynchronous
-from pytest_aiperf.measuring.inference import Passes
+from pytest_aiperf.measuring.inference import Inference
 from pytest_aiperf.measuring.metrics import accuracy, model_size
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary.errors import UsageError
@@ -38,7 +38,7 @@ class Bench:
         gather_in_fresh_processes: Callable[[tuple[str, ...]], None],
     ) -> None:
         self._trial = trial
-        self._passes = Passes(trial)
+        self._passes = Inference(trial)
         self._load_in_fresh_processes = load_in_fresh_processes
         self._weigh_in_fresh_processes = weigh_in_fresh_processes
         self._gather_in_fresh_processes = gather_in_fresh_processes
@@ -88,12 +88,12 @@ class Bench:
         """
         trial = self._trial
         entry = trial.entry(label, "call", "infer")
-        framework = next(framework for framework in trial.around.frameworks if framework.owns(model))
+        framework = next(framework for framework in trial.context.frameworks if framework.owns(model))
         function = framework.bind(model, inputs, kwargs)
         trial.learn(entry, model, framework)
         items = items_of(inputs) if items is None else items
         return self._passes.measure(
-            entry, function, items, asynchronous=is_asynchronous(model), owner=model, contexts=trial.around.frameworks
+            entry, function, items, asynchronous=is_asynchronous(model), owner=model, contexts=trial.context.frameworks
         )
 
     def call(
@@ -148,7 +148,7 @@ class Bench:
         Raises UsageError for an empty collection, an accuracy that is no fraction, a name that cannot be stored or that
         another metric has, and a second score of one name.
         """
-        metric, sample = scored(scores, name=name, better=better, known=self._trial.around.metrics)
+        metric, sample = scored(scores, name=name, better=better, known=self._trial.context.metrics)
         entry = self._trial.entry(label, f"score {name}", "score")
         entry.add(sample)
         if metric is not accuracy.METRIC:
@@ -217,7 +217,7 @@ class Bench:
         nothing, times nothing. Raises UsageError.
         """
         asked = Question(inputs=inputs, labels=labels, predict=predict, metric=metric, better=better, outputs=outputs)
-        frameworks = self._trial.around.frameworks
+        frameworks = self._trial.context.frameworks
         if self._trial.order.partial:
             return Sensitivity((), score="")  # a fresh process that only takes turns, or weighs
         return sensitivity(model, optimise, asked, layers=layers, bits=bits, frameworks=frameworks)

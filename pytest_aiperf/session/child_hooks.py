@@ -19,7 +19,7 @@ import pytest
 
 from pytest_aiperf.measuring.allocations import AllocationWatch
 from pytest_aiperf.measuring.trial import Order, Orders, Trial
-from pytest_aiperf.processes.provenance import Witness
+from pytest_aiperf.processes.provenance import Provenance
 from pytest_aiperf.session.trial_hooks import TRIAL, TrialHooks
 from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.records import Measurement
@@ -102,14 +102,14 @@ def _argument(root: Path, order: Order) -> str:
     return "::".join([order.path or str(root / path), *filter(None, [rest])])
 
 
-class WorkerHooks(TrialHooks):
+class ChildHooks(TrialHooks):
     """The hooks of a child: the ordered tests, nothing judged, everything sent."""
 
-    def __init__(self, config: pytest.Config, around: Any, channel: Channel, orders: Orders) -> None:
-        super().__init__(config, around, time.monotonic)
+    def __init__(self, config: pytest.Config, context: Any, channel: Channel, orders: Orders) -> None:
+        super().__init__(config, context, time.monotonic)
         self.channel = channel
         self.orders = {order.test: order for order in orders.orders}
-        self.witness = Witness(orders.watched) if orders.watched else None
+        self.provenance = Provenance(orders.watched) if orders.watched else None
         self.tracing: AllocationWatch | None = None
 
     def order_of(self, item: pytest.Item) -> Order:
@@ -146,7 +146,7 @@ class WorkerHooks(TrialHooks):
     def pytest_collection_finish(self) -> None:
         """Note the memory of a process that has imported everything and run nothing."""
         gc.collect()
-        self.around.base = self.around.tools.memory.now()
+        self.context.base = self.context.tools.memory.now()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -179,8 +179,8 @@ class WorkerHooks(TrialHooks):
         if self.tracing is not None:
             trial.allocations = self.tracing.stop()
             self.tracing = None
-        if self.witness is not None:
-            self.witness.note(path for entry in trial.entries.values() for path in entry.paths)
+        if self.provenance is not None:
+            self.provenance.note(path for entry in trial.entries.values() for path in entry.paths)
         measurements: tuple[Measurement, ...] = trial.measurements(taken_at=self.now(), commit=None)
         self.channel.send(measurements=codec.encode(measurements).decode())
 
@@ -188,8 +188,8 @@ class WorkerHooks(TrialHooks):
     def pytest_sessionfinish(self) -> None:
         """Say that nothing more comes."""
         with contextlib.suppress(OSError):
-            if self.witness is not None:
-                self.channel.send(witness=self.witness.files(sys.modules))
+            if self.provenance is not None:
+                self.channel.send(provenance=self.provenance.files(sys.modules))
             self.channel.send(finished=True)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_aiperf.judging import judge, verdicts
 from pytest_aiperf.measuring.trial import Order, Trial
-from pytest_aiperf.processes.fresh_figures import IN_PAIRS, Rounds
+from pytest_aiperf.processes.fresh_figures import IN_PAIRS, FreshFigures
 from pytest_aiperf.reporting import junit, rows
 from pytest_aiperf.session import limit_markers, markers
 from pytest_aiperf.session.markers import Rules
@@ -18,8 +18,8 @@ from pytest_aiperf.session.settings import Settings
 from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.contracts import Store
 from pytest_aiperf.vocabulary.errors import BaselineError
-from pytest_aiperf.vocabulary.records import Baseline, Environment, Grounds, Margins, Policy, Result
-from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Metric, Pairs, Rule, Want
+from pytest_aiperf.vocabulary.records import Baseline, Criteria, Environment, Margins, Policy, Result
+from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Evidence, Metric, Pairs, Rule
 
 if TYPE_CHECKING:
     from pytest_aiperf.processes.worker import Report
@@ -29,7 +29,7 @@ FEWEST_HISTORIES = 8
 SUITE_METRIC = "latency"
 
 
-class Court:
+class Escalation:
     """Decides trials of one run. Everything that touches the machine comes in as an argument."""
 
     def __init__(
@@ -62,8 +62,8 @@ class Court:
             required=frozenset(settings.require),
             pairs=Pairs(settings.pairs) if settings.against and not self._stores else Pairs.NEVER,
         )
-        self.rounds = Rounds(run_fresh, most=settings.processes, stores=self._stores)
-        self._suite_variance: float | type[Court] | None = Court
+        self.rounds = FreshFigures(run_fresh, most=settings.processes, stores=self._stores)
+        self._suite_variance: float | type[Escalation] | None = Escalation
 
     def order(self, test: str, rules: Rules) -> Order:
         """What the test's own process measures."""
@@ -81,15 +81,15 @@ class Court:
             self.rounds.measure_what_is_stored(trial)
         result = self.judge(trial, taken_at=taken_at, final=False)
         for _ in range(self.settings.processes):
-            wants = {verdict.want for verdict in result.verdicts} - {None, *IN_PAIRS}
-            if not wants or trial.failures:
+            needed = {verdict.needs for verdict in result.verdicts} - {None, *IN_PAIRS}
+            if not needed or trial.failures:
                 break
-            with trial.around.exclusive("in a fresh process"):
-                for want in sorted(filter(None, wants), key=lambda want: want.value):
-                    self.rounds.fulfil(want, trial)
+            with trial.context.exclusive("in a fresh process"):
+                for needs in sorted(filter(None, needed), key=lambda needs: needs.value):
+                    self.rounds.fulfil(needs, trial)
             result = self.judge(trial, taken_at=taken_at, final=False)
         self.rounds.note_failures(trial, result.verdicts)
-        waits = wants_pairs(result) or wants_twins(result)
+        waits = wants_pairs(result) or wants_model_pairs(result)
         return result if waits else self.conclude(trial, taken_at=taken_at)
 
     def conclude(self, trial: Trial, *, taken_at: str) -> Result:
@@ -98,13 +98,13 @@ class Court:
         memory = any(verdict.fails and verdict.metric in MEMORY_METRICS for verdict in result.verdicts)
         if not memory or trial.allocations or trial.failures:
             return result
-        with trial.around.exclusive("who holds the memory"):
+        with trial.context.exclusive("who holds the memory"):
             self.rounds.trace(trial)
         return self.judge(trial, taken_at=taken_at, final=True)
 
     def judge(self, trial: Trial, *, taken_at: str, final: bool) -> Result:
         """The verdicts on what a trial has seen so far; `final`: nothing more can be measured."""
-        grounds = self._grounds(trial)
+        criteria = self._criteria(trial)
         measurements = trial.measurements(taken_at=taken_at, commit=self.commit())
         return Result(
             test=trial.order.test,
@@ -112,10 +112,10 @@ class Court:
             environment=self.environment.key,
             measurements=measurements,
             verdicts=verdicts.verdicts(
-                measurements, grounds, metrics=self.metrics, environment=self.environment, final=final
+                measurements, criteria, metrics=self.metrics, environment=self.environment, final=final
             ),
             seconds=self.clock() - trial.started,
-            grounds=grounds,
+            criteria=criteria,
         )
 
     def unjudged(self, trial: Trial, *, taken_at: str) -> Result:
@@ -145,7 +145,7 @@ class Court:
         """Whether what is measured becomes a baseline: then everything that one may keep is measured."""
         return bool(self.settings.update or self.settings.update_new_only)
 
-    def _grounds(self, trial: Trial) -> Grounds:
+    def _criteria(self, trial: Trial) -> Criteria:
         baselines = dict(self.store.read(trial.order.test, self.environment))
         if self.settings.update:
             accept_worse = self.settings.accept_worse
@@ -154,7 +154,7 @@ class Court:
                 for label, baseline in baselines.items()
                 if (kept := _quality_only(baseline, self.metrics, accept_worse=accept_worse)) is not None
             }
-        return Grounds(
+        return Criteria(
             margins=trial.margins,
             policy=replace(self.policy, pairs=Pairs.ALWAYS) if trial.must_pair else self.policy,
             limits=trial.limits,
@@ -166,7 +166,7 @@ class Court:
 
     def _variance(self) -> float | None:
         """The median variance between sessions of the suite's tests; None where too few have a history."""
-        if self._suite_variance is Court:
+        if self._suite_variance is Escalation:
             variances = []
             for test in self.tests:
                 with contextlib.suppress(BaselineError):  # a broken file fails its own tests
@@ -181,14 +181,14 @@ def wants_pairs(result: Result) -> dict[str, frozenset[str]]:
     """Label -> metrics that only pairs with the reference revision can decide."""
     wanted: dict[str, frozenset[str]] = {}
     for verdict in result.verdicts:
-        if verdict.want is Want.PAIRS:
+        if verdict.needs is Evidence.PAIRS:
             wanted[verdict.label] = wanted.get(verdict.label, frozenset()) | {verdict.metric}
     return wanted
 
 
-def wants_twins(result: Result) -> dict[str, frozenset[str]]:
+def wants_model_pairs(result: Result) -> dict[str, frozenset[str]]:
     """Labels of comparisons that only fresh processes of both models can decide; their latency says everything."""
-    labels = {verdict.label for verdict in result.verdicts if verdict.want is Want.TWINS}
+    labels = {verdict.label for verdict in result.verdicts if verdict.needs is Evidence.MODEL_PAIRS}
     return dict.fromkeys(sorted(labels), frozenset({SUITE_METRIC}))
 
 

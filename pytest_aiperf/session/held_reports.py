@@ -42,7 +42,7 @@ class Decides(Protocol):
         """Let the result ride on the report of the call."""
 
 
-class Holding:
+class HeldReports:
     """Hooks of a run that is neither distributed nor driven by another plugin."""
 
     def __init__(self, judge: Decides) -> None:

@@ -26,7 +26,7 @@ Stored = Mapping[Path, Sequence[tuple[str, str]]]
 _MOST_NAMES = 3
 
 
-class RunBook:
+class Recorder:
     """The hooks of the process that owns the run: the only one, or xdist's controller."""
 
     def __init__(

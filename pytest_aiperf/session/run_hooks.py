@@ -10,10 +10,10 @@ import pytest
 
 from pytest_aiperf.judging import suite_trends
 from pytest_aiperf.measuring import out_of_memory
-from pytest_aiperf.measuring.leftovers import Housekeeping
+from pytest_aiperf.measuring.leftovers import Leftovers
 from pytest_aiperf.measuring.trial import Order, Trial
-from pytest_aiperf.processes.confirmation import Confirmation, Suspect
-from pytest_aiperf.session.escalation import Court, wants_pairs, wants_twins
+from pytest_aiperf.processes.confirmation import Confirmation, OpenTest
+from pytest_aiperf.session.escalation import Escalation, wants_model_pairs, wants_pairs
 from pytest_aiperf.session.held_reports import HOLDS
 from pytest_aiperf.session.trial_hooks import RESULT, TRIAL, TrialHooks
 from pytest_aiperf.vocabulary.errors import BaselineError
@@ -29,19 +29,19 @@ class RunHooks(TrialHooks):
     def __init__(
         self,
         config: pytest.Config,
-        around: Any,
-        court: Court,
+        context: Any,
+        escalation: Escalation,
         confirmation: Confirmation | None,
-        twins: Callable[[], Confirmation],
+        model_pairs: Callable[[], Confirmation],
         *,
         tell: Callable[[str], object],
     ) -> None:
-        super().__init__(config, around, court.clock)
+        super().__init__(config, context, escalation.clock)
         self.tell = tell
-        self.housekeeping = Housekeeping(around.tools.accelerators)
-        self.court = court
+        self.leftovers = Leftovers(context.tools.accelerators)
+        self.escalation = escalation
         self.confirmation = confirmation
-        self.twins = twins
+        self.model_pairs = model_pairs
         self.results: dict[str, Result] = {}
         """Of the tests that stored sessions have decided."""
         self.dearest: list[pytest.Item] = []
@@ -54,32 +54,32 @@ class RunHooks(TrialHooks):
 
     def order_of(self, item: pytest.Item) -> Order:
         """Time everything here; memory here only as a first look."""
-        return replace(self.court.order(item.nodeid, self.marked(item).rules), path=str(item.path))
+        return replace(self.escalation.order(item.nodeid, self.marked(item).rules), path=str(item.path))
 
     def default_limits(self) -> tuple[Limit, ...]:
         """From command line, environment or ini."""
-        return self.court.default_limits
+        return self.escalation.default_limits
 
     def default_margins(self) -> Margins:
         """From command line, environment or ini."""
-        return self.court.default_margins
+        return self.escalation.default_margins
 
     def load_fresh(self, trial: Trial) -> None:
         """The first fresh processes of a test that loads a model."""
-        self.court.rounds.measure_loads(trial)
+        self.escalation.rounds.measure_loads(trial)
 
     def weigh_fresh(self, trial: Trial) -> None:
         """A few fresh processes for each model."""
-        self.court.rounds.weigh(trial)
+        self.escalation.rounds.weigh(trial)
 
     def gather_fresh(self, trial: Trial, names: tuple[str, ...]) -> None:
         """One fresh process for each model, and for all of them in both orders."""
-        self.court.rounds.gather(trial, names)
+        self.escalation.rounds.gather(trial, names)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
         """Find every mistake in a marker, those that other plugins have added included, before any test runs."""
-        self.court.tests = tuple(item.nodeid for item in items)
+        self.escalation.tests = tuple(item.nodeid for item in items)
         outcome = yield
         mistakes = [f"{item.nodeid}: {mistake}" for item in items for mistake in self.marked(item).mistakes]
         if not mistakes:
@@ -92,26 +92,26 @@ class RunHooks(TrialHooks):
 
     def pytest_collection_finish(self) -> None:
         """Note the memory of a process that has imported everything and run nothing."""
-        self.around.base = self.around.tools.memory.now()
+        self.context.base = self.context.tools.memory.now()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Under xdist, share the machine with the other workers' tests, but not with their timed sections."""
-        with self.around.lock.test():
-            self.housekeeping.open()
+        with self.context.lock.test():
+            self.leftovers.open()
             outcome = yield
-            if left := self.housekeeping.close(item.nodeid):
+            if left := self.leftovers.close(item.nodeid):
                 self.tell(left)
             return outcome
 
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> None:
         """What a fixture of a wider scope takes, stays by intention."""
-        self.housekeeping.set_up(fixturedef.argname, fixturedef.scope)
+        self.leftovers.set_up(fixturedef.argname, fixturedef.scope)
 
     def exhausted(self, item: pytest.Item, error: BaseException) -> bool:
         """Note it, and let go of what the call held."""
         trial = item.stash.get(TRIAL, None)
-        told = out_of_memory.told(error, self.around.tools) if trial is not None else ""
+        told = out_of_memory.told(error, self.context.tools) if trial is not None else ""
         if trial is None or not told:
             return False
         trial.note_exhaustion(told)
@@ -121,11 +121,11 @@ class RunHooks(TrialHooks):
     def settle_trial(self, trial: Trial, item: pytest.Item) -> None:
         """Judge; keep the result for the report; fail the test where a verdict says so."""
         try:
-            self._take(item, self.court.decide(trial, taken_at=self.now()))
+            self._take(item, self.escalation.decide(trial, taken_at=self.now()))
         except BaselineError as broken:  # `from None`: the message says it all, and only once
             raise pytest.fail.Exception(f"aiperf: {broken}", pytrace=False) from None
-        if wants_twins(item.stash[RESULT]):
-            self._confirm_twins(item)
+        if wants_model_pairs(item.stash[RESULT]):
+            self._confirm_models(item)
         if self.is_open(item):
             if item.stash.get(HOLDS, False):
                 return
@@ -151,7 +151,7 @@ class RunHooks(TrialHooks):
         if suite_trends.common_slowdown(self.results.values()) is not None:
             for item in items:
                 item.stash[TRIAL].must_pair = True
-                self._take(item, self.court.judge(item.stash[TRIAL], taken_at=self.now(), final=False))
+                self._take(item, self.escalation.judge(item.stash[TRIAL], taken_at=self.now(), final=False))
         if still := [item for item in items if self.is_open(item)]:
             self._confirm(still)
 
@@ -160,54 +160,56 @@ class RunHooks(TrialHooks):
         still = [item for item in items if self.is_open(item)]
         if self.confirmation is not None:
             for item in still:
-                self.confirmation.give_up(self._suspect(item), reason)
+                self.confirmation.give_up(self._open_test(item), reason)
         self._close(still)
 
     def _confirm(self, items: Sequence[pytest.Item]) -> None:
         if self.confirmation is not None:
-            self.confirmation.confirm([self._suspect(item) for item in items])
+            self.confirmation.confirm([self._open_test(item) for item in items])
         self._close(items)
 
-    def _confirm_twins(self, item: pytest.Item) -> None:
+    def _confirm_models(self, item: pytest.Item) -> None:
         """Comparisons that turns in this process could not pass, in fresh processes of both models, at once."""
-        trial, court = item.stash[TRIAL], self.court
-        confirmation = self.twins()
+        trial, escalation = item.stash[TRIAL], self.escalation
+        confirmation = self.model_pairs()
         try:
             confirmation.confirm(
                 [
-                    Suspect(
+                    OpenTest(
                         trial=trial,
-                        wanted=lambda: wants_twins(court.judge(trial, taken_at=self.now(), final=False)),
+                        wanted=lambda: wants_model_pairs(escalation.judge(trial, taken_at=self.now(), final=False)),
                     )
                 ]
             )
         finally:
             confirmation.close()
-        result = court.judge(trial, taken_at=self.now(), final=False)
+        result = escalation.judge(trial, taken_at=self.now(), final=False)
         if not wants_pairs(result):
-            result = court.judge(trial, taken_at=self.now(), final=True)
+            result = escalation.judge(trial, taken_at=self.now(), final=True)
         self._take(item, result)
 
     def failure_of(self, item: pytest.Item) -> str:
         """The block that a failing test shows; empty where nothing fails."""
         result = item.stash.get(RESULT, None)
-        return "" if result is None else self.court.failure_text(result)
+        return "" if result is None else self.escalation.failure_text(result)
 
-    def _suspect(self, item: pytest.Item) -> Suspect:
-        trial, court = item.stash[TRIAL], self.court
-        return Suspect(trial=trial, wanted=lambda: wants_pairs(court.judge(trial, taken_at=self.now(), final=False)))
+    def _open_test(self, item: pytest.Item) -> OpenTest:
+        trial, escalation = item.stash[TRIAL], self.escalation
+        return OpenTest(
+            trial=trial, wanted=lambda: wants_pairs(escalation.judge(trial, taken_at=self.now(), final=False))
+        )
 
     def _close(self, items: Sequence[pytest.Item]) -> None:
         for item in items:
             known, trial = item.stash[RESULT], item.stash[TRIAL]
             spent = max((pairing.seconds for pairing in trial.pairings.values()), default=0.0)
-            result = self.court.conclude(trial, taken_at=self.now())
+            result = self.escalation.conclude(trial, taken_at=self.now())
             self._take(item, replace(result, seconds=known.seconds + spent))
 
     def _take(self, item: pytest.Item, result: Result) -> None:
         item.stash[RESULT] = result
         own = [entry for entry in item.user_properties if not entry[0].startswith("aiperf.")]
-        item.user_properties[:] = [*own, *self.court.properties(result)]
+        item.user_properties[:] = [*own, *self.escalation.properties(result)]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -216,7 +218,7 @@ class RunHooks(TrialHooks):
         """Let the result ride on the report, across processes too."""
         report = yield
         if call.excinfo is not None:
-            self.housekeeping.failed(call.excinfo.value)
+            self.leftovers.failed(call.excinfo.value)
         if call.when == "call":
             self.attach(item, report)
         return report
@@ -224,8 +226,8 @@ class RunHooks(TrialHooks):
     def attach(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Put the result on the report of the call."""
         if (trial := item.stash.get(TRIAL, None)) is not None:
-            result = item.stash.get(RESULT, None) or self.court.unjudged(trial, taken_at=self.now())
-            report.aiperf = self.court.encode(result, outcome=report.outcome)  # type: ignore[attr-defined]
+            result = item.stash.get(RESULT, None) or self.escalation.unjudged(trial, taken_at=self.now())
+            report.aiperf = self.escalation.encode(result, outcome=report.outcome)  # type: ignore[attr-defined]
 
 
 def _seconds_per_call(item: pytest.Item) -> float:

@@ -24,14 +24,14 @@ RESULT = pytest.StashKey[Result]()
 class TrialHooks:
     """What the parent's run and a fresh child have in common."""
 
-    def __init__(self, config: pytest.Config, around: Any, clock: Callable[[], float]) -> None:
+    def __init__(self, config: pytest.Config, context: Any, clock: Callable[[], float]) -> None:
         self.config = config
-        self.around = around
+        self.context = context
         self.clock = clock
 
     def pytest_unconfigure(self) -> None:
         """Put back what the runtimes' adapters watch."""
-        for framework in self.around.frameworks:
+        for framework in self.context.frameworks:
             framework.unwatch()
 
     @functools.cached_property
@@ -98,13 +98,13 @@ class TrialHooks:
         uses_fixture = "aiperf" in getattr(item, "fixturenames", ())
         trial = Trial(
             order=self.order_of(item),
-            around=self.around,
+            context=self.context,
             limits=marked.limits,
             margins=marked.rules.margins(self.default_margins()),
             group=marked.rules.group,
             source=source_hash.function_source_hash(item.function) if hasattr(item, "function") else None,
             wants_ram=bool(marked.rules.memory)
-            or (uses_fixture and (self.around.memory_always or any(limit.metric == "ram" for limit in defaults))),
+            or (uses_fixture and (self.context.memory_always or any(limit.metric == "ram" for limit in defaults))),
         )
         trial.started = self.clock()
         item.stash[TRIAL] = trial

@@ -17,7 +17,8 @@ Record = TypeVar("Record")
 # History of the run format:
 # 1 - the fields of `Run` and of the records in it, beside "format". Enums by value, NaN and infinities as strings.
 #     Later and without a new number, because an absent one reads as none: `pairing`, `grounds`.
-# 2 - a sample says how many calls one of its values stands for: in format 1 ten, where memory was watched for leaks.
+# 2 - `criteria`, `needs`, `turns` and `arm` were `grounds`, `want`, `legs` and `side`. A sample says how many calls one
+#     of its values stands for: in format 1 ten, where memory was watched for leaks.
 FORMAT = 2
 
 _SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -34,7 +35,7 @@ def decode_run(data: bytes) -> Run:
     if not isinstance(content, dict) or "format" not in content:
         raise CodecError('this is not a run of pytest-aiperf: expected an object with "format"')
     if (found := content.pop("format")) == 1:
-        content = _from_format_1(content)
+        content = from_format_1(content)
     elif found != FORMAT:
         raise CodecError(
             f"this run has format {found!r}, this version of pytest-aiperf reads {FORMAT}: "
@@ -43,12 +44,24 @@ def decode_run(data: bytes) -> Run:
     return _checked(content, Run)
 
 
-def _from_format_1(run: Any) -> Any:
-    """What later formats say of each sample, added to a run that does not."""
-    if isinstance(run, dict):
-        leaks = {"calls_per_value": 10} if run.get("metric") in ("leak", "gpu_leak") and "origin" in run else {}
-        return leaks | {key: _from_format_1(value) for key, value in run.items()}
-    return [_from_format_1(value) for value in run] if isinstance(run, list) else run
+_RENAMED_IN_2 = {"grounds": "criteria", "want": "needs", "legs": "turns", "side": "arm"}
+_ARMS_IN_1 = {"old": "reference", "new": "candidate"}
+
+
+def from_format_1(content: Any) -> Any:
+    """The JSON of a run, or of a part of one, as format 2 would have written it."""
+    if isinstance(content, list):
+        return [from_format_1(value) for value in content]
+    if not isinstance(content, dict):
+        return content
+    new = {_RENAMED_IN_2.get(key, key): from_format_1(value) for key, value in content.items()}
+    if "arm" in new:
+        new["arm"] = _ARMS_IN_1.get(new["arm"], new["arm"])
+    if new.get("needs") == "twins":
+        new["needs"] = "model_pairs"
+    if "origin" in new and new.get("metric") in ("leak", "gpu_leak"):
+        new["calls_per_value"] = 10
+    return new
 
 
 def encode_result(result: Result) -> bytes:

@@ -14,7 +14,7 @@ from pytest_aiperf.vocabulary.terms import Metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class TimedCalls:
     """A request to run the measured function `calls` times under one pair of clock readings.
 
     The accelerators are waited for once, before the second reading.
@@ -231,7 +231,7 @@ class Probe(Protocol):
     def metrics(self) -> tuple[Metric, ...]:
         """What the pass measures."""
 
-    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
+    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
         """Yield turns; each is answered with its seconds (of all its calls together)."""
 
 

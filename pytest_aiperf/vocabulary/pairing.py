@@ -11,23 +11,23 @@ REFERENCE_MODEL = "the reference"
 """What a candidate is paired with in a comparison of two models."""
 
 
-class Side(Enum):
-    """Whose code ran; in a comparison of two models, the reference (old) or the candidate (new)."""
+class Arm(Enum):
+    """What ran: the reference (old code, or the model that is not optimised) or what is held against it."""
 
-    OLD = "old"
-    NEW = "new"
+    REFERENCE = "reference"
+    CANDIDATE = "candidate"
 
     @property
-    def other(self) -> Side:
-        """The opponent."""
-        return Side.NEW if self is Side.OLD else Side.OLD
+    def code(self) -> str:
+        """What people call it where two revisions are paired."""
+        return "old code" if self is Arm.REFERENCE else "new code"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leg:
+class Turn:
     """One turn of one side."""
 
-    side: Side
+    arm: Arm
     metric: str
     values: tuple[float, ...]
     """In the metric's base unit: one per call (latency), burst (throughput) or process (load time, memory)."""
@@ -39,15 +39,20 @@ class Leg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """One fresh process per side, and one label's legs in the order in which they were taken."""
+    """One fresh process per arm, and one label's turns in the order in which they were taken."""
 
     seed: int
     """Drew the order of the turns and the hash seed of both processes."""
-    legs: tuple[Leg, ...]
+    turns: tuple[Turn, ...]
     disturbances: tuple[str, ...] = ()
     """What disturbed the machine; such a block is measured again and decides nothing."""
     thrown_away: int = 0
     """Turns that were repeated because somebody else used the processor."""
+
+    def values_of(self, arm: Arm, metric: str | None = None) -> list[float]:
+        """All that one arm's turns gave, of one metric or of all."""
+        turns = (turn for turn in self.turns if turn.arm is arm and metric in (None, turn.metric))
+        return [value for turn in turns for value in turn.values]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

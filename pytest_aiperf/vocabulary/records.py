@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pytest_aiperf.vocabulary.model_figures import Variant
 from pytest_aiperf.vocabulary.pairing import Pairing
-from pytest_aiperf.vocabulary.terms import Metric, Origin, Pairs, Status, Unit, Want
+from pytest_aiperf.vocabulary.terms import Evidence, Metric, Origin, Pairs, Status, Unit
 
 WHY = "why: "
 """Begins a note that gives a reason for a bad figure."""
@@ -211,14 +211,14 @@ class Verdict:
     notes: tuple[str, ...] = ()
     fails: bool = False
     """Whether this verdict fails its test, under the policy of the run."""
-    want: Want | None = None
+    needs: Evidence | None = None
     """What would decide it; None once nothing more can be measured."""
     sees: float | None = None
     """For a row against stored sessions: the smallest slowdown that they could have shown, as a fraction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grounds:
+class Criteria:
     """What a test was judged by, beside what was measured: with both, its verdicts can be replayed."""
 
     margins: Margins
@@ -246,7 +246,7 @@ class Result:
     verdicts: tuple[Verdict, ...]
     seconds: float = 0.0
     """Time that measuring and judging took."""
-    grounds: Grounds | None = None
+    criteria: Criteria | None = None
     """None where nothing was judged."""
 
 

@@ -109,14 +109,14 @@ class Status(Enum):
     ANOMALOUS = "anomalous"
 
 
-class Want(Enum):
+class Evidence(Enum):
     """What must be measured before a verdict may become a failure."""
 
     FRESH_TIMING = "fresh_timing"
     FRESH_MEMORY = "fresh_memory"
     FRESH_LOAD = "fresh_load"
     PAIRS = "pairs"
-    TWINS = "twins"
+    MODEL_PAIRS = "model_pairs"
     """Pairs of fresh processes, one for the reference of a comparison, one for its candidate."""
 
 

@@ -13,17 +13,17 @@ from benchmarks.lab import evaluate, loads, report, tails
 from benchmarks.lab.recorded import Recorded, read
 from benchmarks.lab.rules import Rule
 from pytest_aiperf.vocabulary import codec
-from pytest_aiperf.vocabulary.pairing import Block, Leg, Side
+from pytest_aiperf.vocabulary.pairing import Arm, Block, Turn
 
 
 def block(random, *, spread, slowdown=0.0, disturbed=False):
-    legs = []
-    for side in (Side.OLD, Side.NEW, Side.NEW, Side.OLD):
-        centre = 2e-3 * (1 + (slowdown if side is Side.NEW else 0.0)) * np.exp(random.normal(0, spread))
-        legs.append(
-            Leg(side=side, metric="latency", values=tuple((centre * np.exp(random.normal(0, 0.001, 9))).tolist()))
+    turns = []
+    for arm in (Arm.REFERENCE, Arm.CANDIDATE, Arm.CANDIDATE, Arm.REFERENCE):
+        centre = 2e-3 * (1 + (slowdown if arm is Arm.CANDIDATE else 0.0)) * np.exp(random.normal(0, spread))
+        turns.append(
+            Turn(arm=arm, metric="latency", values=tuple((centre * np.exp(random.normal(0, 0.001, 9))).tolist()))
         )
-    return Block(seed=1, legs=tuple(legs), disturbances=("busy",) if disturbed else ())
+    return Block(seed=1, turns=tuple(turns), disturbances=("busy",) if disturbed else ())
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +95,7 @@ def test_tools_that_alternate_are_compared_by_neighbours(recording):
     compared = []
 
     def note(old, new):
-        compared.append([[data.sessions[key].index(one) for one in side] for side in (old, new)])
+        compared.append([[data.sessions[key].index(one) for one in arm] for arm in (old, new)])
         return 0.0
 
     key = ("pytest-benchmark", "idle", "calm")
@@ -124,11 +124,11 @@ def _tailed(random, factor):
     old = 2e-3 * np.exp(random.normal(0, 0.005, 80))
     new = 2e-3 * np.exp(random.normal(0, 0.005, 80))
     new[:8] *= factor
-    legs = [
-        Leg(side=side, metric="latency", values=tuple(values.tolist()))
-        for side, values in zip(Side, (old, new), strict=True)
+    turns = [
+        Turn(arm=arm, metric="latency", values=tuple(values.tolist()))
+        for arm, values in zip(Arm, (old, new), strict=True)
     ]
-    return Block(seed=1, legs=tuple(legs))
+    return Block(seed=1, turns=tuple(turns))
 
 
 def test_peaks_are_judged_five_pairs_at_a_time():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_aiperf.comparing import candidates
-from pytest_aiperf.comparing.candidates import Comparisons, Contender, Family, front
+from pytest_aiperf.comparing.candidates import Candidate, Comparisons, Group, front
 from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
 from pytest_aiperf.vocabulary.pairing import Speed
 from pytest_aiperf.vocabulary.terms import Status
@@ -17,7 +17,7 @@ from tests.reporting.reporters.realistic import result, verdict
 MIB = 1024**2
 
 
-def contender(name, speedup, score, *, low=None, high=None, size=MIB, **more):
+def candidate(name, speedup, score, *, low=None, high=None, size=MIB, **more):
     speed = Speed(
         speedup=speedup,
         low=low or speedup * 0.98,
@@ -34,34 +34,34 @@ def contender(name, speedup, score, *, low=None, high=None, size=MIB, **more):
         reference=ModelFigures(score=0.98, size=4 * MIB),
         candidate=ModelFigures(score=score, size=size),
     )
-    return Contender(variant=variant, speed=speed, **more)
+    return Candidate(variant=variant, speed=speed, **more)
 
 
-def family(*contenders):
-    return Family(name="cnn", contenders=contenders)
+def group(*candidates):
+    return Group(name="cnn", candidates=candidates)
 
 
 @pytest.mark.parametrize(
-    ("contenders", "expected"),
+    ("candidates", "expected"),
     [
-        ([contender("faster", 2.0, 0.98)], {"faster"}),
-        ([contender("slower", 0.5, 0.98)], set()),
-        ([contender("slower but better", 0.5, 0.99)], {"slower but better"}),
-        ([contender("fast", 3.0, 0.97), contender("exact", 2.0, 0.98)], {"fast", "exact"}),
-        ([contender("fast", 3.0, 0.98), contender("exact", 2.0, 0.98)], {"fast"}),
-        ([contender("a", 2.0, 0.98, high=2.2), contender("b", 2.1, 0.98, low=2.0)], {"a", "b"}),
-        ([contender("broken", 9.0, 0.99, fails=True), contender("exact", 2.0, 0.98)], {"exact"}),
-        ([contender("unknown", float("nan"), 0.98), contender("exact", 2.0, 0.98)], {"exact"}),
+        ([candidate("faster", 2.0, 0.98)], {"faster"}),
+        ([candidate("slower", 0.5, 0.98)], set()),
+        ([candidate("slower but better", 0.5, 0.99)], {"slower but better"}),
+        ([candidate("fast", 3.0, 0.97), candidate("exact", 2.0, 0.98)], {"fast", "exact"}),
+        ([candidate("fast", 3.0, 0.98), candidate("exact", 2.0, 0.98)], {"fast"}),
+        ([candidate("a", 2.0, 0.98, high=2.2), candidate("b", 2.1, 0.98, low=2.0)], {"a", "b"}),
+        ([candidate("broken", 9.0, 0.99, fails=True), candidate("exact", 2.0, 0.98)], {"exact"}),
+        ([candidate("unknown", float("nan"), 0.98), candidate("exact", 2.0, 0.98)], {"exact"}),
     ],
     ids=lambda value: "" if isinstance(value, list) else "+".join(sorted(value)) or "none",
 )
-def test_the_front_is_what_nothing_that_passes_certainly_beats(contenders, expected):
-    assert front(family(*contenders)) == expected
+def test_the_front_is_what_nothing_that_passes_certainly_beats(candidates, expected):
+    assert front(group(*candidates)) == expected
 
 
 def test_its_text_is_a_table_with_the_fastest_first():
-    seen = family(
-        contender("int8", 2.0, 0.979, word="passed"), contender("pruned", 3.0, 0.4, word="REGRESSED", fails=True)
+    seen = group(
+        candidate("int8", 2.0, 0.979, word="passed"), candidate("pruned", 3.0, 0.4, word="REGRESSED", fails=True)
     )
     assert candidates.text(seen) == [
         "cnn",
@@ -75,19 +75,19 @@ def test_its_text_is_a_table_with_the_fastest_first():
 
 def test_it_fits_the_width_and_keeps_the_end_of_long_names():
     long = "tests-of-a-model-with-a-very-long-name-and-many-parameters-int8"
-    lines = candidates.text(family(contender(long, 2.0, 0.98, word="inconclusive"), contender("b", 1.5, 0.98)))
+    lines = candidates.text(group(candidate(long, 2.0, 0.98, word="inconclusive"), candidate("b", 1.5, 0.98)))
     assert max(map(len, lines)) <= 100
     assert any("parameters-int8" in line for line in lines)
 
 
 def test_without_labels_agreement_stands_for_quality():
-    one = contender("int8", 2.0, None)
-    assert family(one).scored == "agreement"
+    one = candidate("int8", 2.0, None)
+    assert group(one).scored == "agreement"
     assert one.score == 0.99
 
 
 def test_markdown_has_a_line_for_each():
-    lines = candidates.markdown(family(contender("int8", 2.0, 0.979, word="passed"))).splitlines()
+    lines = candidates.markdown(group(candidate("int8", 2.0, 0.979, word="passed"))).splitlines()
     assert lines[0] == "|  |  | latency | speed-up | size | accuracy | alike |  |"
     assert lines[3] == "| \\* | int8 | 500 us | 2.00x [1.96, 2.04] | 1.00 MiB 0.25x | 0.979 | 99.0% | passed |"
 

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from pytest_aiperf.comparing.in_process import contest, remembers
+from pytest_aiperf.comparing.in_process import interleaved_blocks, remembers
 from pytest_aiperf.judging.rules.paired import differences
-from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Margins
 from tests import fakes
 
@@ -21,8 +21,8 @@ def race(reference, candidate, *, max_seconds=30.0, noise=0.0, foreign=()):
     def lasting(seconds):
         return lambda: clock.pass_seconds(seconds * (1 + luck.uniform(-noise, noise)))
 
-    functions = {Side.OLD: lasting(reference), Side.NEW: lasting(candidate)}
-    return contest(
+    functions = {Arm.REFERENCE: lasting(reference), Arm.CANDIDATE: lasting(candidate)}
+    return interleaved_blocks(
         functions,
         tools,
         margins=Margins(),
@@ -39,12 +39,12 @@ def test_a_clear_case_takes_six_blocks(candidate):
     logs = differences(blocks, "latency", share=0.25)
     assert all(log == pytest.approx(logs[0]) for log in logs)
     for block in blocks:
-        first, second, third, fourth = (leg.side for leg in block.legs)
+        first, second, third, fourth = (turn.arm for turn in block.turns)
         assert (first, second) == (fourth, third)
 
 
 def test_the_first_turn_is_drawn():
-    assert {block.legs[0].side for block in race(0.01, 0.01)} == set(Side)
+    assert {block.turns[0].arm for block in race(0.01, 0.01)} == set(Arm)
 
 
 def test_an_unclear_case_goes_on_to_the_last_look_or_the_end_of_its_time():

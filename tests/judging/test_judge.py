@@ -110,6 +110,6 @@ def test_it_lets_nothing_that_can_still_be_settled_fail_a_test():
     rows = verdicts(suspicious, base, policy=strict, limits=limits, final=False)
     assert len(rows) >= 9
     assert {(row.reason, row.fails) for row in rows} == {("unconfirmed", False)}
-    assert all(row.want is not None for row in rows)
+    assert all(row.needs is not None for row in rows)
     assert any(row.fails for row in verdicts(suspicious, base, policy=strict, limits=limits))
-    assert all(row.want is None for row in verdicts(suspicious, base, policy=strict, limits=limits))
+    assert all(row.needs is None for row in verdicts(suspicious, base, policy=strict, limits=limits))

@@ -186,6 +186,6 @@ def _judged(machine, base):
     speed = machine.speed()
     here = seen("latency", *machine.process(speed))
     row = only(measured(here), base, final=False)
-    if row.want is None:
+    if row.needs is None:
         return row
     return only(measured(here, seen("latency", *machine.process(speed), fresh=True)), base)

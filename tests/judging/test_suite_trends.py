@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_aiperf.judging import suite_trends
-from pytest_aiperf.vocabulary.records import Grounds, Interval, Margins, Policy, Result, Verdict
+from pytest_aiperf.vocabulary.records import Criteria, Interval, Margins, Policy, Result, Verdict
 from pytest_aiperf.vocabulary.terms import Pairs, Status, Unit
 
 
@@ -23,7 +23,7 @@ def result(test, *, slower=0.0, sees=0.02, seconds=1e-3, pairs=Pairs.NEVER, max_
         limit_source="max_latency_ms(20_000)",
         sees=sees,
     )
-    grounds = Grounds(
+    criteria = Criteria(
         margins=Margins(max_slowdown=max_slowdown),
         policy=Policy(pairs=pairs),
         limits=(),
@@ -32,7 +32,7 @@ def result(test, *, slower=0.0, sees=0.02, seconds=1e-3, pairs=Pairs.NEVER, max_
         suite_variance=None,
         stores=False,
     )
-    return Result(test=test, outcome="passed", environment="cpu", measurements=(), verdicts=(row,), grounds=grounds)
+    return Result(test=test, outcome="passed", environment="cpu", measurements=(), verdicts=(row,), criteria=criteria)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_aiperf.judging.statistics import at_most, independent_share
-from pytest_aiperf.vocabulary.terms import Status, Want
+from pytest_aiperf.vocabulary.terms import Evidence, Status
 from tests.judging.worlds import Machine, baseline, limit, measured, only, seen, sessions_of, steady, verdicts, word
 
 BASE = baseline(sessions=sessions_of("latency", [0.0199] * 20))
@@ -42,7 +42,7 @@ def test_it_holds_a_limit_on_a_median(here, fresh, final, expected):
     assert (row and word(row)) == expected
     if row is not None:
         assert row.limit == 0.020
-        assert row.want is (Want.FRESH_TIMING if "unconfirmed" in expected else None)
+        assert row.needs is (Evidence.FRESH_TIMING if "unconfirmed" in expected else None)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_it_is_surer_of_a_test_whose_sessions_agree():
     sure = baseline(sessions=sessions_of("latency", [0.0185] * 20))
     wild = baseline(sessions=sessions_of("latency", list(0.0185 * np.exp(np.tile([-0.3, 0.3], 10)))))
     measurement = measured(steady("latency", 0.0185))
-    assert only(measurement, sure, limits=[limit("latency", 0.02)], final=False, suite=0.0).want is None
+    assert only(measurement, sure, limits=[limit("latency", 0.02)], final=False, suite=0.0).needs is None
     rows = verdicts(measurement, wild, limits=[limit("latency", 0.02)], final=False, suite=0.0)
-    assert Want.FRESH_TIMING in {row.want for row in rows}
+    assert Evidence.FRESH_TIMING in {row.needs for row in rows}
 
 
 def test_it_judges_a_disturbed_measurement_and_notes_the_disturbance():
@@ -198,12 +198,12 @@ def test_it_holds_a_limit_on_a_load_time(values, final, expected):
     samples = [seen("load_warm", value, fresh=True) for value in values]
     row = judged(measured(*samples), 1.5, metric="load_warm", final=final)
     assert (row and word(row)) == expected
-    assert (row.want if row else None) is (Want.FRESH_LOAD if expected == "inconclusive: unconfirmed" else None)
+    assert (row.needs if row else None) is (Evidence.FRESH_LOAD if expected == "inconclusive: unconfirmed" else None)
 
 
 def test_it_asks_for_fresh_loads_where_there_is_none():
     row = judged(measured(seen("load_warm", 1.0)), 1.5, metric="load_warm", final=False)
-    assert row.want is Want.FRESH_LOAD
+    assert row.needs is Evidence.FRESH_LOAD
     assert judged(measured(seen("load_warm", 1.0)), 1.5, metric="load_warm").status is Status.INCONCLUSIVE
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_aiperf.judging import verdicts
 from pytest_aiperf.session import limit_markers, markers
-from pytest_aiperf.vocabulary.records import Grounds, Margins, Policy
+from pytest_aiperf.vocabulary.records import Criteria, Margins, Policy
 from pytest_aiperf.vocabulary.terms import Status
 from tests.judging.worlds import HERE, METRICS, baseline, measured, scored, seen, steady
 
@@ -16,7 +16,7 @@ DEFAULTS = markers.default_limits({"max_latency_ms": 20.0})
 
 
 def ruled(*measurements, stores=False, limits=(), baselines=None):
-    grounds = Grounds(
+    criteria = Criteria(
         margins=Margins(),
         policy=Policy(),
         limits=limits,
@@ -25,7 +25,7 @@ def ruled(*measurements, stores=False, limits=(), baselines=None):
         suite_variance=None,
         stores=stores,
     )
-    return verdicts.verdicts(measurements, grounds, metrics=METRICS, environment=HERE, final=True)
+    return verdicts.verdicts(measurements, criteria, metrics=METRICS, environment=HERE, final=True)
 
 
 def timed(label, seconds):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_aiperf.measuring.interleaving import Duel, Warm, plan
-from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.measuring.interleaving import Interleaving, Warm, plan
+from pytest_aiperf.vocabulary.pairing import Arm
 
 QUIET = {"elapsed": 0.05, "foreign": 0.0}
 BUSY = {"elapsed": 0.05, "foreign": 0.03}
@@ -14,13 +14,13 @@ BUSY = {"elapsed": 0.05, "foreign": 0.03}
 class FakePlayer:
     """Answers turns from a list; the last one for ever."""
 
-    def __init__(self, side, log, answers=(QUIET,)):
-        self.side = side
+    def __init__(self, arm, log, answers=(QUIET,)):
+        self.arm = arm
         self.log = log
         self.answers = list(answers)
 
     def turn(self, *, calls, batch, queued):
-        self.log.append(self.side)
+        self.log.append(self.arm)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return None if answer is None else {"values": [1e-3] * calls, **answer}
 
@@ -37,14 +37,14 @@ class FakeMachine:
         return self.becomes_quiet
 
 
-def duel(log, old=(QUIET,), new=(QUIET,)):
+def interleaving(log, old=(QUIET,), new=(QUIET,)):
     machine = FakeMachine()
-    return Duel([FakePlayer(Side.OLD, log, old), FakePlayer(Side.NEW, log, new)], machine), machine
+    return Interleaving([FakePlayer(Arm.REFERENCE, log, old), FakePlayer(Arm.CANDIDATE, log, new)], machine), machine
 
 
-def fight(duel, *, rounds=1, metrics=("latency",), queues=False, items=(8, 8)):
+def take_turns(interleaving, *, rounds=1, metrics=("latency",), queues=False, items=(8, 8)):
     warm = [Warm(seconds=1e-3, queues=queues, items=count) for count in items]
-    duel.fight(plan_of(rounds), metrics=metrics, warm=warm)
+    interleaving.take_turns(plan_of(rounds), metrics=metrics, warm=warm)
 
 
 def plan_of(rounds):
@@ -81,26 +81,26 @@ def test_few_tests_make_more_of_a_start(start, tests, rounds):
 
 def test_turns_alternate_as_a_b_b_a():
     log = []
-    fought, _ = duel(log)
-    fight(fought, rounds=3)
-    assert log == [Side.OLD, Side.NEW, Side.NEW, Side.OLD] * 3
-    assert [leg.side for leg in fought.legs] == log
+    fought, _ = interleaving(log)
+    take_turns(fought, rounds=3)
+    assert log == [Arm.REFERENCE, Arm.CANDIDATE, Arm.CANDIDATE, Arm.REFERENCE] * 3
+    assert [turn.arm for turn in fought.turns] == log
     assert fought.disturbances() == ()
 
 
 def test_a_disturbed_turn_is_repeated_on_both_sides_once_the_machine_is_quiet():
     log = []
-    fought, machine = duel(log, new=(BUSY, QUIET))
-    fight(fought)
-    assert log == [Side.OLD, Side.NEW, Side.OLD, Side.NEW, Side.NEW, Side.OLD]
-    assert (len(fought.legs), fought.thrown_away, machine.waits) == (4, 2, 1)
+    fought, machine = interleaving(log, new=(BUSY, QUIET))
+    take_turns(fought)
+    assert log == [Arm.REFERENCE, Arm.CANDIDATE, Arm.REFERENCE, Arm.CANDIDATE, Arm.CANDIDATE, Arm.REFERENCE]
+    assert (len(fought.turns), fought.thrown_away, machine.waits) == (4, 2, 1)
     assert fought.disturbances() == ()
 
 
 def test_a_machine_that_stays_busy_disturbs_the_block():
     log = []
-    fought, machine = duel(log, new=(BUSY,))
-    fight(fought)
+    fought, machine = interleaving(log, new=(BUSY,))
+    take_turns(fought)
     assert len(log) == 2 * 3 * 2
     assert machine.waits == 4
     (text,) = fought.disturbances()
@@ -108,56 +108,56 @@ def test_a_machine_that_stays_busy_disturbs_the_block():
 
 
 def test_a_machine_that_stays_busy_is_not_asked_again():
-    fought, machine = duel([], old=(BUSY,))
+    fought, machine = interleaving([], old=(BUSY,))
     machine.becomes_quiet = False
-    fight(fought)
+    take_turns(fought)
     assert machine.waits == 2, "once for each couple of turns"
     assert fought.thrown_away == 0
-    assert len(fought.legs) == 4
+    assert len(fought.turns) == 4
     assert fought.disturbances() != ()
 
 
 def test_a_little_noise_in_every_turn_disturbs_the_block_too():
-    fought, _ = duel([], old=({"elapsed": 0.05, "foreign": 0.012},), new=({"elapsed": 0.05, "foreign": 0.012},))
-    fight(fought)
+    fought, _ = interleaving([], old=({"elapsed": 0.05, "foreign": 0.012},), new=({"elapsed": 0.05, "foreign": 0.012},))
+    take_turns(fought)
     assert fought.thrown_away == 0
     assert fought.disturbances() != ()
 
 
 def test_an_unknown_share_disturbs_nothing():
-    fought, _ = duel([], old=({"elapsed": 0.05, "foreign": None},), new=({"elapsed": 0.05, "foreign": None},))
-    fight(fought)
+    fought, _ = interleaving([], old=({"elapsed": 0.05, "foreign": None},), new=({"elapsed": 0.05, "foreign": None},))
+    take_turns(fought)
     assert fought.disturbances() == ()
 
 
 def test_a_side_that_fails_ends_it():
     log = []
-    fought, _ = duel(log, new=(None,))
-    fight(fought, rounds=3)
+    fought, _ = interleaving(log, new=(None,))
+    take_turns(fought, rounds=3)
     assert not fought.complete
     assert len(log) == 2
 
 
 def test_throughput_follows_from_the_same_turns_where_nothing_queues():
     log = []
-    fought, _ = duel(log)
-    fight(fought, metrics=("latency", "throughput"))
+    fought, _ = interleaving(log)
+    take_turns(fought, metrics=("latency", "throughput"))
     assert len(log) == 4
-    assert [leg.metric for leg in fought.legs] == ["latency"] * 4 + ["throughput"] * 4
-    assert fought.legs[-1].values == pytest.approx([8000.0] * len(fought.legs[-1].values))
+    assert [turn.metric for turn in fought.turns] == ["latency"] * 4 + ["throughput"] * 4
+    assert fought.turns[-1].values == pytest.approx([8000.0] * len(fought.turns[-1].values))
 
 
 def test_throughput_has_turns_of_its_own_where_a_device_queues_calls():
     log = []
-    fought, _ = duel(log)
-    fight(fought, metrics=("throughput",), queues=True)
+    fought, _ = interleaving(log)
+    take_turns(fought, metrics=("throughput",), queues=True)
     assert len(log) == 8
-    assert {leg.metric for leg in fought.legs} == {"throughput"}
-    assert len(fought.legs) == 4
+    assert {turn.metric for turn in fought.turns} == {"throughput"}
+    assert len(fought.turns) == 4
 
 
 def test_each_side_counts_its_own_items():
-    fought, _ = duel([])
-    fight(fought, metrics=("throughput",), items=(8, 16))
-    by_side = {leg.side: leg.values[0] for leg in fought.legs}
-    assert by_side[Side.NEW] == pytest.approx(2 * by_side[Side.OLD])
+    fought, _ = interleaving([])
+    take_turns(fought, metrics=("throughput",), items=(8, 16))
+    by_side = {turn.arm: turn.values[0] for turn in fought.turns}
+    assert by_side[Arm.CANDIDATE] == pytest.approx(2 * by_side[Arm.REFERENCE])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_aiperf.measuring.leftovers import Housekeeping
+from pytest_aiperf.measuring.leftovers import Leftovers
 from pytest_aiperf.vocabulary.contracts import GpuMemory
 from tests.fakes import FakeAccelerator
 
@@ -32,7 +32,7 @@ class Devices(FakeAccelerator):
 
 def after(devices: Devices, took: dict[str, int], *, fixtures: Sequence[tuple[str, str]] = ()) -> str:
     """What is told of a test that took so many bytes."""
-    keeper = Housekeeping([devices])
+    keeper = Leftovers([devices])
     keeper.open()
     for name, scope in fixtures:
         keeper.set_up(name, scope)
@@ -62,7 +62,7 @@ def test_a_fixture_of_a_wider_scope_keeps_what_it_took():
 
 def test_only_the_next_test_is_charged_with_its_own():
     devices = Devices()
-    keeper = Housekeeping([devices])
+    keeper = Leftovers([devices])
     keeper.open()
     devices.held["GPU-a"] += 64 * MIB
     assert keeper.close("test_a") != ""

@@ -37,7 +37,7 @@ def test_a_slower_commit_is_red_its_revert_and_a_documentation_commit_are_green(
     assert result.ret == 1, result.stdout.str()
     result.stdout.fnmatch_lines(["*aiperf: latency p50 regressed*", "*pairs against HEAD~1@*"])
     (measurement,) = project.last()[TEST]["measurements"]
-    assert {leg["side"] for block in measurement["pairing"]["blocks"] for leg in block["legs"]} == {"old", "new"}
+    assert {turn["side"] for block in measurement["pairing"]["blocks"] for turn in block["legs"]} == {"old", "new"}
 
     made.git("revert", "--no-edit", "HEAD")
     result = project.pytest(*AGAINST, BRIEFLY)

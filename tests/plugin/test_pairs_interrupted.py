@@ -53,11 +53,11 @@ def test_nothing_survives_the_end_of_the_parent(project, repository, ending):
         until(lambda: paired(run) or run.poll() is not None, "no pair was ever at work")
         assert run.poll() is None, run.stdout.read().decode()
         assert len(made.trees()) == 2
-        family = children_of(run)
+        group = children_of(run)
         run.send_signal(ending)
         output = run.stdout.read().decode()
     assert run.returncode != 0
-    until(lambda: not alive(family), f"left running: {alive(family)}")
+    until(lambda: not alive(group), f"left running: {alive(group)}")
     until(lambda: made.trees() == [f"worktree {project.root}"], f"left behind: {made.trees()}")
     until(lambda: made.left_over() == [], f"left behind: {made.left_over()}")
     if ending is signal.SIGINT:
@@ -102,9 +102,9 @@ def test_a_guardian_that_died_is_told(project, repository):
         [*command, "--aiperf-seconds=0.02"], cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as run:
         until(lambda: paired(run) or run.poll() is not None, "no pair was ever at work")
-        (guardian,) = [child for child in children_of(run) if "guardian.py" in " ".join(child.cmdline())]
-        guardian.kill()
-        guardian.wait(PATIENCE)
+        (reaper,) = [child for child in children_of(run) if "reaper.py" in " ".join(child.cmdline())]
+        reaper.kill()
+        reaper.wait(PATIENCE)
         run.send_signal(signal.SIGINT)
         output = run.stdout.read().decode()
     assert "the process that cleans up after a crash was gone" in output

@@ -9,11 +9,11 @@ import pytest
 from pytest_aiperf import wiring
 from pytest_aiperf.judging.sequential import LOOKS
 from pytest_aiperf.measuring.trial import Order
-from pytest_aiperf.processes.confirmation import TRIES, Confirmation, Suspect
-from pytest_aiperf.processes.pairs import Round
+from pytest_aiperf.processes.confirmation import TRIES, Confirmation, OpenTest
+from pytest_aiperf.processes.pairs import PairBlock
 from pytest_aiperf.processes.reference_revision import MixedUp
 from pytest_aiperf.processes.worker import Report
-from pytest_aiperf.vocabulary.pairing import Block, Leg, Side
+from pytest_aiperf.vocabulary.pairing import Arm, Block, Turn
 from pytest_aiperf.vocabulary.records import Measurement, Sample
 from pytest_aiperf.vocabulary.terms import ConfirmedBy, Origin
 
@@ -32,7 +32,7 @@ class FakeTrial:
         return self.pairings[label].blocks if label in self.pairings else ()
 
 
-class FakeOpponent:
+class FakeReference:
     """Blocks and processes that go as a test says."""
 
     against = "main@1a2b3c4"
@@ -60,10 +60,10 @@ class FakeOpponent:
     def block(self, seed, asked, *, together):
         self.together.append(together)
         if together and self.short_of_memory:
-            return Round(failures={asked[0].test: "old code: RuntimeError: CUDA out of memory. Tried to allocate"})
+            return PairBlock(failures={asked[0].test: "old code: RuntimeError: CUDA out of memory. Tried to allocate"})
         number = len(self.asked)
         self.asked.append((seed, [one.test for one in asked]))
-        seen = Round(
+        seen = PairBlock(
             failures={one.test: self.failing[one.test] for one in asked if one.test in self.failing},
             seconds={one.test: self.seconds for one in asked},
         )
@@ -73,13 +73,13 @@ class FakeOpponent:
         for one in asked:
             if one.test not in seen.failures and one.test not in seen.missed:
                 noise = ("busy",) if number in self.disturbed else ()
-                seen.blocks[one.test, ""] = Block(seed=seed, legs=(), disturbances=noise)
+                seen.blocks[one.test, ""] = Block(seed=seed, turns=(), disturbances=noise)
         return seen
 
-    def run(self, side, order):
-        self.ran.append((side, order.load))
+    def run(self, arm, order):
+        self.ran.append((arm, order.load))
         assert order.origin is Origin.FRESH
-        if side is self.dead:
+        if arm is self.dead:
             return Report(failure="killed by SIGKILL")
         samples = (
             Sample(metric=f"load_{order.load}", values=(0.5,)),
@@ -95,26 +95,26 @@ class FakeOpponent:
         self.closed = True
 
 
-class FakeGuardian:
+class FakeReaper:
     def close(self):
         pass
 
 
-def confirm(opponent, *suspects, budget=1000.0):
+def confirm(reference, *open_tests, budget=1000.0):
     confirmation = Confirmation(
-        opponent=opponent,
+        reference=reference,
         metrics=wiring.known_metrics(),
         exclusive=lambda what: nullcontext(),
         budget=budget,
         clock=lambda: 0.0,
         seed=100,
-        guardian=FakeGuardian(),
+        reaper=FakeReaper(),
     )
-    confirmation.confirm(suspects)
+    confirmation.confirm(open_tests)
     return confirmation
 
 
-def suspect(test, *, until=LOOKS[0], metrics=TIMES):
+def open_test(test, *, until=LOOKS[0], metrics=TIMES):
     """Open until so many undisturbed blocks are there."""
     trial = FakeTrial(test)
 
@@ -124,14 +124,14 @@ def suspect(test, *, until=LOOKS[0], metrics=TIMES):
             return {"": metrics}
         return {"": metrics} if sum(not block.disturbances for block in trial.blocks()) < until else {}
 
-    return Suspect(trial=trial, wanted=wanted)
+    return OpenTest(trial=trial, wanted=wanted)
 
 
 def test_all_suspects_share_the_blocks_and_leave_when_decided():
-    opponent = FakeOpponent()
-    quick, slow = suspect("quick", until=6), suspect("slow", until=10)
-    confirm(opponent, quick, slow)
-    assert [tests for _, tests in opponent.asked] == [["quick", "slow"]] * 6 + [["slow"]] * 4
+    reference = FakeReference()
+    quick, slow = open_test("quick", until=6), open_test("slow", until=10)
+    confirm(reference, quick, slow)
+    assert [tests for _, tests in reference.asked] == [["quick", "slow"]] * 6 + [["slow"]] * 4
     assert len(quick.trial.blocks()) == 6
     assert quick.trial.pairings[""].against == "main@1a2b3c4"
     assert quick.trial.pairings[""].seconds == 6.0
@@ -139,79 +139,79 @@ def test_all_suspects_share_the_blocks_and_leave_when_decided():
 
 def test_tests_that_kill_their_process_leave_and_the_others_go_on():
     killing = [f"killer {number}" for number in range(TRIES + 1)]
-    opponent = FakeOpponent(killing=killing)
-    last = suspect("last")
-    killers = [suspect(name) for name in killing]
-    confirm(opponent, *killers, last)
+    reference = FakeReference(killing=killing)
+    last = open_test("last")
+    killers = [open_test(name) for name in killing]
+    confirm(reference, *killers, last)
     assert all(one.trial.pairings[""].failure == "new code: killed by SIGSEGV" for one in killers)
     assert last.trial.pairings[""].failure is None
     assert len(last.trial.blocks()) == LOOKS[0]
 
 
 def test_every_block_has_a_seed_of_its_own():
-    opponent = FakeOpponent()
-    confirm(opponent, suspect("a"))
-    assert [seed for seed, _ in opponent.asked] == [100, 101, 102, 103, 104, 105]
+    reference = FakeReference()
+    confirm(reference, open_test("a"))
+    assert [seed for seed, _ in reference.asked] == [100, 101, 102, 103, 104, 105]
 
 
 def test_a_disturbed_block_is_measured_again():
-    opponent, one = FakeOpponent(disturbed={1, 2}), suspect("a")
-    confirm(opponent, one)
-    assert len(opponent.asked) == 8
+    reference, one = FakeReference(disturbed={1, 2}), open_test("a")
+    confirm(reference, one)
+    assert len(reference.asked) == 8
 
 
 def test_a_machine_that_is_never_quiet_is_given_up():
-    opponent = FakeOpponent(disturbed=range(1000))
-    confirm(opponent, suspect("a"))
-    assert len(opponent.asked) == TRIES
+    reference = FakeReference(disturbed=range(1000))
+    confirm(reference, open_test("a"))
+    assert len(reference.asked) == TRIES
 
 
 def test_a_machine_that_is_quiet_now_and_then_is_given_up_in_the_end():
-    opponent = FakeOpponent(disturbed=[number for number in range(1000) if number % 3])
-    confirm(opponent, suspect("a", until=1000), budget=1e9)
-    assert len(opponent.asked) == TRIES * LOOKS[-1]
+    reference = FakeReference(disturbed=[number for number in range(1000) if number % 3])
+    confirm(reference, open_test("a", until=1000), budget=1e9)
+    assert len(reference.asked) == TRIES * LOOKS[-1]
 
 
 def test_no_block_is_started_that_the_budget_does_not_cover():
-    opponent, one = FakeOpponent(seconds=30.0), suspect("a", until=1000)
-    confirm(opponent, one, budget=120.0)
-    assert len(opponent.asked) == 4
+    reference, one = FakeReference(seconds=30.0), open_test("a", until=1000)
+    confirm(reference, one, budget=120.0)
+    assert len(reference.asked) == 4
     assert one.trial.pairings[""].budget == 120.0
 
 
 def test_a_test_that_fails_on_one_side_leaves_with_its_reason():
-    opponent = FakeOpponent(failing={"broken": "old code: no such module"})
-    broken, fine = suspect("broken"), suspect("fine")
-    confirm(opponent, broken, fine)
+    reference = FakeReference(failing={"broken": "old code: no such module"})
+    broken, fine = open_test("broken"), open_test("fine")
+    confirm(reference, broken, fine)
     assert broken.trial.pairings[""].failure == "old code: no such module"
-    assert [tests for _, tests in opponent.asked] == [["broken", "fine"]] + [["fine"]] * 5
+    assert [tests for _, tests in reference.asked] == [["broken", "fine"]] + [["fine"]] * 5
     assert fine.trial.pairings[""].failure is None
 
 
 def test_a_tree_that_cannot_be_made_is_everybodys_reason():
-    one = suspect("a")
-    opponent = FakeOpponent(failure="no tree of main@1a2b3c4: disk full")
-    confirm(opponent, one)
+    one = open_test("a")
+    reference = FakeReference(failure="no tree of main@1a2b3c4: disk full")
+    confirm(reference, one)
     assert one.trial.pairings[""].failure == "no tree of main@1a2b3c4: disk full"
-    assert opponent.asked == []
+    assert reference.asked == []
 
 
 def test_sides_that_do_not_fit_together_run_one_after_the_other():
-    opponent, one = FakeOpponent(short=True), suspect("a")
-    confirm(opponent, one)
-    assert opponent.together == [True] + [False] * 6
+    reference, one = FakeReference(short=True), open_test("a")
+    confirm(reference, one)
+    assert reference.together == [True] + [False] * 6
     assert one.trial.pairings[""].failure is None
     assert len(one.trial.blocks()) == 6
 
 
 @pytest.mark.parametrize(("anomaly", "blocks"), [(True, 0), (False, 1)])
 def test_sides_that_ran_the_same_code_end_it_at_once(anomaly, blocks):
-    one = suspect("a")
-    opponent = FakeOpponent(mixed=MixedUp(reason="the old side read net.py", anomaly=anomaly))
-    confirm(opponent, one)
+    one = open_test("a")
+    reference = FakeReference(mixed=MixedUp(reason="the old side read net.py", anomaly=anomaly))
+    confirm(reference, one)
     pairing = one.trial.pairings[""]
     assert (pairing.failure, pairing.anomaly, len(pairing.blocks)) == ("the old side read net.py", anomaly, blocks)
-    assert len(opponent.asked) == 1
+    assert len(reference.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -225,20 +225,20 @@ def test_sides_that_ran_the_same_code_end_it_at_once(anomaly, blocks):
     ],
 )
 def test_loads_and_peaks_take_a_process_per_side(metrics, loads):
-    opponent, one = FakeOpponent(), suspect("a", until=5, metrics=frozenset(metrics))
-    confirm(opponent, one)
-    assert opponent.asked == []
-    assert opponent.ran[:2] == [(Side.OLD, "warm"), (Side.NEW, "warm")]
-    for start in range(2, len(opponent.ran), 2 * len(loads)):
-        ran = opponent.ran[start : start + 2 * len(loads)]
-        assert sorted((side.value, load) for side, load in ran) == sorted(
-            (side.value, load) for side in Side for load in loads
+    reference, one = FakeReference(), open_test("a", until=5, metrics=frozenset(metrics))
+    confirm(reference, one)
+    assert reference.asked == []
+    assert reference.ran[:2] == [(Arm.REFERENCE, "warm"), (Arm.CANDIDATE, "warm")]
+    for start in range(2, len(reference.ran), 2 * len(loads)):
+        ran = reference.ran[start : start + 2 * len(loads)]
+        assert sorted((arm.value, load) for arm, load in ran) == sorted(
+            (arm.value, load) for arm in Arm for load in loads
         )
     assert len(one.trial.blocks()) == 5
-    legs = one.trial.blocks()[0].legs
-    assert {leg.metric for leg in legs} == metrics
-    assert {leg.side for leg in legs} == set(Side)
-    assert all(isinstance(leg, Leg) for leg in legs)
+    turns = one.trial.blocks()[0].turns
+    assert {turn.metric for turn in turns} == metrics
+    assert {turn.arm for turn in turns} == set(Arm)
+    assert all(isinstance(turn, Turn) for turn in turns)
 
 
 CONFIRMED = [one for one in wiring.known_metrics().values() if one.confirmed_by is not ConfirmedBy.NOTHING]
@@ -246,33 +246,33 @@ CONFIRMED = [one for one in wiring.known_metrics().values() if one.confirmed_by 
 
 @pytest.mark.parametrize("metric", CONFIRMED, ids=lambda metric: metric.name)
 def test_every_metric_whose_rows_ask_for_pairs_is_measured_by_them(metric):
-    opponent, one = FakeOpponent(), suspect("a", metrics=frozenset({metric.name}))
-    confirm(opponent, one)
-    assert (len(opponent.asked) > 0) is (metric.confirmed_by is ConfirmedBy.TURNS)
-    assert (len(opponent.ran) > 0) is (metric.confirmed_by is ConfirmedBy.PROCESSES)
+    reference, one = FakeReference(), open_test("a", metrics=frozenset({metric.name}))
+    confirm(reference, one)
+    assert (len(reference.asked) > 0) is (metric.confirmed_by is ConfirmedBy.TURNS)
+    assert (len(reference.ran) > 0) is (metric.confirmed_by is ConfirmedBy.PROCESSES)
 
 
 def test_what_files_in_memory_would_spoil_is_not_compared():
-    opponent, one = FakeOpponent(), suspect("a", until=0, metrics=frozenset({"load_warm", "load_cold"}))
+    reference, one = FakeReference(), open_test("a", until=0, metrics=frozenset({"load_warm", "load_cold"}))
     one.trial.pairings = {}
-    opponent.uncompared = {"load_cold": "one tree lies in memory", "ram": "one tree lies in memory"}
+    reference.uncompared = {"load_cold": "one tree lies in memory", "ram": "one tree lies in memory"}
     asked = iter([{"": frozenset({"load_warm", "load_cold"})}])
-    confirm(opponent, Suspect(trial=one.trial, wanted=lambda: next(asked, {})))
+    confirm(reference, OpenTest(trial=one.trial, wanted=lambda: next(asked, {})))
     assert one.trial.pairings[""].uncompared == {"load_cold": "one tree lies in memory"}
-    assert opponent.ran == []
+    assert reference.ran == []
 
 
 def test_a_load_that_dies_on_one_side_ends_with_its_reason():
-    opponent, one = FakeOpponent(dead=Side.NEW), suspect("a", metrics=frozenset({"load_warm"}))
-    confirm(opponent, one)
+    reference, one = FakeReference(dead=Arm.CANDIDATE), open_test("a", metrics=frozenset({"load_warm"}))
+    confirm(reference, one)
     assert one.trial.pairings[""].failure == "new code: killed by SIGKILL"
-    assert len(opponent.ran) == 4
+    assert len(reference.ran) == 4
 
 
 def test_giving_up_leaves_a_reason_and_closing_removes_the_tree():
-    opponent, one = FakeOpponent(), suspect("a")
-    confirmation = confirm(opponent)
+    reference, one = FakeReference(), open_test("a")
+    confirmation = confirm(reference)
     confirmation.give_up(one, "the run was stopped before its pairs")
     assert one.trial.pairings[""].failure == "the run was stopped before its pairs"
     confirmation.close()
-    assert opponent.closed
+    assert reference.closed

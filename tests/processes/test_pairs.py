@@ -12,7 +12,7 @@ from pytest_aiperf.processes.child import Launch
 from pytest_aiperf.processes.pairs import PairedProcesses, PairOrder
 from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.errors import ChildGoneError
-from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.vocabulary.pairing import Arm
 from tests import fakes
 
 LATENCY = frozenset({"latency"})
@@ -21,10 +21,10 @@ LATENCY = frozenset({"latency"})
 class FakeChild:
     """Follows a script: the labels of each test it measures, or what goes wrong there."""
 
-    def __init__(self, script, log, side):
+    def __init__(self, script, log, arm):
         self.script = script
         self.log = log
-        self.side = side
+        self.arm = arm
         self.finished = False
         self.running = True
         self.scratch = ""
@@ -32,11 +32,11 @@ class FakeChild:
         self.places = deque()
 
     def __enter__(self):
-        self.log.append((self.side, "started"))
+        self.log.append((self.arm, "started"))
         return self
 
     def __exit__(self, *error):
-        self.log.append((self.side, "ended"))
+        self.log.append((self.arm, "ended"))
 
     def say(self, record):
         message = json.loads(record)
@@ -49,8 +49,8 @@ class FakeChild:
             case {"warm": True}:
                 self.answer(warm={"seconds": 0.02, "queues": False, "items": 1})
             case {"turn": {"calls": calls}}:
-                self.log.append((self.side, "turn"))
-                self.answer(leg={"values": [0.02] * calls, "elapsed": 0.1, "foreign": 0.0})
+                self.log.append((self.arm, "turn"))
+                self.answer(turn={"values": [0.02] * calls, "elapsed": 0.1, "foreign": 0.0})
             case {"skip": True} | {"go": True}:
                 self.next()
 
@@ -59,7 +59,7 @@ class FakeChild:
 
     def next(self):
         if not self.places:
-            self.answer(witness=[f"/{self.side.value}/net.py"])
+            self.answer(provenance=["/old/net.py" if self.arm is Arm.REFERENCE else "/new/net.py"])
             self.answer(finished=True)
             return
         test, label = self.places.popleft()
@@ -97,34 +97,34 @@ class FakeChild:
 
 def block(old, new, tests=("a", "b"), *, wanted=None, seed=1, together=True):
     log = []
-    scripts = {"old": old, "new": new}
+    scripts = {Arm.REFERENCE: old, Arm.CANDIDATE: new}
 
-    def launch(side):
-        return Launch(arguments=(side,), directory=None, timeout=1.0, quiet_malloc=True, environ={})
+    def launch(arm):
+        return Launch(arguments=(arm,), directory=None, timeout=1.0, quiet_malloc=True, environ={})
 
     def child(launch, *, timing, extra):
         assert timing
         assert set(extra) == {"PYTHONHASHSEED"}
         log.append(("seed", extra["PYTHONHASHSEED"]))
-        side = Side(launch.arguments[0])
-        return FakeChild(scripts[side.value], log, side)
+        arm = Arm(launch.arguments[0])
+        return FakeChild(scripts[arm], log, arm)
 
     processes = PairedProcesses(
-        launches={side: launch(side.value) for side in Side},
+        launches={arm: launch(arm.value) for arm in Arm},
         watched=("/old", "/new"),
         machine=fakes.QuietMachine(),
         clock=lambda: 0.0,
         open_child=child,
     )
     asked = [
-        PairOrder(orders=dict.fromkeys(Side, Order(test=test, paired=True)), wanted=wanted or {"": LATENCY})
+        PairOrder(orders=dict.fromkeys(Arm, Order(test=test, paired=True)), wanted=wanted or {"": LATENCY})
         for test in tests
     ]
     return processes.block(seed, asked, together=together), log
 
 
 def turns(log):
-    return [side for side, what in log if what == "turn"]
+    return [arm for arm, what in log if what == "turn"]
 
 
 def test_both_sides_go_through_all_tests_in_turns():
@@ -135,7 +135,7 @@ def test_both_sides_go_through_all_tests_in_turns():
         first, second, third, fourth = turns(log)[start : start + 4]
         assert (first, second) == (fourth, third)
         assert first is not second
-    assert seen.files == {Side.OLD: ["/old/net.py"], Side.NEW: ["/new/net.py"]}
+    assert seen.files == {Arm.REFERENCE: ["/old/net.py"], Arm.CANDIDATE: ["/new/net.py"]}
     assert [what for _, what in log].count("ended") == 2
 
 
@@ -148,19 +148,19 @@ def test_the_same_seed_draws_the_same_order_and_both_sides_share_a_hash_seed():
 
 
 def test_the_first_turn_is_drawn():
-    assert {turns(block({}, {}, ("a",), seed=seed)[1])[0] for seed in range(20)} == set(Side)
+    assert {turns(block({}, {}, ("a",), seed=seed)[1])[0] for seed in range(20)} == set(Arm)
 
 
 def test_where_both_do_not_fit_one_side_has_ended_before_the_other_starts():
     seen, log = block({}, {}, together=False)
     assert set(seen.blocks) == {("a", ""), ("b", "")}
-    lives = [(side, what) for side, what in log if what in ("started", "ended")]
+    lives = [(arm, what) for arm, what in log if what in ("started", "ended")]
     assert [what for _, what in lives] == ["started", "ended"] * 2
-    assert {side for side, _ in lives} == set(Side)
-    legs = seen.blocks["a", ""].legs
-    assert [leg.side for leg in legs[:2]] == [lives[0][0]] * 2
-    assert {leg.side for leg in legs} == set(Side)
-    assert set(seen.files) == set(Side)
+    assert {arm for arm, _ in lives} == set(Arm)
+    turns = seen.blocks["a", ""].turns
+    assert [turn.arm for turn in turns[:2]] == [lives[0][0]] * 2
+    assert {turn.arm for turn in turns} == set(Arm)
+    assert set(seen.files) == set(Arm)
 
 
 def test_alone_too_a_test_that_one_side_lacks_is_a_reason():
@@ -223,16 +223,15 @@ def test_the_waiting_side_is_always_stopped():
             super().say(record)
 
     launches = {
-        side: Launch(arguments=(side.value,), directory=None, timeout=1.0, quiet_malloc=True, environ={})
-        for side in Side
+        arm: Launch(arguments=(arm.value,), directory=None, timeout=1.0, quiet_malloc=True, environ={}) for arm in Arm
     }
     processes = PairedProcesses(
         launches=launches,
         watched=(),
         machine=fakes.QuietMachine(),
         clock=lambda: 0.0,
-        open_child=lambda launch, **_: Watching({}, [], Side(launch.arguments[0])),
+        open_child=lambda launch, **_: Watching({}, [], Arm(launch.arguments[0])),
     )
-    asked = [PairOrder(orders=dict.fromkeys(Side, Order(test="a", paired=True)), wanted=None)]
+    asked = [PairOrder(orders=dict.fromkeys(Arm, Order(test="a", paired=True)), wanted=None)]
     assert set(processes.block(3, asked).blocks) == {("a", "")}
     assert len(children) == 2

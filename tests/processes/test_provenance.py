@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_aiperf.processes.provenance import Trees, Witness, mixed_up, nothing_own
+from pytest_aiperf.processes.provenance import Provenance, Trees, mixed_up, nothing_own
 
 OLD, NEW = Path("/old"), Path("/repo")
 TREES = Trees(
@@ -45,7 +45,7 @@ def test_files_that_git_ignores_may_be_read_by_both():
     "more", [{}, {"old": ["/old/.pytest_cache/README.md"]}, {"new": ["/repo/.venv/lib/python3/site.py"]}]
 )
 def test_tests_alone_are_nothing_to_compare(more):
-    read = {side: [*TESTS[side], *more.get(side, [])] for side in TESTS}
+    read = {arm: [*TESTS[arm], *more.get(arm, [])] for arm in TESTS}
     assert nothing_own(TREES, **read)
 
 
@@ -60,10 +60,10 @@ def test_it_notes_what_is_opened_imported_and_told(tmp_path):
     for folder in (inside, outside):
         folder.mkdir()
         (folder / "data.txt").write_text("x")
-    witness = Witness([str(inside)])
+    provenance = Provenance([str(inside)])
     (inside / "data.txt").read_text()
     (outside / "data.txt").read_text()
-    witness.note([inside / "model.onnx"])
+    provenance.note([inside / "model.onnx"])
     module = SimpleNamespace(__file__=str(inside / "net.py"))
-    seen = witness.files({"net": module, "builtin": SimpleNamespace(), "sys": sys})
+    seen = provenance.files({"net": module, "builtin": SimpleNamespace(), "sys": sys})
     assert seen == [str(inside / name) for name in ("data.txt", "model.onnx", "net.py")]

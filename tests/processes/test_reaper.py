@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_aiperf.processes.reaper import Guardian, git, is_ours, keep_watch, kill_group, remove_folder
+from pytest_aiperf.processes.reaper import Reaper, git, is_ours, keep_watch, kill_group, remove_folder
 from tests.processes.worktree.projects import repository
 
 PATIENCE_SECONDS = 20.0
@@ -115,10 +115,10 @@ class TestParent:
         return []
 
     @pytest.fixture
-    def guardian(self, temporary: Path, told: list[str]) -> Iterator[Guardian]:
-        guardian = Guardian(told.append)
-        yield guardian
-        guardian.close()
+    def reaper(self, temporary: Path, told: list[str]) -> Iterator[Reaper]:
+        reaper = Reaper(told.append)
+        yield reaper
+        reaper.close()
 
     @pytest.fixture
     def sleeper(self) -> Iterator[subprocess.Popen[bytes]]:
@@ -126,121 +126,121 @@ class TestParent:
             yield process
             process.kill()
 
-    def process_of(self, guardian: Guardian) -> subprocess.Popen[bytes]:
-        assert guardian._process is not None
-        return guardian._process
+    def process_of(self, reaper: Reaper) -> subprocess.Popen[bytes]:
+        assert reaper._process is not None
+        return reaper._process
 
-    def orphaned(self, guardian: Guardian) -> int:
+    def orphaned(self, reaper: Reaper) -> int:
         """The guardian's pipe ends, as it does when the parent dies; its exit code."""
-        process, guardian._process = self.process_of(guardian), None
+        process, reaper._process = self.process_of(reaper), None
         process.stdin.close()
         return process.wait(PATIENCE_SECONDS)
 
-    def test_it_starts_nothing_before_there_is_something_to_watch(self, guardian: Guardian) -> None:
-        guardian.forget_process(os.getpid())
-        assert guardian._process is None
+    def test_it_starts_nothing_before_there_is_something_to_watch(self, reaper: Reaper) -> None:
+        reaper.forget_process(os.getpid())
+        assert reaper._process is None
 
     def test_it_leaves_quietly_when_closed(
-        self, guardian: Guardian, sleeper: subprocess.Popen[bytes], told: list[str]
+        self, reaper: Reaper, sleeper: subprocess.Popen[bytes], told: list[str]
     ) -> None:
-        guardian.watch_process(sleeper.pid)
-        process = self.process_of(guardian)
-        guardian.close()
-        guardian.close()
+        reaper.watch_process(sleeper.pid)
+        process = self.process_of(reaper)
+        reaper.close()
+        reaper.close()
         assert process.returncode == 0
         assert sleeper.poll() is None
         assert told == []
 
-    def test_it_lives_in_a_session_of_its_own(self, guardian: Guardian, sleeper: subprocess.Popen[bytes]) -> None:
-        guardian.watch_process(sleeper.pid)
-        pid = self.process_of(guardian).pid
+    def test_it_lives_in_a_session_of_its_own(self, reaper: Reaper, sleeper: subprocess.Popen[bytes]) -> None:
+        reaper.watch_process(sleeper.pid)
+        pid = self.process_of(reaper).pid
         assert os.getsid(pid) == os.getpgid(pid) == pid
 
     def test_it_cleans_up_when_its_pipe_ends(
-        self, guardian: Guardian, sleeper: subprocess.Popen[bytes], tmp_path: Path, temporary: Path
+        self, reaper: Reaper, sleeper: subprocess.Popen[bytes], tmp_path: Path, temporary: Path
     ) -> None:
         toplevel, folder = repository(tmp_path / "project"), temporary / "aiperf-x"
         assert git(toplevel, "worktree", "add", "--detach", str(folder / "ü b")).returncode == 0
-        guardian.watch_folder(folder, toplevel)
-        guardian.watch_process(sleeper.pid)
+        reaper.watch_folder(folder, toplevel)
+        reaper.watch_process(sleeper.pid)
         os.kill(sleeper.pid, signal.SIGSTOP)
-        assert self.orphaned(guardian) == 0
+        assert self.orphaned(reaper) == 0
         assert sleeper.wait(PATIENCE_SECONDS) == -signal.SIGKILL
         assert not folder.exists()
         assert worktrees(toplevel) == 1
 
-    def test_it_removes_a_folder_without_a_repository(self, guardian: Guardian, temporary: Path) -> None:
+    def test_it_removes_a_folder_without_a_repository(self, reaper: Reaper, temporary: Path) -> None:
         (temporary / "aiperf-x/inner").mkdir(parents=True)
-        guardian.watch_folder(temporary / "aiperf-x")
-        assert self.orphaned(guardian) == 0
+        reaper.watch_folder(temporary / "aiperf-x")
+        assert self.orphaned(reaper) == 0
         assert list(temporary.iterdir()) == []
 
-    def test_it_never_removes_a_folder_of_another_name(self, guardian: Guardian, tmp_path: Path) -> None:
-        guardian.watch_folder(tmp_path, tmp_path)
-        assert self.orphaned(guardian) == 0
+    def test_it_never_removes_a_folder_of_another_name(self, reaper: Reaper, tmp_path: Path) -> None:
+        reaper.watch_folder(tmp_path, tmp_path)
+        assert self.orphaned(reaper) == 0
         assert tmp_path.exists()
 
     def test_it_is_started_once_more_where_it_died(
-        self, guardian: Guardian, sleeper: subprocess.Popen[bytes], temporary: Path, told: list[str]
+        self, reaper: Reaper, sleeper: subprocess.Popen[bytes], temporary: Path, told: list[str]
     ) -> None:
-        guardian.watch_process(sleeper.pid)
-        first = self.process_of(guardian)
+        reaper.watch_process(sleeper.pid)
+        first = self.process_of(reaper)
         first.kill()
         first.wait()
-        guardian.watch_folder(temporary / "aiperf-x", temporary)
-        second = self.process_of(guardian)
+        reaper.watch_folder(temporary / "aiperf-x", temporary)
+        second = self.process_of(reaper)
         assert second.pid != first.pid
         assert len(told) == 1
         assert "was gone" in told[0]
-        assert self.orphaned(guardian) == 0
+        assert self.orphaned(reaper) == 0
         assert sleeper.wait(PATIENCE_SECONDS) == -signal.SIGKILL  # the second one knows what the first one watched
 
-    def test_it_gives_up_after_the_second_without_raising(self, guardian: Guardian, told: list[str]) -> None:
+    def test_it_gives_up_after_the_second_without_raising(self, reaper: Reaper, told: list[str]) -> None:
         for _ in range(2):
-            guardian.watch_process(2**30)
-            process = self.process_of(guardian)
+            reaper.watch_process(2**30)
+            process = self.process_of(reaper)
             process.kill()
             process.wait()
-        guardian.watch_process(2**30 + 1)
-        guardian.watch_process(2**30 + 2)
-        guardian.forget_process(2**30)
-        assert guardian._process is None
+        reaper.watch_process(2**30 + 1)
+        reaper.watch_process(2**30 + 2)
+        reaper.forget_process(2**30)
+        assert reaper._process is None
         assert len(told) == 2
 
     def test_it_does_not_raise_where_nothing_can_be_started(
-        self, guardian: Guardian, told: list[str], monkeypatch: pytest.MonkeyPatch
+        self, reaper: Reaper, told: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sys, "executable", "/nonexistent/python")
-        guardian.watch_process(2**30)
+        reaper.watch_process(2**30)
         assert "no process could be started" in told[0]
 
-    def test_it_does_not_hang_with_a_guardian_that_hangs(self, guardian: Guardian, told: list[str]) -> None:
-        guardian.watch_process(2**30)
-        process = self.process_of(guardian)
+    def test_it_does_not_hang_with_a_guardian_that_hangs(self, reaper: Reaper, told: list[str]) -> None:
+        reaper.watch_process(2**30)
+        process = self.process_of(reaper)
         os.kill(process.pid, signal.SIGSTOP)
         for _ in range(10_000):
-            guardian.watch_process(2**30)
+            reaper.watch_process(2**30)
             if told:
                 break
         assert process.returncode == -signal.SIGKILL
         assert len(told) == 1
 
     def test_it_is_silent_in_a_fork(
-        self, guardian: Guardian, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+        self, reaper: Reaper, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        guardian.watch_process(sleeper.pid)
-        process = self.process_of(guardian)
+        reaper.watch_process(sleeper.pid)
+        process = self.process_of(reaper)
         with monkeypatch.context() as fork:
             fork.setattr(os, "getpid", lambda: 2**30)
-            guardian.close()
-        guardian._process = process
-        assert self.orphaned(guardian) == 0
+            reaper.close()
+        reaper._process = process
+        assert self.orphaned(reaper) == 0
         assert sleeper.wait(PATIENCE_SECONDS) == -signal.SIGKILL
 
-    def test_it_holds_no_other_pipe_of_the_parent(self, guardian: Guardian) -> None:
+    def test_it_holds_no_other_pipe_of_the_parent(self, reaper: Reaper) -> None:
         reading, writing = os.pipe()
         os.set_inheritable(writing, True)
-        guardian.watch_process(2**30)
+        reaper.watch_process(2**30)
         os.close(writing)
         assert select.select([reading], [], [], PATIENCE_SECONDS)[0] == [reading]
         assert os.read(reading, 1) == b""

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from pytest_aiperf.processes.pairs import Round
+from pytest_aiperf.processes.pairs import PairBlock
 from pytest_aiperf.processes.selfcheck import check, chosen, power, smallest_seen, text
-from pytest_aiperf.vocabulary.pairing import Block, Leg, Side
+from pytest_aiperf.vocabulary.pairing import Arm, Block, Turn
 from pytest_aiperf.vocabulary.records import Margins
 
 MARGINS = Margins()
@@ -32,20 +32,20 @@ class Machine:
 
     def block(self, seed, asked):
         self.now += self.seconds
-        self.asked.append((seed, [one.orders[Side.NEW].slowdown for one in asked]))
-        seen = Round(
+        self.asked.append((seed, [one.orders[Arm.CANDIDATE].slowdown for one in asked]))
+        seen = PairBlock(
             failures={test: why for test, why in self.failures.items() if any(one.test == test for one in asked)}
         )
         for one in asked:
             if one.test in seen.failures:
                 continue
-            slow = math.log1p(one.orders[Side.NEW].slowdown) + self.random.normal(0, self.spread)
-            legs = tuple(
-                Leg(side=side, metric="latency", values=(2e-3 * math.exp(shift),) * 5, elapsed=0.01)
-                for side, shift in ((Side.OLD, 0.0), (Side.NEW, slow))
+            slow = math.log1p(one.orders[Arm.CANDIDATE].slowdown) + self.random.normal(0, self.spread)
+            turns = tuple(
+                Turn(arm=arm, metric="latency", values=(2e-3 * math.exp(shift),) * 5, elapsed=0.01)
+                for arm, shift in ((Arm.REFERENCE, 0.0), (Arm.CANDIDATE, slow))
             )
             disturbances = ("other processes",) if self.disturbed else ()
-            seen.blocks[one.test, ""] = Block(seed=seed, legs=legs, disturbances=disturbances)
+            seen.blocks[one.test, ""] = Block(seed=seed, turns=turns, disturbances=disturbances)
         return seen
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pytest_aiperf.reporting import pareto_plot
-from tests.comparing.test_candidates import contender, family
+from tests.comparing.test_candidates import candidate, group
 
 pytest.importorskip("matplotlib")
-SEEN = family(contender("int8", 2.0, 0.979), contender("pruned", 3.0, 0.4, fails=True))
+SEEN = group(candidate("int8", 2.0, 0.979), candidate("pruned", 3.0, 0.4, fails=True))
 
 
 def test_an_svg_names_every_candidate_with_its_size_and_is_the_same_every_time():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_aiperf import wiring
-from pytest_aiperf.measuring.run_context import ChildSurroundings
+from pytest_aiperf.measuring.run_context import ChildContext
 from pytest_aiperf.measuring.trial import Order, Trial
 from pytest_aiperf.runtimes.frameworks import plain
 from pytest_aiperf.session.bench import Bench
@@ -20,16 +20,16 @@ from tests import fakes
 
 
 def surroundings(tools):
-    return ChildSurroundings(
+    return ChildContext(
         tools=tools, frameworks=[plain.create()], metrics=wiring.known_metrics(), imports={}, turn_line=None
     )
 
 
 def bench():
     """One that runs everything once."""
-    around = surroundings(fakes.tools())
+    context = surroundings(fakes.tools())
     order = Order(test="test_x.py::test_it", timing=False, memory=False)
-    trial = Trial(order=order, around=around, limits=(), margins=Margins(), source=None, wants_ram=False)
+    trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
     return Bench(
         trial,
         load_in_fresh_processes=lambda: None,
@@ -42,9 +42,9 @@ def timed(*, accelerators):
     """The bench of a timing process on a clock of its own, its trial, and a call of 10 ms."""
     clock = fakes.FakeClock()
     tools = fakes.tools(clock=clock, accelerators=accelerators)
-    around = surroundings(tools)
+    context = surroundings(tools)
     order = Order(test="test_x.py::test_it", memory=False, seconds=1.0)
-    trial = Trial(order=order, around=around, limits=(), margins=Margins(), source=None, wants_ram=False)
+    trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
     return (
         Bench(
             trial,
@@ -181,9 +181,9 @@ def on_a_device(*, device_time, latency=0.01, seen=None, joules=()):
     clock = fakes.FakeClock()
     device = fakes.FakeAccelerator(clock=fakes.FakeTimer(device_time))
     tools = fakes.tools(clock=clock, accelerators=[device], devices=fakes.FakeConditions(*joules, seen=seen))
-    around = surroundings(tools)
+    context = surroundings(tools)
     order = Order(test="test_x.py::test_it", memory=False, seconds=1.0)
-    trial = Trial(order=order, around=around, limits=(), margins=Margins(), source=None, wants_ram=False)
+    trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
     bench = Bench(
         trial,
         load_in_fresh_processes=lambda: None,

@@ -11,7 +11,7 @@ import pytest
 from pytest_aiperf.baselines import last_run
 from pytest_aiperf.baselines.unused import Collected
 from pytest_aiperf.reporting.reporters import terminal
-from pytest_aiperf.session.recorder import RunBook
+from pytest_aiperf.session.recorder import Recorder
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.records import Environment, Result
 
@@ -64,7 +64,7 @@ def book(root, store, *, unused="warn", write_reports=lambda run: [], **more):
     settings = SimpleNamespace(
         **{"unused": unused, "update": False, "update_new_only": False, "details": False, **more}
     )
-    return RunBook(
+    return Recorder(
         SimpleNamespace(rootpath=root),
         settings=settings,
         store=store,

@@ -10,8 +10,9 @@ import pytest
 
 from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.errors import CodecError
+from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Policy, Result, Run, Sample
-from pytest_aiperf.vocabulary.terms import Better, Metric, Origin, Rule, Unit, Want
+from pytest_aiperf.vocabulary.terms import Better, Evidence, Metric, Origin, Rule, Unit
 from tests.reporting.reporters.realistic import CHANGES, INT8, RUN
 
 
@@ -48,7 +49,7 @@ def test_it_leaves_words_alone_that_only_look_like_numbers():
 
 def test_it_keeps_records_inside_of_records():
     score = Metric(name="bleu", title="BLEU", unit=Unit.NUMBER, better=Better.HIGHER, rule=Rule.QUALITY, portable=True)
-    wanting = dataclasses.replace(INT8.verdicts[0], want=Want.FRESH_TIMING)
+    wanting = dataclasses.replace(INT8.verdicts[0], needs=Evidence.FRESH_TIMING)
     measurement = dataclasses.replace(INT8.measurements[0], scores=(score,), covariate=-3.25)
     result = dataclasses.replace(INT8, measurements=(measurement,), verdicts=(wanting,))
     assert codec.decode_result(codec.encode_result(result)) == result
@@ -68,9 +69,21 @@ def test_it_reads_sets_and_whole_numbers():
 def test_it_reads_a_run_of_format_1():
     run = json.loads(codec.encode_run(RUN))
     sample = {"metric": "leak", "values": [1.0], "origin": "in_process"}
-    run["results"][0]["measurements"][0]["samples"] = [sample, {**sample, "metric": "latency"}]
-    read = codec.decode_run(json.dumps(run | {"format": 1}).encode())
-    assert [sample.calls_per_value for sample in read.results[0].measurements[0].samples] == [10, 1]
+    measurement = run["results"][0]["measurements"][0]
+    measurement["samples"] = [sample, {**sample, "metric": "latency"}]
+    legs = [
+        {"side": "old", "metric": "latency", "values": [1.0]},
+        {"side": "new", "metric": "latency", "values": [2.0]},
+    ]
+    measurement["pairing"] = {"against": "main", "blocks": [{"seed": 1, "legs": legs}]}
+    run["results"][0]["grounds"] = run["results"][0].pop("criteria")
+    for verdict in run["results"][0]["verdicts"]:
+        del verdict["needs"]
+        verdict["want"] = "twins"
+    read = codec.decode_run(json.dumps(run | {"format": 1}).encode()).results[0]
+    assert [sample.calls_per_value for sample in read.measurements[0].samples] == [10, 1]
+    assert [turn.arm for turn in read.measurements[0].pairing.blocks[0].turns] == [Arm.REFERENCE, Arm.CANDIDATE]
+    assert {verdict.needs for verdict in read.verdicts} == {Evidence.MODEL_PAIRS}
 
 
 def test_it_writes_its_format_into_a_run():

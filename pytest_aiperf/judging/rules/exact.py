@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_aiperf.judging.case import Case
 from pytest_aiperf.vocabulary.records import Interval, Limit, Verdict
-from pytest_aiperf.vocabulary.terms import Better, Origin, Status, Want
+from pytest_aiperf.vocabulary.terms import Better, Evidence, Origin, Status
 
 NEGLIGIBLE = 1024.0**2
 
@@ -31,7 +31,7 @@ def against_baseline(case: Case) -> Verdict:
         return row(Status.IMPROVED, "smaller")
     if not confirmed:
         return case.unconfirmed(
-            Want.FRESH_MEMORY, row(Status.REGRESSED, "larger", "larger here; a fresh process has to say")
+            Evidence.FRESH_MEMORY, row(Status.REGRESSED, "larger", "larger here; a fresh process has to say")
         )
     return row(Status.REGRESSED, "larger")
 
@@ -50,7 +50,7 @@ def against_limit(case: Case, limit: Limit) -> Verdict:
     if case.final:
         return row(Status.OVER_LIMIT, "over_limit", "not confirmed in a fresh process")
     return case.unconfirmed(
-        Want.FRESH_MEMORY, row(Status.OVER_LIMIT, "over_limit", "over the limit here; a fresh process has to say")
+        Evidence.FRESH_MEMORY, row(Status.OVER_LIMIT, "over_limit", "over the limit here; a fresh process has to say")
     )
 
 

@@ -11,7 +11,7 @@ from pytest_aiperf.judging import time_limits
 from pytest_aiperf.judging.case import Case, pooled
 from pytest_aiperf.judging.screen import pass_row, screen, screened_row, speed_notes
 from pytest_aiperf.vocabulary.records import Limit, Verdict
-from pytest_aiperf.vocabulary.terms import Origin, Status, Want
+from pytest_aiperf.vocabulary.terms import Evidence, Origin, Status
 
 FEWEST_PROCESSES = 3
 ENOUGH_PROCESSES = 5
@@ -28,7 +28,7 @@ def against_baseline(case: Case) -> Verdict:
     if not values:
         message = "a load time counts only from fresh processes, and there was none"
         row = case.row(Status.INCONCLUSIVE, "unconfirmed", message=message, now=case.now(), baseline=case.stored())
-        return case.unconfirmed(Want.FRESH_LOAD, row)
+        return case.unconfirmed(Evidence.FRESH_LOAD, row)
     seen = screen(
         _with_spread(case, values),
         history,
@@ -43,7 +43,7 @@ def against_baseline(case: Case) -> Verdict:
     if not enough and not case.final:
         message = f"suspicious after {len(values)} fresh processes"
         row = screened_row(case, seen, Status.INCONCLUSIVE, "unconfirmed", message=message, notes=notes)
-        return case.unconfirmed(Want.FRESH_LOAD, row)
+        return case.unconfirmed(Evidence.FRESH_LOAD, row)
     if seen.gross and enough:
         message = f"median of {len(values)} fresh processes"
         return screened_row(case, seen, Status.REGRESSED, "slower", message=message, notes=notes)

@@ -13,9 +13,9 @@ from pytest_aiperf.judging.case import MEDIAN, Case
 from pytest_aiperf.judging.sequential import LOOKS, Answer, Look, decide
 from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.pairing import Block, Pairing, Side
+from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing
 from pytest_aiperf.vocabulary.records import Interval, Verdict
-from pytest_aiperf.vocabulary.terms import ConfirmedBy, Pairs, Rule, Status, Want
+from pytest_aiperf.vocabulary.terms import ConfirmedBy, Evidence, Pairs, Rule, Status
 
 ESTIMATOR = 0.25
 """Quantile of a side's values that stands for its block: the least noisy one in A/A pairs (benchmarks/lab)."""
@@ -57,7 +57,10 @@ def differences(blocks: Sequence[Block], metric: str, *, share: float, higher_is
     """One log-ratio new to old per undisturbed block, positive is worse: of the quantile `share` of bad to good."""
     sign = -1.0 if higher_is_better else 1.0
     quantiles = (
-        [float(np.quantile(sign * np.log(_values(block, metric, side)), share)) for side in (Side.OLD, Side.NEW)]
+        [
+            float(np.quantile(sign * np.log(block.values_of(arm, metric)), share))
+            for arm in (Arm.REFERENCE, Arm.CANDIDATE)
+        ]
         for block in blocks
         if not block.disturbances
     )
@@ -89,10 +92,10 @@ def _to_pairs(case: Case, stored: Verdict) -> Verdict:
     """Ask for pairs; a process memory, which costs a process, is first looked at without."""
     if not _suspicious(case, stored):
         return stored
-    waits = stored.want is Want.FRESH_MEMORY or stored.want is Want.FRESH_LOAD
+    waits = stored.needs is Evidence.FRESH_MEMORY or stored.needs is Evidence.FRESH_LOAD
     if waits and stored.baseline is not None:
         return stored
-    return case.unconfirmed(Want.PAIRS, stored)
+    return case.unconfirmed(Evidence.PAIRS, stored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +126,7 @@ def _figure(case: Case, percentile: float | None) -> _Figure:
 
 
 def decided(
-    case: Case, pairing: Pairing, blocks: Sequence[Block], *, percentile: float | None, more: Want = Want.PAIRS
+    case: Case, pairing: Pairing, blocks: Sequence[Block], *, percentile: float | None, more: Evidence = Evidence.PAIRS
 ) -> Verdict:
     """The row of one figure from its blocks; `more`: what would add some."""
     if pairing.anomaly:
@@ -216,8 +219,8 @@ class _Rows:
         """Old and new as people read them: the median of the blocks' medians (or of the percentile)."""
         share = max(0.5, self.figure.share)
         old, new = (
-            median(float(np.quantile(_values(block, self.case.metric.name, side), share)) for block in blocks)
-            for side in (Side.OLD, Side.NEW)
+            median(float(np.quantile(block.values_of(arm, self.case.metric.name), share)) for block in blocks)
+            for arm in (Arm.REFERENCE, Arm.CANDIDATE)
         )
         return old, new
 
@@ -240,8 +243,8 @@ class _Rows:
 def _memory(case: Case, pairing: Pairing, blocks: Sequence[Block]) -> Verdict:
     """Noise only adds to a peak: the smallest new process must be above every old one."""
     name = case.metric.name
-    old = [value for block in blocks for value in _values(block, name, Side.OLD)]
-    new = [value for block in blocks for value in _values(block, name, Side.NEW)]
+    old = [value for block in blocks for value in block.values_of(Arm.REFERENCE, name)]
+    new = [value for block in blocks for value in block.values_of(Arm.CANDIDATE, name)]
     if not blocks:
         return case.row(Status.INCONCLUSIVE, "not_compared", message=pairing.failure or "", now=case.now())
     base, now = median(old), median(new)
@@ -260,7 +263,7 @@ def _memory(case: Case, pairing: Pairing, blocks: Sequence[Block]) -> Verdict:
     if pairing.failure is not None:
         return row_of(Status.INCONCLUSIVE, "not_compared", pairing.failure)
     open_row = row_of(Status.INCONCLUSIVE, "too_few_processes", f"{pairs}; {MEMORY_PAIRS} must agree")
-    return open_row if case.final else case.unconfirmed(Want.PAIRS, open_row)
+    return open_row if case.final else case.unconfirmed(Evidence.PAIRS, open_row)
 
 
 def _interval(seen: Look) -> Interval:
@@ -279,8 +282,4 @@ def blocks_of(case: Case, pairing: Pairing | None) -> list[Block]:
 
 def fewest_values(block: Block, metric: str) -> int:
     """Of the side that has fewer."""
-    return min(len(_values(block, metric, side)) for side in Side)
-
-
-def _values(block: Block, metric: str, side: Side) -> list[float]:
-    return [value for leg in block.legs if leg.side is side and leg.metric == metric for value in leg.values]
+    return min(len(block.values_of(arm, metric)) for arm in Arm)

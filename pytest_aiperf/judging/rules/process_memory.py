@@ -6,7 +6,7 @@ from statistics import median
 
 from pytest_aiperf.judging.case import Case
 from pytest_aiperf.vocabulary.records import Interval, Limit, Verdict
-from pytest_aiperf.vocabulary.terms import Origin, Status, Want
+from pytest_aiperf.vocabulary.terms import Evidence, Origin, Status
 
 NEGLIGIBLE = 8 * 1024.0**2
 ENOUGH_PROCESSES = 5
@@ -23,7 +23,7 @@ def against_baseline(case: Case) -> Verdict:
     if not fresh:
         message = "process memory is compared in fresh processes only"
         row = case.row(Status.INCONCLUSIVE, "unconfirmed", message=message, now=case.now(), baseline=base, limit=margin)
-        return case.unconfirmed(Want.FRESH_MEMORY, row)
+        return case.unconfirmed(Evidence.FRESH_MEMORY, row)
     now = median(fresh)
 
     def row_of(status: Status, reason: str, message: str = "") -> Verdict:
@@ -49,7 +49,7 @@ def against_baseline(case: Case) -> Verdict:
     message = f"larger in {len(fresh)} fresh process{'' if len(fresh) == 1 else 'es'}; {ENOUGH_PROCESSES} must agree"
     if case.final:
         return row_of(Status.INCONCLUSIVE, "too_few_processes", message)
-    return case.unconfirmed(Want.FRESH_MEMORY, row_of(Status.REGRESSED, "larger", message))
+    return case.unconfirmed(Evidence.FRESH_MEMORY, row_of(Status.REGRESSED, "larger", message))
 
 
 def against_limit(case: Case, limit: Limit) -> Verdict:
@@ -68,7 +68,7 @@ def against_limit(case: Case, limit: Limit) -> Verdict:
         return row(Status.OVER_LIMIT, "over_limit")
     if not fresh or (not case.final and len(fresh) < ENOUGH_PROCESSES):
         message = "over the limit in too few processes: only fresh ones count"
-        return case.unconfirmed(Want.FRESH_MEMORY, row(Status.OVER_LIMIT, "over_limit", message))
+        return case.unconfirmed(Evidence.FRESH_MEMORY, row(Status.OVER_LIMIT, "over_limit", message))
     alone = len(fresh) == 1
     message = "in the only fresh process" if alone else "within noise of the limit; the median decided"
     return row(Status.OVER_LIMIT, "over_limit", message)

@@ -10,7 +10,7 @@ from pytest_aiperf.judging.rules import paired
 from pytest_aiperf.judging.sequential import LOOKS, look
 from pytest_aiperf.vocabulary.pairing import Block, Pairing
 from pytest_aiperf.vocabulary.records import Limit, Verdict
-from pytest_aiperf.vocabulary.terms import Status, Want
+from pytest_aiperf.vocabulary.terms import Evidence, Status
 
 LATENCY = "latency"
 
@@ -43,7 +43,7 @@ def against_limit(case: Case, limit: Limit) -> Verdict:
             message=pairing.failure,
             fails=case.policy.inconclusive_fails,
         )
-    return case.unconfirmed(Want.TWINS, row)
+    return case.unconfirmed(Evidence.MODEL_PAIRS, row)
 
 
 def _blocks(pairing: Pairing, metric: str) -> list[Block]:
@@ -55,11 +55,13 @@ def row(case: Case) -> Verdict:
     """A candidate against its reference: turns in one process may pass it, only fresh processes fail it."""
     pairing = _pairing(case)
     if pairing.blocks or pairing.failure is not None:
-        return paired.decided(case, pairing, paired.blocks_of(case, pairing), percentile=None, more=Want.TWINS)
-    row = paired.decided(case, pairing, _blocks(pairing, case.metric.name), percentile=None, more=Want.TWINS)
+        return paired.decided(
+            case, pairing, paired.blocks_of(case, pairing), percentile=None, more=Evidence.MODEL_PAIRS
+        )
+    row = paired.decided(case, pairing, _blocks(pairing, case.metric.name), percentile=None, more=Evidence.MODEL_PAIRS)
     if row.status in (Status.PASSED, Status.IMPROVED):
         return replace(row, notes=(*row.notes, "both models in one process"))
-    return case.unconfirmed(Want.TWINS, row)
+    return case.unconfirmed(Evidence.MODEL_PAIRS, row)
 
 
 def _pairing(case: Case) -> Pairing:

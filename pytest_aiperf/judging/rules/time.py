@@ -10,7 +10,7 @@ from pytest_aiperf.judging.screen import Screen, pass_row, screen, screened_row,
 from pytest_aiperf.judging.statistics import History
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.records import Limit, Sample, Verdict
-from pytest_aiperf.vocabulary.terms import Origin, Status, Unit, Want
+from pytest_aiperf.vocabulary.terms import Evidence, Origin, Status, Unit
 
 FEWEST_SAMPLES = 5
 COARSEST_CLOCK = 0.01
@@ -45,7 +45,7 @@ def against_baseline(case: Case) -> Verdict:
 
 def against_limit(case: Case, limit: Limit) -> Verdict:
     """A limit on the median or on another percentile."""
-    return time_limits.against_time_limit(case, limit, want=Want.FRESH_TIMING)
+    return time_limits.against_time_limit(case, limit, needs=Evidence.FRESH_TIMING)
 
 
 def _with_fresh(case: Case, fresh: Screen, *, here: Screen | None, witnesses: int, notes: tuple[str, ...]) -> Verdict:
@@ -71,7 +71,7 @@ def _with_fresh(case: Case, fresh: Screen, *, here: Screen | None, witnesses: in
             return screened_row(case, fresh, Status.REGRESSED, "slower", message=message, notes=notes)
         message = "slower in a fresh process; this one was disturbed, and a second must agree"
         row = screened_row(case, fresh, Status.INCONCLUSIVE, "unconfirmed", message=message, notes=notes)
-        return case.unconfirmed(Want.FRESH_TIMING, row)
+        return case.unconfirmed(Evidence.FRESH_TIMING, row)
     message = f"cannot tell from noise: {fresh.text()}"
     return screened_row(case, fresh, Status.INCONCLUSIVE, "within_noise", message=message, notes=notes)
 
@@ -81,7 +81,7 @@ def _without_fresh(case: Case, seen: Screen, *, disturbed: bool, notes: tuple[st
     if not case.final and (seen.gross or seen.can_pass):
         message = "suspicious; a fresh process has to say"
         row = screened_row(case, seen, Status.INCONCLUSIVE, "unconfirmed", message=message, notes=notes)
-        return case.unconfirmed(Want.FRESH_TIMING, row)
+        return case.unconfirmed(Evidence.FRESH_TIMING, row)
     if disturbed:
         reasons = "; ".join(case.measurement.disturbances) or "other processes used the processor meanwhile"
         message = f"{units.percent(seen.interval.mid)}, which proves nothing: {reasons}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator
 
-from pytest_aiperf.vocabulary.contracts import CpuMemory, Tools, Turn
+from pytest_aiperf.vocabulary.contracts import CpuMemory, TimedCalls, Tools
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Better, Metric, Origin, Phase, Rule, Unit
 
@@ -73,9 +73,9 @@ class CpuMemoryPeak:
         self.origin = origin
         self.phase = phase
 
-    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
+    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
         """Restart the counter, make one call, read it."""
         watch = RamWatch(tools.memory, base=self.base, origin=self.origin, phase=self.phase)
         watch.start()
-        yield Turn()
+        yield TimedCalls()
         return watch.samples()

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from statistics import median
 
 from pytest_aiperf.measuring.driver import collector_off
-from pytest_aiperf.vocabulary.contracts import Tools, Turn
+from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
 
@@ -43,7 +43,7 @@ class DeviceTime:
         self.flush = flush
         """Whether the caches of the devices are emptied before each call."""
 
-    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
+    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
         """Yield one turn per call; no sample where no device has a clock."""
         timers = [timer for one in tools.accelerators if one.initialised() and (timer := one.timer()) is not None]
         if not timers:
@@ -65,7 +65,7 @@ class DeviceTime:
         calls = min(CALLS, max(FEWEST, round(MOST_SECONDS / max(self.latency, 1e-9))))
         with collector_off():
             for _ in range(calls):
-                yield Turn(before=start, after=stop)
+                yield TimedCalls(before=start, after=stop)
                 values.append(max(timer.seconds() for timer in timers))
         return (
             Sample(

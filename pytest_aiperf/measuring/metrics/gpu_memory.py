@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 
-from pytest_aiperf.vocabulary.contracts import Accelerator, GpuMemory, Tools, Turn
+from pytest_aiperf.vocabulary.contracts import Accelerator, GpuMemory, TimedCalls, Tools
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Better, Metric, Origin, Phase, Rule, Unit
 
@@ -116,11 +116,11 @@ class GpuMemoryPeak:
         self._origin = origin
         self._phase = phase
 
-    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
+    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
         """Restart the peaks, make one call, read them."""
         watch = GpuWatch(tools.accelerators, origin=self._origin, phase=self._phase)
         watch.start()
-        yield Turn(calls=1)
+        yield TimedCalls(calls=1)
         return watch.samples()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from statistics import median
 
 from pytest_aiperf.measuring.driver import collector_off, flushing
-from pytest_aiperf.vocabulary.contracts import Tools, Turn
+from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
 
@@ -37,13 +37,13 @@ class Latency:
         self.flush = flush
         """Whether the caches of the devices are emptied before each call."""
 
-    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
+    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
         """Yield one turn per call (per batch, for very short ones)."""
         before = flushing(tools, wanted=self.flush)
-        first = yield Turn(before=before)
+        first = yield TimedCalls(before=before)
         warm_ups: list[float] = []
         while not self._warm(first, warm_ups):
-            warm_ups.append((yield Turn(before=before)))
+            warm_ups.append((yield TimedCalls(before=before)))
         shortest = min(warm_ups)
         batch = 1 if before or shortest >= SHORTEST_TURN else max(2, round(BATCH_TURN / max(shortest, 1e-9)))
         with collector_off():
@@ -51,7 +51,7 @@ class Latency:
             values: list[float] = []
             spent = 0.0
             while not self._enough(len(values), spent):
-                turn_seconds = yield Turn(calls=batch, before=before)
+                turn_seconds = yield TimedCalls(calls=batch, before=before)
                 spent += turn_seconds
                 values.append(turn_seconds / batch)
             foreign = tools.foreign.share()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator, Sequence
 
-from pytest_aiperf.vocabulary.contracts import Accelerator, Tools, Turn
+from pytest_aiperf.vocabulary.contracts import Accelerator, TimedCalls, Tools
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Better, Metric, Origin, Rule, Unit
 
@@ -37,19 +37,19 @@ class Soak:
         self.warm_ups = warm_ups
         self.origin = origin
 
-    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
+    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
         """One turn per call. On a device, what both the allocator and the driver saw grow."""
         for _ in range(self.warm_ups):
-            yield Turn()
+            yield TimedCalls()
         gc.collect()
         tools.memory.give_back()
         for _ in range(min(self.warm_ups, BLOCK)):
-            yield Turn()
+            yield TimedCalls()
         start = _held(tools.accelerators)
         process: list[float] = []
         device: list[float] = []
         for _ in range(self.calls):
-            yield Turn()
+            yield TimedCalls()
             process.append(float(tools.memory.glance()))
             if start != (None, None):
                 device.append(_growth(start, _held(tools.accelerators)))

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from pytest_aiperf.measuring.driver import NANOSECOND, collector_off
-from pytest_aiperf.vocabulary.contracts import Tools, Turn
+from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
 
@@ -55,16 +55,16 @@ class Throughput:
         self.items = items
         self.seconds = seconds
 
-    def plan(self, tools: Tools) -> Generator[Turn, float, tuple[Sample, ...]]:
+    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
         """Yield one turn per burst, each as long as its share of the time."""
-        single = min((yield Turn()), (yield Turn()))
+        single = min((yield TimedCalls()), (yield TimedCalls()))
         slow = single > self.seconds
         calls = 1 if slow else max(2, round(self.seconds / BURSTS / max(single, 1e-9)))
         with collector_off():
             tools.foreign.start()
             values = []
             for _ in range(FEWEST_BURSTS if slow else BURSTS):
-                burst_seconds = yield Turn(calls=calls)
+                burst_seconds = yield TimedCalls(calls=calls)
                 values.append(self.items * calls / max(burst_seconds, 1e-9))
             foreign = tools.foreign.share()
         return (

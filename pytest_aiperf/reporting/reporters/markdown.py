@@ -70,8 +70,8 @@ def _families(run: Run) -> Iterable[str]:
     if any(measurement.variant for result in run.results for measurement in result.measurements):
         from pytest_aiperf.comparing import candidates  # judges, with scipy
 
-        for family in candidates.families(run):
-            yield f"#### {family.name.translate(_TEXT)}\n\n{candidates.markdown(family)}"
+        for group in candidates.groups(run):
+            yield f"#### {group.name.translate(_TEXT)}\n\n{candidates.markdown(group)}"
 
 
 def _section(title: str, figures: Sequence[Figure], belongs: Callable[[Verdict], bool]) -> str:

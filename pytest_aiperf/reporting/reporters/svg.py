@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_aiperf.comparing.candidates import families
+from pytest_aiperf.comparing.candidates import groups
 from pytest_aiperf.reporting import pareto_plot
 from pytest_aiperf.vocabulary.contracts import Reporter
 from pytest_aiperf.vocabulary.records import Run
@@ -16,7 +16,7 @@ class Svg:
     name = "svg"
 
     def render(self, run: Run) -> bytes:
-        return pareto_plot.draw(families(run), form="svg")
+        return pareto_plot.draw(groups(run), form="svg")
 
 
 def create() -> Reporter:

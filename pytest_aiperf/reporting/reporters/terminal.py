@@ -129,8 +129,8 @@ def _families(run: Run, *, width: int) -> Iterable[list[str]]:
     if any(measurement.variant for result in run.results for measurement in result.measurements):
         from pytest_aiperf.comparing import candidates  # judges, with scipy
 
-        for family in candidates.families(run):
-            yield ["", *candidates.text(family, width=width)]
+        for group in candidates.groups(run):
+            yield ["", *candidates.text(group, width=width)]
 
 
 def changes_text(changes: Sequence[Change], *, width: int = WIDTH) -> str:

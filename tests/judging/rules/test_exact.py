@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_aiperf.vocabulary.terms import Status, Want
+from pytest_aiperf.vocabulary.terms import Evidence, Status
 from tests.judging.worlds import MIB, baseline, limit, measured, only, seen, word
 
 BASE = {name: baseline(portable={name: 100 * MIB}) for name in ("model_size", "gpu_allocated")}
@@ -31,7 +31,7 @@ def test_it_decides_on_a_size(base, now, expected):
     row = only(measured(seen("model_size", now * MIB)), baseline(portable={"model_size": base * MIB}))
     assert word(row) == expected
     assert row.limit == 0.02
-    assert row.want is None
+    assert row.needs is None
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_it_believes_a_gpu_figure_once_a_fresh_process_confirms_it(here, fresh, 
     samples = [seen("gpu_allocated", here * MIB), *(seen("gpu_allocated", v * MIB, fresh=True) for v in fresh)]
     row = only(measured(*samples), BASE["gpu_allocated"], final=final)
     assert word(row) == expected
-    assert row.want is (Want.FRESH_MEMORY if "unconfirmed" in expected and not final else None)
+    assert row.needs is (Evidence.FRESH_MEMORY if "unconfirmed" in expected and not final else None)
 
 
 @pytest.mark.parametrize(

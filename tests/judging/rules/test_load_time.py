@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_aiperf.vocabulary.terms import Status, Want
+from pytest_aiperf.vocabulary.terms import Evidence, Status
 from tests.judging.worlds import baseline, measured, only, seen, sessions_of, word
 
 BASE = baseline(sessions=sessions_of("load_warm", [1.0, 1.01, 0.99, 1.0, 1.02, 0.98, 1.0, 1.01]))
@@ -31,13 +31,13 @@ def loads(*values, **more):
 def test_it_decides(values, final, expected):
     row = only(loads(*values), BASE, final=final)
     assert word(row) == expected
-    assert row.want is (Want.FRESH_LOAD if "unconfirmed" in expected else None)
+    assert row.needs is (Evidence.FRESH_LOAD if "unconfirmed" in expected else None)
     assert row.limit == 0.15
 
 
 def test_it_trusts_no_load_of_this_process():
     here = measured(seen("load_warm", 1.0))
-    assert only(here, BASE, final=False).want is Want.FRESH_LOAD
+    assert only(here, BASE, final=False).needs is Evidence.FRESH_LOAD
     assert word(only(here, BASE)) == "inconclusive: unconfirmed"
 
 

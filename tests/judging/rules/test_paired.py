@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pytest_aiperf.measuring.metrics import cpu_memory, latency, load_time, throughput
-from pytest_aiperf.vocabulary.pairing import Block, Leg, Pairing, Side
+from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing, Turn
 from pytest_aiperf.vocabulary.records import Margins, Policy
-from pytest_aiperf.vocabulary.terms import Pairs, Want
+from pytest_aiperf.vocabulary.terms import Evidence, Pairs
 from tests.judging.worlds import MIB, baseline, limit, measured, session, steady, verdicts, word
 
 AGAINST = "main@1a2b3c4"
@@ -19,17 +19,17 @@ ALWAYS = Policy(pairs=Pairs.ALWAYS)
 LATENCY, THROUGHPUT = latency.METRIC.name, throughput.METRIC.name
 
 
-def leg(side, metric, values):
-    return Leg(side=side, metric=metric, values=tuple(values), elapsed=0.05, foreign=0.0)
+def turn(arm, metric, values):
+    return Turn(arm=arm, metric=metric, values=tuple(values), elapsed=0.05, foreign=0.0)
 
 
 def block(old, new, *, metric=LATENCY, disturbed=False, seed=1):
     """A B B A, each side's values given once for all its turns."""
-    order = (Side.OLD, Side.NEW, Side.NEW, Side.OLD)
-    values = {Side.OLD: old, Side.NEW: new}
+    order = (Arm.REFERENCE, Arm.CANDIDATE, Arm.CANDIDATE, Arm.REFERENCE)
+    values = {Arm.REFERENCE: old, Arm.CANDIDATE: new}
     return Block(
         seed=seed,
-        legs=tuple(leg(side, metric, values[side]) for side in order),
+        turns=tuple(turn(arm, metric, values[arm]) for arm in order),
         disturbances=("other processes used 40 % of a core during its turns",) if disturbed else (),
     )
 
@@ -39,12 +39,12 @@ def world(seed, count, *, slowdown=0.0, sd=0.01, seconds=2e-3, metric=LATENCY, r
     blocks = []
     for number in range(count):
         both = random.normal(0, 0.1)
-        sides = []
+        arms = []
         for slow in (0.0, slowdown):
             centre = np.log(seconds) + both + np.log1p(slow) + random.normal(0, sd / np.sqrt(2))
             values = np.exp(centre + np.abs(random.normal(0, noise, 20)))
-            sides.append(1 / values if rate else values)
-        blocks.append(block(*sides, metric=metric, seed=number))
+            arms.append(1 / values if rate else values)
+        blocks.append(block(*arms, metric=metric, seed=number))
     return tuple(blocks)
 
 
@@ -88,32 +88,32 @@ def test_throughput_counts_the_other_way_round():
 
 
 @pytest.mark.parametrize(
-    ("value", "policy", "wants"),
-    [(2e-3, AUTO, None), (2e-3, ALWAYS, Want.PAIRS), (2.2e-3, AUTO, Want.PAIRS), (2e-3, Policy(), None)],
+    ("value", "policy", "needed"),
+    [(2e-3, AUTO, None), (2e-3, ALWAYS, Evidence.PAIRS), (2.2e-3, AUTO, Evidence.PAIRS), (2e-3, Policy(), None)],
 )
-def test_it_asks_for_pairs_where_the_sessions_do_not_pass_or_where_told_to(value, policy, wants):
+def test_it_asks_for_pairs_where_the_sessions_do_not_pass_or_where_told_to(value, policy, needed):
     row = only(None, value=value, policy=policy, base=CALM, final=False)
-    assert row.want is wants
+    assert row.needs is needed
 
 
 def test_a_test_without_sessions_asks_for_pairs():
-    assert only(None, final=False).want is Want.PAIRS
+    assert only(None, final=False).needs is Evidence.PAIRS
     stored_elsewhere = baseline(other_classes=2)
-    assert only(None, base=stored_elsewhere, final=False).want is Want.PAIRS
+    assert only(None, base=stored_elsewhere, final=False).needs is Evidence.PAIRS
 
 
 def test_a_changed_test_is_compared_in_pairs_whatever_its_baseline_was():
     stale = replace(CALM, source="old")
     measurement = measured(steady(LATENCY, 2e-3), source="new")
     (row,) = verdicts(measurement, stale, policy=AUTO, final=False)
-    assert row.want is Want.PAIRS
+    assert row.needs is Evidence.PAIRS
     (row,) = verdicts(replace(measurement, pairing=paired(world(5, 6))), stale, policy=AUTO)
     assert word(row) == "passed: within_margin"
 
 
 def test_it_wants_more_until_the_last_look():
     noisy = world(6, 24, sd=0.3, slowdown=0.03)
-    assert only(paired(noisy[:6]), final=False).want is Want.PAIRS
+    assert only(paired(noisy[:6]), final=False).needs is Evidence.PAIRS
     last = only(paired(noisy), final=False)
     assert word(last) == "inconclusive: within_noise"
     assert "24 pairs" in last.message
@@ -172,7 +172,10 @@ def test_process_memory_is_larger_where_every_new_process_is(old, new, count, sa
     blocks = [
         Block(
             seed=number,
-            legs=(leg(Side.NEW, ram, [(new + number / 10) * MIB]), leg(Side.OLD, ram, [(old + number / 10) * MIB])),
+            turns=(
+                turn(Arm.CANDIDATE, ram, [(new + number / 10) * MIB]),
+                turn(Arm.REFERENCE, ram, [(old + number / 10) * MIB]),
+            ),
         )
         for number in range(count)
     ]
@@ -184,7 +187,8 @@ def test_one_overlap_is_enough_to_pass_a_memory():
     ram = cpu_memory.RAM.name
     peaks = [(100, 130), (131, 140), (100, 130), (100, 130), (100, 130)]
     blocks = [
-        Block(seed=1, legs=(leg(Side.OLD, ram, [old * MIB]), leg(Side.NEW, ram, [new * MIB]))) for old, new in peaks
+        Block(seed=1, turns=(turn(Arm.REFERENCE, ram, [old * MIB]), turn(Arm.CANDIDATE, ram, [new * MIB])))
+        for old, new in peaks
     ]
     (row,) = verdicts(measured(steady(ram, 130 * MIB, fresh=True), pairing=paired(blocks)), policy=AUTO)
     assert word(row) == "passed: within_margin"
@@ -200,9 +204,9 @@ def test_load_times_have_wider_margins(slowdown, says):
     blocks = [
         Block(
             seed=number,
-            legs=(
-                leg(Side.OLD, warm, [0.5 * np.exp(random.normal(0, 0.01))]),
-                leg(Side.NEW, warm, [0.5 * (1 + slowdown) * np.exp(random.normal(0, 0.01))]),
+            turns=(
+                turn(Arm.REFERENCE, warm, [0.5 * np.exp(random.normal(0, 0.01))]),
+                turn(Arm.CANDIDATE, warm, [0.5 * (1 + slowdown) * np.exp(random.normal(0, 0.01))]),
             ),
         )
         for number in range(6)
@@ -214,7 +218,7 @@ def test_load_times_have_wider_margins(slowdown, says):
 
 def test_a_regression_below_what_matters_is_none():
     warm = load_time.WARM.name
-    blocks = [Block(seed=1, legs=(leg(Side.OLD, warm, [2e-3]), leg(Side.NEW, warm, [3e-3])))] * 6
+    blocks = [Block(seed=1, turns=(turn(Arm.REFERENCE, warm, [2e-3]), turn(Arm.CANDIDATE, warm, [3e-3])))] * 6
     (row,) = verdicts(measured(steady(warm, 3e-3, fresh=True), pairing=paired(blocks)), policy=AUTO)
     assert word(row) == "passed: negligible"
 
@@ -239,7 +243,7 @@ def test_a_limited_percentile_is_compared_too():
 def test_what_pairs_cannot_compare_here_is_said_where_it_matters(value, says):
     row = only(paired([], uncompared={LATENCY: "one tree lies in memory"}), value=value, base=CALM)
     assert word(row) == says
-    assert row.want is None
+    assert row.needs is None
     assert (row.message == "one tree lies in memory") is (value > 2e-3)
 
 

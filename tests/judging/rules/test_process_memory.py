@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_aiperf.vocabulary.terms import Want
+from pytest_aiperf.vocabulary.terms import Evidence
 from tests.judging.worlds import MIB, baseline, limit, measured, only, seen, sessions_of, verdicts, word
 
 BASE = baseline(sessions=sessions_of("ram", [v * MIB for v in (400, 402, 399, 410)]))
@@ -37,7 +37,7 @@ def peaks(here, *fresh):
 def test_it_decides(here, fresh, final, expected):
     row = only(peaks(here, *fresh), BASE, final=final)
     assert word(row) == expected
-    assert row.want is (Want.FRESH_MEMORY if "unconfirmed" in expected and not final else None)
+    assert row.needs is (Evidence.FRESH_MEMORY if "unconfirmed" in expected and not final else None)
     assert row.limit == 0.05
 
 

@@ -9,8 +9,8 @@ import pytest
 from pytest_aiperf.judging import verdicts
 from pytest_aiperf.measuring.metrics.comparison import SPEEDUP
 from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Pairing
-from pytest_aiperf.vocabulary.records import Grounds, Margins, Policy, PortableValue
-from pytest_aiperf.vocabulary.terms import Want
+from pytest_aiperf.vocabulary.records import Criteria, Margins, Policy, PortableValue
+from pytest_aiperf.vocabulary.terms import Evidence
 from pytest_aiperf.wiring import known_metrics
 from tests.judging.rules.test_paired import LATENCY, world
 from tests.judging.worlds import HERE, limit, measured, steady, word
@@ -26,7 +26,7 @@ def rows(pairing, *, limits=(), final=True, **more):
 
 def judged(measurement, *, limits=(), final=True):
     """Metric -> row, as a run judges it: nothing is stored."""
-    grounds = Grounds(
+    criteria = Criteria(
         margins=Margins(),
         policy=Policy(),
         limits=tuple(limits),
@@ -35,11 +35,11 @@ def judged(measurement, *, limits=(), final=True):
         suite_variance=None,
         stores=False,
     )
-    found = verdicts.verdicts([measurement], grounds, metrics=known_metrics(), environment=HERE, final=final)
+    found = verdicts.verdicts([measurement], criteria, metrics=known_metrics(), environment=HERE, final=final)
     return {row.metric: row for row in found}
 
 
-def twins(*, screen=(), blocks=(), **more):
+def model_pairs(*, screen=(), blocks=(), **more):
     return Pairing(against=REFERENCE_MODEL, screen=tuple(screen), blocks=tuple(blocks), **more)
 
 
@@ -48,9 +48,9 @@ def at_least(ratio):
 
 
 def test_turns_in_one_process_pass_a_candidate_and_say_so():
-    row = rows(twins(screen=world(1, 6, slowdown=HALF)), final=False)[LATENCY]
+    row = rows(model_pairs(screen=world(1, 6, slowdown=HALF)), final=False)[LATENCY]
     assert word(row) == "improved: faster"
-    assert row.want is None
+    assert row.needs is None
     assert row.of_reference
     assert "both models in one process" in row.notes
     assert row.message == "6 pairs against the reference"
@@ -59,9 +59,9 @@ def test_turns_in_one_process_pass_a_candidate_and_say_so():
 @pytest.mark.parametrize("count", [6, 24])
 def test_turns_in_one_process_fail_nothing(count):
     screen = world(2, count, slowdown=0.3)
-    row = rows(twins(screen=screen), final=False)[LATENCY]
-    assert (row.want, row.fails) == (Want.TWINS, False)
-    assert word(rows(twins(screen=screen))[LATENCY]) == "inconclusive: unconfirmed"
+    row = rows(model_pairs(screen=screen), final=False)[LATENCY]
+    assert (row.needs, row.fails) == (Evidence.MODEL_PAIRS, False)
+    assert word(rows(model_pairs(screen=screen))[LATENCY]) == "inconclusive: unconfirmed"
 
 
 @pytest.mark.parametrize(
@@ -70,16 +70,16 @@ def test_turns_in_one_process_fail_nothing(count):
 )
 def test_fresh_processes_overrule_turns_in_one(slowdown, says):
     for screen in (world(3, 6, slowdown=0.3), world(3, 6, slowdown=HALF)):
-        assert word(rows(twins(screen=screen, blocks=world(4, 6, slowdown=slowdown)))[LATENCY]) == says
+        assert word(rows(model_pairs(screen=screen, blocks=world(4, 6, slowdown=slowdown)))[LATENCY]) == says
 
 
 def test_more_blocks_are_asked_for_until_a_look_decides():
-    row = rows(twins(screen=world(5, 6, slowdown=0.3), blocks=world(6, 3, slowdown=0.3)), final=False)[LATENCY]
-    assert row.want is Want.TWINS
+    row = rows(model_pairs(screen=world(5, 6, slowdown=0.3), blocks=world(6, 3, slowdown=0.3)), final=False)[LATENCY]
+    assert row.needs is Evidence.MODEL_PAIRS
 
 
 def test_fresh_processes_that_cannot_run_leave_it_open():
-    row = rows(twins(screen=world(7, 6, slowdown=0.3), failure="new code: killed by SIGKILL"))[LATENCY]
+    row = rows(model_pairs(screen=world(7, 6, slowdown=0.3), failure="new code: killed by SIGKILL"))[LATENCY]
     assert word(row) == "inconclusive: not_compared"
     assert row.message == "new code: killed by SIGKILL"
 
@@ -93,22 +93,22 @@ def test_fresh_processes_that_cannot_run_leave_it_open():
     ],
 )
 def test_a_wanted_speedup_is_held_on_fresh_processes(ratio, says, noisy):
-    row = rows(twins(blocks=world(8, 10, slowdown=HALF)), limits=at_least(ratio))[SPEEDUP.name]
+    row = rows(model_pairs(blocks=world(8, 10, slowdown=HALF)), limits=at_least(ratio))[SPEEDUP.name]
     assert word(row) == says
     assert row.now == pytest.approx(1.5, rel=0.03)
     assert ("within noise" in row.message) is noisy
 
 
 def test_a_speedup_that_one_process_misses_is_asked_of_fresh_ones():
-    missed = twins(screen=world(9, 6, slowdown=HALF))
+    missed = model_pairs(screen=world(9, 6, slowdown=HALF))
     row = rows(missed, limits=at_least(2), final=False)[SPEEDUP.name]
-    assert (row.want, row.fails) == (Want.TWINS, False)
+    assert (row.needs, row.fails) == (Evidence.MODEL_PAIRS, False)
     died = rows(replace(missed, failure="old code: killed by SIGKILL"), limits=at_least(2))[SPEEDUP.name]
     assert word(died) == "inconclusive: not_compared"
 
 
 def test_too_few_undisturbed_turns_say_nothing():
-    row = rows(twins(screen=world(10, 3)), limits=at_least(1.1))[SPEEDUP.name]
+    row = rows(model_pairs(screen=world(10, 3)), limits=at_least(1.1))[SPEEDUP.name]
     assert word(row) == "inconclusive: disturbed"
 
 
@@ -117,7 +117,7 @@ def test_quality_is_held_against_the_reference_in_points():
     worse = measured(
         steady(LATENCY, 2e-3),
         replace(steady("accuracy", 1.0), values=(0.0,) * 20 + (1.0,) * 180),
-        pairing=twins(screen=world(11, 6)),
+        pairing=model_pairs(screen=world(11, 6)),
         reference=reference,
     )
     row = judged(worse)["accuracy"]

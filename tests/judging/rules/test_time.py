@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_aiperf.vocabulary.records import Margins, Policy
-from pytest_aiperf.vocabulary.terms import Status, Want
+from pytest_aiperf.vocabulary.terms import Evidence, Status
 from tests.judging.worlds import Machine, baseline, measured, only, seen, session, sessions_of, steady, word
 
 CALM = baseline(sessions=sessions_of("latency", [2e-3] * 20))
@@ -42,7 +42,7 @@ def test_it_decides(slowdown, fresh, final, expected):
     values = [2e-3 * (1 + share) for share in (slowdown, *fresh)]
     row = only(latency(*values), CALM, final=final)
     assert word(row) == expected
-    assert row.want is (Want.FRESH_TIMING if expected == "inconclusive: unconfirmed" and not final else None)
+    assert row.needs is (Evidence.FRESH_TIMING if expected == "inconclusive: unconfirmed" and not final else None)
 
 
 def test_it_counts_a_throughput_that_falls_as_worse_and_one_that_rises_as_better():
@@ -91,7 +91,7 @@ def test_it_asks_for_no_fresh_process_that_could_not_change_the_answer():
     one_session = baseline(sessions=sessions_of("latency", [2e-3]))
     row = only(latency(2.05e-3), one_session, final=False)
     assert word(row) == "inconclusive: within_noise"
-    assert row.want is None
+    assert row.needs is None
 
 
 def test_it_looks_at_the_last_twenty_undisturbed_sessions_only():
@@ -258,7 +258,7 @@ def _confirmed(machine, base, *, slowdown, suite=None):
     speed = machine.speed()
     here = seen("latency", *machine.process(speed, slowdown))
     row = only(measured(here), base, final=False, suite=suite)
-    if row.want is None:
+    if row.needs is None:
         return row
     fresh = seen("latency", *machine.process(speed, slowdown), fresh=True)
     return only(measured(here, fresh), base, suite=suite)

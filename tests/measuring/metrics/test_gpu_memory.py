@@ -14,7 +14,7 @@ from pytest_aiperf.measuring.metrics.gpu_memory import (
     GpuMemoryPeak,
     GpuWatch,
 )
-from pytest_aiperf.vocabulary.contracts import GpuMemory, Turn
+from pytest_aiperf.vocabulary.contracts import GpuMemory, TimedCalls
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Origin, Phase
 from tests.fakes import FakeAccelerator, tools
@@ -84,7 +84,7 @@ class Growing(FakeAccelerator):
 def test_it_restarts_the_peak_makes_one_call_and_reads():
     device = FakeAccelerator(memory=[record(allocated=10, reserved=20, process=30)])
     plan = GpuMemoryPeak().plan(tools(accelerators=[device]))
-    assert next(plan) == Turn(calls=1)
+    assert next(plan) == TimedCalls(calls=1)
     assert device.resets == 1
     with pytest.raises(StopIteration) as end:
         plan.send(0.1)

@@ -81,14 +81,14 @@ def test_it_cleans_up_after_a_parent_that_was_killed(
     parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
     groups = [parent.pid]
     try:
-        child, root, guardian = parent.stdout.readline().split()
+        child, root, reaper = parent.stdout.readline().split()
         groups.append(int(child))
         assert Path(root).is_dir()
         assert worktrees(toplevel) == 2
         kill(parent.pid)
         parent.wait(PATIENCE_SECONDS)
         assert eventually(lambda: has_ended(int(child)))
-        assert eventually(lambda: has_ended(int(guardian)))
+        assert eventually(lambda: has_ended(int(reaper)))
     finally:
         parent.stdout.close()
         for group in groups:

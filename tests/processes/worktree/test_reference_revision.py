@@ -8,17 +8,17 @@ import pytest
 
 from pytest_aiperf.machine import filesystems
 from pytest_aiperf.processes.child import Launch
-from pytest_aiperf.processes.reference_revision import Opponent
+from pytest_aiperf.processes.reference_revision import ReferenceRevision
 from pytest_aiperf.processes.worktree import Worktree, resolve
-from pytest_aiperf.vocabulary.pairing import Side
+from pytest_aiperf.vocabulary.pairing import Arm
 
 
 @pytest.fixture
-def opponent(project: Path):
+def reference(project: Path):
     """Prepared, of a flat project."""
     environ = {"PYTHONPATH": "/elsewhere", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "2"}
     reference = resolve(project, "HEAD~1")
-    made = Opponent(
+    made = ReferenceRevision(
         reference,
         launch=Launch(arguments=("tests",), directory=project, timeout=1.0, quiet_malloc=True, environ=environ),
         make_tree=lambda: Worktree(reference, test_files=[project / "tests/test_model.py"], config_file=None, share=()),
@@ -30,16 +30,16 @@ def opponent(project: Path):
     made.close()
 
 
-def test_both_sides_start_alike_and_keep_their_bytecode(opponent):
-    assert opponent.prepare() is None
-    old, new = (opponent.launches[side].environ for side in (Side.OLD, Side.NEW))
+def test_both_sides_start_alike_and_keep_their_bytecode(reference):
+    assert reference.prepare() is None
+    old, new = (reference.launches[arm].environ for arm in (Arm.REFERENCE, Arm.CANDIDATE))
     assert old.keys() == new.keys() == {"PYTHONPATH", "OMP_NUM_THREADS"}
     assert old["PYTHONPATH"] != new["PYTHONPATH"]
-    assert opponent.uncompared == {}
+    assert reference.uncompared == {}
 
 
-def test_a_tree_in_memory_spoils_cold_loads_and_peaks(opponent, monkeypatch):
+def test_a_tree_in_memory_spoils_cold_loads_and_peaks(reference, monkeypatch):
     monkeypatch.setattr(filesystems, "is_in_memory", lambda folder, *_: "aiperf-" in str(folder))
-    assert opponent.prepare() is None
-    assert opponent.uncompared.keys() == {"load_cold", "ram"}
-    assert "set TMPDIR" in opponent.uncompared["ram"]
+    assert reference.prepare() is None
+    assert reference.uncompared.keys() == {"load_cold", "ram"}
+    assert "set TMPDIR" in reference.uncompared["ram"]
