@@ -19,12 +19,12 @@ import numpy as np
 
 from pytest_aiperf.judging.rules.paired import MEMORY_PAIRS
 from pytest_aiperf.judging.sequential import LOOKS, Answer, decide
-from pytest_aiperf.measuring.trial import Order
+from pytest_aiperf.measuring.trial import Order, Role
 from pytest_aiperf.processes.child import Launch
 from pytest_aiperf.processes.worker import FreshProcesses
 from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Margins
-from pytest_aiperf.vocabulary.terms import Origin
+from pytest_aiperf.vocabulary.terms import Cache
 
 Sides = Mapping[str, Mapping[str, float]]
 """Side -> metric -> value."""
@@ -50,7 +50,7 @@ def record(test: str, inject: str, pairs: int, out: Path) -> None:
         )
         for arm in Arm
     }
-    order = Order(test=f"test_workloads.py::{test}", timing=False, load="warm", origin=Origin.FRESH)
+    order = Order(test=f"test_workloads.py::{test}", role=Role.MEMORY, load=Cache.WARM)
     for _ in range(pairs):
         row: dict[str, dict[str, float]] = {}
         for arm in random.sample(list(Arm), 2):

@@ -26,7 +26,7 @@ from pytest_aiperf.judging.sequential import LOOKS, Answer, Look
 from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring import interleaving
-from pytest_aiperf.measuring.trial import Order
+from pytest_aiperf.measuring.trial import Order, Role
 from pytest_aiperf.processes.child import Child, Launch
 from pytest_aiperf.processes.pairs import PairedProcesses, PairOrder
 from pytest_aiperf.processes.reaper import Reaper
@@ -133,8 +133,8 @@ class Recorder:
         )
 
     def _order(self, test: str) -> PairOrder:
-        same = Order(test=test, paired=True, memory=False, slowdown=0.0)
-        slowed = Order(test=test, paired=True, memory=False, slowdown=self.slowdown, slowed_every=self.every)
+        same = Order(test=test, role=Role.TURNS, slowdown=0.0)
+        slowed = Order(test=test, role=Role.TURNS, slowdown=self.slowdown, slowed_every=self.every)
         return PairOrder(
             orders={Arm.REFERENCE: same, Arm.CANDIDATE: slowed},
             wanted={"": frozenset({"latency"})},

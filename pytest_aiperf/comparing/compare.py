@@ -27,7 +27,7 @@ from pytest_aiperf.measuring.metrics.comparison import (
     SQNR,
 )
 from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
-from pytest_aiperf.measuring.trial import Entry, Trial
+from pytest_aiperf.measuring.trial import Entry, Role, Trial
 from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
 from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Arm, Block, Pairing, Speed
 from pytest_aiperf.vocabulary.records import VOID, WHY, Margins, PortableValue, Sample
@@ -55,11 +55,11 @@ def compare(
     context, order = trial.context, trial.order
     entry.reference, entry.accuracy_margin = {}, margin
     with quality.inference(context.frameworks):
-        if order.paired and context.turn_line is not None:
+        if order.role is Role.TURNS:
             _take_turns(trial, models[order.arm], asked, entry.label)
             trial.has_turned = True
             return Comparison.unmeasured()
-        if order.weigh:
+        if order.role is Role.WEIGH:
             _weigh(trial, entry, models[order.arm], asked)
             trial.has_turned = True
             return Comparison.unmeasured()
@@ -78,17 +78,17 @@ def compare(
             reference=figures[Arm.REFERENCE],
             candidate=figures[Arm.CANDIDATE],
         )
-        if order.timing and _is_worse(trial, entry, seen):
+        if order.role.times and _is_worse(trial, entry, seen):
             entry.reasons |= dict.fromkeys(
                 (seen.metric.name, AGREEMENT.name, SQNR.name, MAX_ABS_ERROR.name),
                 diagnosis.of_worse_answers(models, seen, figures),
             )
-        blocks = _speed(trial, entry, models, seen) if order.timing else ()
+        blocks = _speed(trial, entry, models, seen) if order.role.times else ()
         if blocks and _is_too_slow(trial, entry, _speed_of(blocks).speedup):
             entry.reasons |= dict.fromkeys(
                 (latency.METRIC.name, SPEEDUP.name), diagnosis.of_slow_calls(models, seen, figures, blocks)
             )
-    trial.has_turned = trial.has_turned or not order.timing
+    trial.has_turned = trial.has_turned or not order.role.times
     for model in models.values():
         trial.check(entry, model.model)
     return _comparison(seen, figures, blocks, margin=trial.margins.accuracy_margin if margin is None else margin)
@@ -219,7 +219,7 @@ def _keep_memory(trial: Trial, entry: Entry, figures: Mapping[Arm, ModelFigures]
 
 
 def _weighs(trial: Trial, entry: Entry) -> bool:
-    return trial.order.timing and any(limit.metric == MEMORY_RATIO.name for limit in trial.limits_of(entry))
+    return trial.order.role.times and any(limit.metric == MEMORY_RATIO.name for limit in trial.limits_of(entry))
 
 
 def _keep_sizes(entry: Entry, figures: Mapping[Arm, ModelFigures]) -> None:

@@ -11,7 +11,7 @@ from pytest_aiperf.measuring.driver import settle
 from pytest_aiperf.measuring.metrics.concurrent import ALONE, KEPT, LOADED, REVERSED
 from pytest_aiperf.measuring.metrics.cpu_memory import RAM
 from pytest_aiperf.measuring.metrics.gpu_memory import ALLOCATED, PROCESS, RESERVED
-from pytest_aiperf.measuring.trial import Entry, Trial
+from pytest_aiperf.measuring.trial import Entry, Role, Trial
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.contracts import Framework
 from pytest_aiperf.vocabulary.errors import UsageError
@@ -78,14 +78,14 @@ def run(
     """Load and run all; their memory is measured by fresh processes. Raises UsageError."""
     names = check(loaders)
     order, frameworks = trial.order, trial.context.frameworks
-    if order.timing:
+    if order.role.times:
         in_fresh_processes(names)
         outputs = plainly(loaders, inputs, frameworks)
         accounts = accounts_of(entry)
         entry.reasons |= {metric: tuple(lines(_TITLES[metric], account)) for metric, account in accounts.items()}
         return Concurrent(outputs, accounts)
     members = order.members or names
-    if order.paired or order.weigh or not set(members) <= set(names):
+    if order.role in (Role.TURNS, Role.WEIGH) or not set(members) <= set(names):
         return Concurrent(plainly(loaders, inputs, frameworks))
     outputs = _measured(trial, entry, {name: loaders[name] for name in members}, inputs)
     trial.has_turned = trial.has_turned or members != names

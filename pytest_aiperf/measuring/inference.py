@@ -18,7 +18,7 @@ from pytest_aiperf.measuring.metrics.latency import Latency
 from pytest_aiperf.measuring.metrics.load_time import Loading
 from pytest_aiperf.measuring.metrics.throughput import Throughput
 from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
-from pytest_aiperf.measuring.trial import Entry, Trial, Watch
+from pytest_aiperf.measuring.trial import Entry, Role, Trial, Watch
 from pytest_aiperf.vocabulary.contracts import DevicesSeen, Framework, Probe, TimedCalls, Tools
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.records import WHY, Sample
@@ -80,26 +80,23 @@ class Inference:
     def _passes(self, entry: Entry, items: int, owner: Any) -> Generator[Sequence[Probe], None, None]:
         """The passes of this process's order, timed ones inside an exclusive section, memory in passes of its own."""
         trial, order = self._trial, self._trial.order
-        ram = order.memory and (trial.wants_ram or bool(order.load) or not order.timing)
-        gpu = order.memory and trial.measures_gpu()
-        loading = trial.pending_load(owner)
-        if loading is not None or not order.timing:
-            watches = [] if order.timing else trial.watches(Phase.FIRST, ram=ram, gpu=gpu)
-            yield (_FirstInference(loading, watches),)
-        if order.paired and trial.context.turn_line is not None:
-            yield (
-                PairedTurns(
-                    trial.context.turn_line, test=order.test, label=entry.label, items=items, flush=order.flush
-                ),
-            )
+        if order.role is Role.TURNS and trial.context.turn_line is not None:
+            line = trial.context.turn_line
+            yield (PairedTurns(line, test=order.test, label=entry.label, items=items, flush=order.flush),)
             return
-        if order.timing:
+        ram = order.role.reads_memory and (trial.wants_ram or not order.role.times)
+        gpu = order.role.reads_memory and trial.measures_gpu()
+        loading = trial.pending_load(owner)
+        if loading is not None or not order.role.times:
+            watches = [] if order.role.times else trial.watches(Phase.FIRST, ram=ram, gpu=gpu)
+            yield (_FirstInference(loading, watches),)
+        if order.role.times:
             with trial.context.exclusive(f"{entry.label or 'latency and throughput'}"):
                 yield from self._timed(entry, items, owner)
         memory: list[Probe] = []
         if ram:
             memory.append(CpuMemoryPeak(base=trial.context.base, origin=order.origin))
-        if order.memory and trial.measures_gpu():  # the first call may have started a device
+        if order.role.reads_memory and trial.measures_gpu():  # the first call may have started a device
             memory.append(GpuMemoryPeak(origin=order.origin))
         if memory:
             yield memory

@@ -15,7 +15,7 @@ from pytest_aiperf.measuring.metrics.load_time import Loading
 from pytest_aiperf.measuring.trial import Entry, Trial, Watch
 from pytest_aiperf.vocabulary.contracts import Tools
 from pytest_aiperf.vocabulary.errors import UsageError
-from pytest_aiperf.vocabulary.terms import Phase
+from pytest_aiperf.vocabulary.terms import Cache, Phase
 
 Loader = Callable[[], Any]
 First = Callable[[Any], Any]
@@ -26,7 +26,8 @@ def run(trial: Trial, entry: Entry, loader: Loader, first: First | None, *, asyn
 
     Raises UsageError where something that is not an `async def` returns an awaitable: it would be timed unawaited.
     """
-    steps = _measured(trial, entry, loader, first) if trial.order.load else _plain(loader, first)
+    cache = trial.order.load
+    steps = _plain(loader, first) if cache is None else _measured(trial, entry, loader, first, cache)
     if asynchronous or is_asynchronous(first):
         return settle(steps)
     return _without_loop(steps)
@@ -39,10 +40,10 @@ async def _plain(loader: Loader, first: First | None) -> Any:
     return model
 
 
-async def _measured(trial: Trial, entry: Entry, loader: Loader, first: First | None) -> Any:
+async def _measured(trial: Trial, entry: Entry, loader: Loader, first: First | None, cache: Cache) -> Any:
     tools = trial.context.tools
-    loading = Loading(cache=trial.order.load)
-    if entry.paths and loading.cache == "cold":
+    loading = Loading(cache=cache.value)
+    if entry.paths and cache is Cache.COLD:
         loading.notes = model_files.evict(entry.paths)
     elif entry.paths:
         model_files.read_through(entry.paths)

@@ -21,7 +21,7 @@ def soak(trial: Trial, entry: Entry, call: Callable[[], Any], calls: int, *, own
         raise UsageError(f"aiperf.soak: calls={calls}: a leak shows with {FEWEST} calls at least")
     driver = Driver(call, trial.context.tools)
     asynchronous = is_asynchronous(owner)
-    if not trial.order.timing or trial.order.paired:
+    if not trial.order.role.times:
         return settle(call()) if asynchronous else call()
     if asynchronous:
         return settle(_soak_async(trial, entry, driver, calls))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,32 +19,58 @@ from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.model_figures import Variant
 from pytest_aiperf.vocabulary.pairing import Arm, Pairing
 from pytest_aiperf.vocabulary.records import Limit, Margins, Measurement, PortableValue, Sample
-from pytest_aiperf.vocabulary.terms import HELD_BEFORE, MEMORY_METRICS, Metric, Origin, Phase
+from pytest_aiperf.vocabulary.terms import HELD_BEFORE, MEMORY_METRICS, Cache, Metric, Origin, Phase
+
+
+class Role(Enum):
+    """What one process does with one test."""
+
+    TEST = "test"
+    """Run it, time it, and take a first look at its memory; whatever needs a fresh process is asked of one."""
+    TIME = "time"
+    """Time it once more."""
+    MEMORY = "memory"
+    """Read its peaks, those of loads included."""
+    TRACE = "trace"
+    """Trace who allocates; nothing else that such a process measures is true."""
+    TURNS = "turns"
+    """Time it in turns, as the parent calls them."""
+    WEIGH = "weigh"
+    """Read the memory of one model of each comparison."""
+    MEMBERS = "members"
+    """Read the memory of some models of a set."""
+
+    @property
+    def times(self) -> bool:
+        """Whether calls are timed one after the other."""
+        return self in (Role.TEST, Role.TIME)
+
+    @property
+    def reads_memory(self) -> bool:
+        """Whether peaks are read."""
+        return self not in (Role.TIME, Role.TURNS)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether only some of the test's models run: what the test takes as a whole says nothing."""
+        return self in (Role.TURNS, Role.WEIGH, Role.MEMBERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What one process measures of one test. The parent's own order times; a fresh child's does not unless asked."""
+    """What one process measures of one test."""
 
     test: str
-    timing: bool = True
-    memory: bool = True
-    load: str = ""
-    """`cold` or `warm`: measure loads here; empty: only run the loader."""
+    role: Role = Role.TEST
+    load: Cache | None = None
+    """Measure loads, and find their files so; None: only run the loader."""
     calls: int = 20
     seconds: float = 0.75
     max_seconds: float = 30.0
-    origin: Origin = Origin.IN_PROCESS
-    paired: bool = False
-    """Time in turns, as the parent calls them."""
     arm: Arm = Arm.CANDIDATE
-    """Which model of a comparison takes the turns: its reference (old) or its candidate (new)."""
-    trace: bool = False
-    """Trace who allocates; nothing else that this process measures is true then."""
-    weigh: bool = False
-    """Only measure the memory of that model."""
+    """Which model of a comparison takes the turns, or is weighed."""
     members: tuple[str, ...] = ()
-    """Names of the models of a set that are loaded together, in this order; empty: all, as the test has them."""
+    """Of a set: the names of the models that are loaded together, in this order; empty: all, as the test has them."""
     flush: bool = False
     """Empty the devices' caches before each timed call."""
     slowdown: float | None = None
@@ -54,9 +81,9 @@ class Order:
     """The test's module, where the node id alone does not say; absolute."""
 
     @property
-    def partial(self) -> bool:
-        """Whether this process runs only some of the test's models: what it takes as a whole says nothing."""
-        return self.paired or self.weigh or bool(self.members)
+    def origin(self) -> Origin:
+        """Where what this process measures comes from."""
+        return Origin.IN_PROCESS if self.role is Role.TEST else Origin.FRESH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from pytest_aiperf.judging.sequential import LOOKS
 from pytest_aiperf.judging.statistics import fewest_samples
-from pytest_aiperf.measuring.trial import Trial
+from pytest_aiperf.measuring.trial import Role, Trial
 from pytest_aiperf.processes.pairs import PairBlock, PairOrder
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing, Turn
 from pytest_aiperf.vocabulary.records import Measurement
-from pytest_aiperf.vocabulary.terms import Cache, ConfirmedBy, Metric, Origin
+from pytest_aiperf.vocabulary.terms import Cache, ConfirmedBy, Metric
 
 if TYPE_CHECKING:
     from pytest_aiperf.processes.reaper import Reaper
@@ -158,7 +158,7 @@ class Confirmation:
                 return
 
     def _one_side(self, open_test: OpenTest, arm: Arm, load: Cache) -> list[tuple[str, Turn]]:
-        order = replace(open_test.trial.order, timing=False, load=load.value, origin=Origin.FRESH)
+        order = replace(open_test.trial.order, role=Role.MEMORY, load=load)
         report = self.reference.run(arm, order)
         if report.failure is not None:
             self._fail(open_test, f"{arm.code}: {report.failure}")
@@ -189,7 +189,7 @@ class Confirmation:
         trial = one.open_test.trial
         tails = {limit.percentile for limit in trial.limits if (limit.percentile or 0.0) > MEDIAN}
         return PairOrder(
-            orders={arm: replace(trial.order, paired=True, arm=arm) for arm in Arm},
+            orders={arm: replace(trial.order, role=Role.TURNS, arm=arm) for arm in Arm},
             wanted=self._in_turns(one.open_test.wanted()),
             tail_calls=max((fewest_samples(tail) for tail in filter(None, tails)), default=0),
         )

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_aiperf.measuring.trial import Order, Trial
+from pytest_aiperf.measuring.trial import Order, Role, Trial
 from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Sample, Verdict
-from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Evidence, Origin
+from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Cache, Evidence, Origin
 
 if TYPE_CHECKING:
     from pytest_aiperf.processes.worker import Report
@@ -44,14 +44,16 @@ class FreshFigures:
         """The memory of both models of each comparison, by fresh processes in turn."""
         with trial.context.exclusive("memory of both models"):
             for arm in list(Arm) * WEIGHINGS:
-                self._hear(trial, replace(trial.order, timing=False, weigh=True, arm=arm), ())
+                self._hear(trial, replace(trial.order, role=Role.WEIGH, arm=arm), ())
 
     def gather(self, trial: Trial, names: tuple[str, ...]) -> None:
         """The memory of several models: of each alone, of all of them, and loaded the other way round."""
         reverse = (names[::-1],) if len(names) > 1 else ()
         with trial.context.exclusive("memory of several models"):
-            for members in (*((name,) for name in names), *reverse, ()):
-                self._hear(trial, replace(trial.order, timing=False, members=members), ("ram",), kind="concurrent")
+            for members in (*((name,) for name in names), *reverse):
+                order = replace(trial.order, role=Role.MEMBERS, members=members)
+                self._hear(trial, order, ("ram",), kind="concurrent")
+            self._hear(trial, replace(trial.order, role=Role.MEMORY), ("ram",), kind="concurrent")
 
     def fulfil(self, needs: Evidence, trial: Trial) -> None:
         """One more child, of the kind that a verdict wants."""
@@ -60,13 +62,13 @@ class FreshFigures:
         elif needs is Evidence.FRESH_MEMORY:
             self._memory_round(trial)
         else:
-            timing = replace(trial.order, memory=False, calls=trial.order.calls * 2, seconds=trial.order.seconds * 2)
-            self._hear(trial, timing, ())
+            calls, seconds = trial.order.calls * 2, trial.order.seconds * 2
+            self._hear(trial, replace(trial.order, role=Role.TIME, calls=calls, seconds=seconds), ())
 
-    def _load_round(self, trial: Trial, caches: Sequence[str]) -> None:
+    def _load_round(self, trial: Trial, caches: Sequence[Cache]) -> None:
         for cache in caches:
-            order = replace(trial.order, timing=False, load=cache)
-            self._hear(trial, order, (f"load_{cache}",))
+            order = replace(trial.order, role=Role.MEMORY, load=cache)
+            self._hear(trial, order, (f"load_{cache.value}",))
 
     def _memory_round(self, trial: Trial) -> None:
         self._hear(trial, _memory_order(trial), ())
@@ -86,8 +88,7 @@ class FreshFigures:
 
     def trace(self, trial: Trial) -> None:
         """One child that traces allocations; its figures are too large and its failure says nothing of the test."""
-        order = replace(_memory_order(trial), trace=True, origin=Origin.FRESH)
-        for measurement in self.run_fresh(order).measurements:
+        for measurement in self.run_fresh(replace(_memory_order(trial), role=Role.TRACE)).measurements:
             trial.allocations |= measurement.allocations
 
     def _hear(self, trial: Trial, order: Order, expected: Sequence[str], *, kind: str = "load") -> None:
@@ -97,7 +98,7 @@ class FreshFigures:
         """
         if trial.failures:
             return
-        report = self.run_fresh(replace(order, origin=Origin.FRESH))
+        report = self.run_fresh(order)
         trial.take_fresh(report.measurements)
         if report.failure is None:
             return
@@ -117,22 +118,22 @@ class FreshFigures:
 def _memory_order(trial: Trial) -> Order:
     """Everything but timings; a load counts with the peak."""
     loads = any("load" in entry.kinds for entry in trial.entries.values())
-    return replace(trial.order, timing=False, load="warm" if loads else "")
+    return replace(trial.order, role=Role.MEMORY, load=Cache.WARM if loads else None)
 
 
 def _failed(metric: str, failure: str) -> Sample:
     return Sample(metric=metric, values=(), origin=Origin.FRESH, notes=(f"child: {failure}",))
 
 
-def _caches(trial: Trial) -> tuple[str, ...]:
+def _caches(trial: Trial) -> tuple[Cache, ...]:
     """A load is cold only where its files are known, so that they can leave the page cache."""
-    return ("cold", "warm") if any(entry.paths for entry in trial.entries.values()) else ("warm",)
+    return tuple(Cache) if any(entry.paths for entry in trial.entries.values()) else (Cache.WARM,)
 
 
-def _unmeasured_caches(trial: Trial) -> list[str]:
+def _unmeasured_caches(trial: Trial) -> list[Cache]:
     """Those that no fresh process has loaded with yet; the files of a second load may make the cold one possible."""
     fresh = {sample.metric for entry in trial.entries.values() for sample in entry.fresh}
-    return [cache for cache in _caches(trial) if f"load_{cache}" not in fresh]
+    return [cache for cache in _caches(trial) if f"load_{cache.value}" not in fresh]
 
 
 def _count_fresh(trial: Trial, metric: str) -> int:

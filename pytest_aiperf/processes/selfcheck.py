@@ -14,7 +14,7 @@ from scipy import special
 
 from pytest_aiperf.judging.rules.paired import ESTIMATOR, answer_of, differences
 from pytest_aiperf.judging.sequential import LOOKS, Answer, Look, decide
-from pytest_aiperf.measuring.trial import Order
+from pytest_aiperf.measuring.trial import Order, Role
 from pytest_aiperf.processes.paired_child import Place
 from pytest_aiperf.processes.pairs import PairBlock, PairOrder
 from pytest_aiperf.vocabulary import units
@@ -217,8 +217,8 @@ def _share(value: float) -> str:
 
 
 def _order(test: str, slowdown: float) -> PairOrder:
-    same = Order(test=test, paired=True, memory=False, slowdown=0.0)
-    slowed = Order(test=test, paired=True, memory=False, slowdown=slowdown)
+    same = Order(test=test, role=Role.TURNS, slowdown=0.0)
+    slowed = Order(test=test, role=Role.TURNS, slowdown=slowdown)
     return PairOrder(orders={Arm.REFERENCE: same, Arm.CANDIDATE: slowed}, wanted=None)
 
 

@@ -11,6 +11,7 @@ from pytest_aiperf.processes.child import Child, Launch
 from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.errors import ChildGoneError
 from pytest_aiperf.vocabulary.records import Measurement
+from pytest_aiperf.vocabulary.terms import Cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class FreshProcesses:
         measurements: tuple[Measurement, ...] = ()
         failure: str | None = None
         files: tuple[str, ...] = ()
-        with Child(self.launch, timing=order.timing, cold=order.load == "cold") as child:
+        with Child(self.launch, timing=order.role.times, cold=order.load is Cache.COLD) as child:
             child.say(codec.encode(Orders(orders=(order,), watched=self.watched, scratch=child.scratch)))
             try:
                 while not child.finished:

@@ -67,7 +67,7 @@ class Bench:
         )
         if size is not None:
             entry.add(size)
-        if trial.order.timing:
+        if trial.order.role.times:
             self._load_in_fresh_processes()
         asynchronous = is_asynchronous(loader)
         return loads.run(trial, entry, lambda: loader(*args, **kwargs), first, asynchronous=asynchronous)
@@ -218,7 +218,7 @@ class Bench:
         """
         asked = Question(inputs=inputs, labels=labels, predict=predict, metric=metric, better=better, outputs=outputs)
         frameworks = self._trial.context.frameworks
-        if self._trial.order.partial:
+        if self._trial.order.role.is_partial:
             return Sensitivity((), score="")  # a fresh process that only takes turns, or weighs
         return sensitivity(model, optimise, asked, layers=layers, bits=bits, frameworks=frameworks)
 

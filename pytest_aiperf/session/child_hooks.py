@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from pytest_aiperf.measuring.allocations import AllocationWatch
-from pytest_aiperf.measuring.trial import Order, Orders, Trial
+from pytest_aiperf.measuring.trial import Order, Orders, Role, Trial
 from pytest_aiperf.processes.provenance import Provenance
 from pytest_aiperf.session.trial_hooks import TRIAL, TrialHooks
 from pytest_aiperf.vocabulary import codec
@@ -119,7 +119,7 @@ class ChildHooks(TrialHooks):
     def begin(self, item: pytest.Item) -> Trial:
         """Trace from before the first fixture on, where that was ordered."""
         trial = super().begin(item)
-        if trial.order.trace:
+        if trial.order.role is Role.TRACE:
             self.tracing = AllocationWatch(sys.modules, self.config.rootpath)
             self.tracing.start()
         return trial

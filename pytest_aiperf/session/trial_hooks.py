@@ -133,7 +133,7 @@ class TrialHooks:
                 raise
             outcome = None
         if (trial := item.stash.get(TRIAL, None)) is not None:
-            if not trial.order.partial:
+            if not trial.order.role.is_partial:
                 _cover_whole_test(trial, item.stash.get(WATCHES, ()))
             trial.settle_loads()
             self.settle_trial(trial, item)

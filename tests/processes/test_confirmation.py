@@ -77,12 +77,12 @@ class FakeReference:
         return seen
 
     def run(self, arm, order):
-        self.ran.append((arm, order.load))
+        self.ran.append((arm, order.load.value))
         assert order.origin is Origin.FRESH
         if arm is self.dead:
             return Report(failure="killed by SIGKILL")
         samples = (
-            Sample(metric=f"load_{order.load}", values=(0.5,)),
+            Sample(metric=f"load_{order.load.value}", values=(0.5,)),
             Sample(metric="ram", values=(1e8,)),
             Sample(metric="gpu_process", values=(1e9,)),
         )

@@ -7,7 +7,7 @@ from collections import deque
 
 import pytest
 
-from pytest_aiperf.measuring.trial import Order, Orders
+from pytest_aiperf.measuring.trial import Order, Orders, Role
 from pytest_aiperf.processes.child import Launch
 from pytest_aiperf.processes.pairs import PairedProcesses, PairOrder
 from pytest_aiperf.vocabulary import codec
@@ -117,7 +117,7 @@ def block(old, new, tests=("a", "b"), *, wanted=None, seed=1, together=True):
         open_child=child,
     )
     asked = [
-        PairOrder(orders=dict.fromkeys(Arm, Order(test=test, paired=True)), wanted=wanted or {"": LATENCY})
+        PairOrder(orders=dict.fromkeys(Arm, Order(test=test, role=Role.TURNS)), wanted=wanted or {"": LATENCY})
         for test in tests
     ]
     return processes.block(seed, asked, together=together), log
@@ -218,7 +218,7 @@ def test_the_waiting_side_is_always_stopped():
             children.append(self)
 
         def say(self, record):
-            if b"turn" in record:
+            if b'"turn"' in record:
                 assert [child.running for child in children if child is not self] == [False]
             super().say(record)
 
@@ -232,6 +232,6 @@ def test_the_waiting_side_is_always_stopped():
         clock=lambda: 0.0,
         open_child=lambda launch, **_: Watching({}, [], Arm(launch.arguments[0])),
     )
-    asked = [PairOrder(orders=dict.fromkeys(Arm, Order(test="a", paired=True)), wanted=None)]
+    asked = [PairOrder(orders=dict.fromkeys(Arm, Order(test="a", role=Role.TURNS)), wanted=None)]
     assert set(processes.block(3, asked).blocks) == {("a", "")}
     assert len(children) == 2

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_aiperf import wiring
 from pytest_aiperf.measuring.run_context import ChildContext
-from pytest_aiperf.measuring.trial import Order, Trial
+from pytest_aiperf.measuring.trial import Order, Role, Trial
 from pytest_aiperf.runtimes.frameworks import plain
 from pytest_aiperf.session.bench import Bench
 from pytest_aiperf.vocabulary.contracts import DevicesSeen
@@ -28,7 +28,7 @@ def surroundings(tools):
 def bench():
     """One that runs everything once."""
     context = surroundings(fakes.tools())
-    order = Order(test="test_x.py::test_it", timing=False, memory=False)
+    order = Order(test="test_x.py::test_it", role=Role.MEMORY)
     trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
     return Bench(
         trial,
@@ -43,7 +43,7 @@ def timed(*, accelerators):
     clock = fakes.FakeClock()
     tools = fakes.tools(clock=clock, accelerators=accelerators)
     context = surroundings(tools)
-    order = Order(test="test_x.py::test_it", memory=False, seconds=1.0)
+    order = Order(test="test_x.py::test_it", seconds=1.0)
     trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
     return (
         Bench(
@@ -182,7 +182,7 @@ def on_a_device(*, device_time, latency=0.01, seen=None, joules=()):
     device = fakes.FakeAccelerator(clock=fakes.FakeTimer(device_time))
     tools = fakes.tools(clock=clock, accelerators=[device], devices=fakes.FakeConditions(*joules, seen=seen))
     context = surroundings(tools)
-    order = Order(test="test_x.py::test_it", memory=False, seconds=1.0)
+    order = Order(test="test_x.py::test_it", seconds=1.0)
     trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
     bench = Bench(
         trial,
