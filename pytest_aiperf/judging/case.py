@@ -155,6 +155,7 @@ class Case:
         reason: str,
         *,
         message: str = "",
+        remedy: str = "",
         title: str = "",
         now: float | None = None,
         baseline: float | None = None,
@@ -175,6 +176,7 @@ class Case:
             status=status,
             reason=reason,
             message=message,
+            remedy=remedy,
             now=now,
             baseline=baseline,
             of_reference=self.measurement.reference is not None,
@@ -193,9 +195,9 @@ class Case:
             return replace(suspicion, fails=self.policy.inconclusive_fails)
         return replace(suspicion, fails=False, needs=needs)
 
-    def update_command(self) -> str:
-        """What records a baseline of this test."""
-        return update_command(self.measurement.test)
+    def update(self, what: str) -> str:
+        """The remedy that is a recorded baseline: `record it: pytest ...`."""
+        return f"{what}: {update_command(self.measurement.test)}"
 
 
 def pooled(samples: Sequence[Sample]) -> tuple[float, ...]:

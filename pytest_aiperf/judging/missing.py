@@ -44,7 +44,6 @@ def gone(
 def _gone(measurement: Measurement, name: str, value: float, metric: Metric | None, policy: Policy) -> Verdict:
     need = need_of(name)
     by_machine = need in MACHINE_NEEDS
-    renewal = f"renamed, or no longer asked for; renew: {update_command(measurement.test)}"
     return Verdict(
         label=measurement.label,
         metric=name,
@@ -54,7 +53,8 @@ def _gone(measurement: Measurement, name: str, value: float, metric: Metric | No
         reason="unmeasurable" if by_machine else "gone",
         message="has a baseline and was not measured in this run"
         if by_machine
-        else f"has a baseline and was not measured: {renewal}",
+        else "has a baseline and was not measured: renamed, or no longer asked for",
+        remedy="" if by_machine else f"renew: {update_command(measurement.test)}",
         baseline=value,
         fails=need in policy.required if by_machine else policy.new_fails,
     )

@@ -51,7 +51,8 @@ def not_comparable(case: Case) -> Verdict | None:
             "no_baseline",
             fails=case.policy.new_fails,
             now=now,
-            message=f"no baseline; record one: {case.update_command()}",
+            message="no baseline",
+            remedy=case.update("record one"),
         )
     if _never_stored(case, baseline):
         return case.row(
@@ -59,7 +60,8 @@ def not_comparable(case: Case) -> Verdict | None:
             "no_baseline_for_metric",
             fails=case.policy.new_fails,
             now=now,
-            message=f"the baseline has no {case.metric.title}; record it: {case.update_command()}",
+            message=f"the baseline has no {case.metric.title}",
+            remedy=case.update("record it"),
         )
     if _both_differ(baseline.source, case.measurement.source):
         return case.row(
@@ -68,7 +70,8 @@ def not_comparable(case: Case) -> Verdict | None:
             fails=case.policy.new_fails or case.policy.inconclusive_fails,
             now=now,
             baseline=case.stored(),
-            message=f"the test's source changed since the baseline; renew: {case.update_command()}",
+            message="the test's source changed since the baseline",
+            remedy=case.update("renew"),
         )
     if case.metric.portable:
         return None
@@ -78,14 +81,16 @@ def not_comparable(case: Case) -> Verdict | None:
             "other_machine",
             now=now,
             message=f"no sessions on this machine class ({case.environment.key}), {baseline.other_classes} other "
-            f"class{'' if baseline.other_classes == 1 else 'es'} known; record some here: {case.update_command()}",
+            f"class{'' if baseline.other_classes == 1 else 'es'} known",
+            remedy=case.update("record some here"),
         )
     if not case.sessions():
         return case.row(
             Status.INCONCLUSIVE,
             "disturbed_baseline",
             now=now,
-            message=f"every stored session of this machine class was disturbed; record one: {case.update_command()}",
+            message="every stored session of this machine class was disturbed",
+            remedy=case.update("record one"),
         )
     if case.metric.rule is not Rule.EXACT and not case.stored():
         return case.row(

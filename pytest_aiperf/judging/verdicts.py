@@ -8,7 +8,6 @@ from dataclasses import replace
 from pytest_aiperf.judging import judge
 from pytest_aiperf.vocabulary.records import Baseline, Criteria, Environment, Limit, Margins, Measurement, Verdict
 from pytest_aiperf.vocabulary.terms import Metric, Status
-from pytest_aiperf.vocabulary.text import without_command
 
 
 def verdicts(
@@ -77,7 +76,7 @@ def with_defaults(limits: Sequence[Limit], defaults: Iterable[Limit], measured: 
 def _recorded(verdict: Verdict) -> Verdict:
     """While storing, a missing or foreign baseline is no news, and a better accuracy is stored however good it is."""
     if verdict.status is Status.NEW or (verdict.status is Status.INCONCLUSIVE and verdict.reason == "other_machine"):
-        return replace(verdict, status=Status.PASSED, reason="recorded", message="", fails=False)
+        return replace(verdict, status=Status.PASSED, reason="recorded", message="", remedy="", fails=False)
     if verdict.reason == "too_good":
-        return replace(verdict, status=Status.IMPROVED, message=without_command(verdict.message), fails=False)
+        return replace(verdict, status=Status.IMPROVED, remedy="", fails=False)
     return verdict

@@ -76,16 +76,24 @@ class Layout:
             self.columns[0] = min(self.columns[0], max(_NARROWEST_TITLE, width - len(INDENT) - rest))
 
     def lines(
-        self, verdicts: Sequence[Verdict], *, notes: bool, reasons: bool = False, paint: Paint | None = None
+        self,
+        verdicts: Sequence[Verdict],
+        *,
+        notes: bool,
+        reasons: bool = False,
+        briefly: bool = False,
+        paint: Paint | None = None,
     ) -> list[str]:
         """The rows with their messages; each note, and a message that rows in a row share, only once.
 
-        The reasons of a bad figure come first; without `notes`, only the first of them.
+        The reasons of a bad figure come first; without `notes`, only the first of them. `briefly`: open answers come
+        without their remedies, each of which names one test: the summary shows one for all.
         """
         lines: list[str] = []
         told: set[str] = set()
         for verdict, following in zip(verdicts, [*verdicts[1:], None], strict=True):
-            message = _message(verdict, reasons=reasons)
+            text = verdict.message if briefly and verdict.status.is_open else verdict.told
+            message = " ".join(filter(None, (text, f"[{verdict.reason}]" if reasons else "")))
             row, below = self._row(verdict, message=message, paint=paint)
             if below and below[-1] == message and _is_told_by(following, verdict):
                 below.pop()
@@ -94,8 +102,8 @@ class Layout:
             why = [note for note in fresh if note.startswith(WHY)]
             others = [note for note in fresh if note not in why]
             lines += row
-            for text in (*(why if notes else why[:1]), _GAP.join(below), *(others if notes else ())):
-                lines += wrapped(text, width=self.width, indent=INDENT * 2) if text else []
+            for line in (*(why if notes else why[:1]), _GAP.join(below), *(others if notes else ())):
+                lines += wrapped(line, width=self.width, indent=INDENT * 2) if line else []
         return lines
 
     def _row(self, verdict: Verdict, *, message: str, paint: Paint | None) -> tuple[list[str], list[str]]:
@@ -114,12 +122,6 @@ class Layout:
             return above + wrapped(start.strip() + _GAP + word, width=self.width, indent=INDENT), below
         padding = " " * (self.columns[-1] - len(word)) if behind else ""
         return [*above, start + (paint(word, verdict) if paint else word) + padding + behind], below
-
-
-def _message(verdict: Verdict, *, reasons: bool) -> str:
-    if not reasons:
-        return verdict.message
-    return f"{verdict.message} [{verdict.reason}]" if verdict.message else f"[{verdict.reason}]"
 
 
 def _is_told_by(following: Verdict | None, verdict: Verdict) -> bool:

@@ -18,7 +18,8 @@ Record = TypeVar("Record")
 # 1 - the fields of `Run` and of the records in it, beside "format". Enums by value, NaN and infinities as strings.
 #     Later and without a new number, because an absent one reads as none: `pairing`, `grounds`.
 # 2 - `criteria`, `needs`, `turns` and `arm` were `grounds`, `want`, `legs` and `side`. A sample says how many calls one
-#     of its values stands for: in format 1 ten, where memory was watched for leaks.
+#     of its values stands for: in format 1 ten, where memory was watched for leaks. What a message advised at its end
+#     is the verdict's `remedy`.
 FORMAT = 2
 
 _SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -61,7 +62,16 @@ def from_format_1(content: Any) -> Any:
         new["needs"] = "model_pairs"
     if "origin" in new and new.get("metric") in ("leak", "gpu_leak"):
         new["calls_per_value"] = 10
+    if "message" in new and "status" in new:
+        new["message"], new["remedy"] = _message_and_remedy(new["message"])
     return new
+
+
+def _message_and_remedy(text: str) -> tuple[str, str]:
+    """`no baseline` and `record one: pytest ...` of `no baseline; record one: pytest ...`."""
+    before, command, test = text.partition(": pytest --aiperf-update ")
+    message, _, what = before.rpartition("; ")
+    return (message, f"{what}{command}{test}") if command and message else (text, "")
 
 
 def encode_result(result: Result) -> bytes:

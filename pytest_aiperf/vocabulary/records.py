@@ -199,6 +199,8 @@ class Verdict:
     """Stable code: `no_baseline`, `within_limit`, `stale_source`."""
     message: str = ""
     """One sentence for people; empty for a plain pass."""
+    remedy: str = ""
+    """What to do about it, ending with a command: `record one: pytest --aiperf-update t.py::t`."""
     now: float | None = None
     baseline: float | None = None
     of_reference: bool = False
@@ -215,6 +217,11 @@ class Verdict:
     """What would decide it; None once nothing more can be measured."""
     sees: float | None = None
     """For a row against stored sessions: the smallest slowdown that they could have shown, as a fraction."""
+
+    @property
+    def told(self) -> str:
+        """The message with its remedy."""
+        return "; ".join(filter(None, (self.message, self.remedy)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

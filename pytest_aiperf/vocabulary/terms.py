@@ -108,6 +108,11 @@ class Status(Enum):
     UNMEASURED = "unmeasured"
     ANOMALOUS = "anomalous"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody knows if it is good or bad."""
+        return self in (Status.INCONCLUSIVE, Status.NEW, Status.UNMEASURED)
+
 
 class Evidence(Enum):
     """What must be measured before a verdict may become a failure."""

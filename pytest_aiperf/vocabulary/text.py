@@ -20,12 +20,6 @@ def word_of(verdict: Verdict) -> str:
     return word.upper() if verdict.fails or verdict.status in SERIOUS else word
 
 
-def without_command(message: str) -> str:
-    """`no baseline` of `no baseline; record one: pytest ...`: where many rows stand together, one command will do."""
-    told, colon, _ = message.partition(": pytest ")
-    return told.rpartition("; ")[0] or told if colon else message
-
-
 def wrapped(text: str, *, width: int, indent: str = "") -> list[str]:
     """Text on as many lines as it takes; continued lines stand two columns further in."""
     return textwrap.wrap(

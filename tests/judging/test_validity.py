@@ -65,13 +65,13 @@ def test_it_passes_no_impossible_value(metric, value, expected):
 def test_it_calls_a_test_without_a_baseline_new_and_says_how_to_record_one(base, reason, policy, fails):
     row = verdicts(measured(FAST), base, policy=policy)[0]
     assert (row.status, row.reason, row.fails) == (Status.NEW, reason, fails)
-    assert f"pytest --aiperf-update {TEST}" in row.message
+    assert f"pytest --aiperf-update {TEST}" in row.remedy
 
 
 def test_it_quotes_a_node_id_that_a_shell_would_read_otherwise():
     measurement = measured(FAST)
     odd = type(measurement)(test="t.py::test[a b]", label="", samples=measurement.samples, taken_at="")
-    assert "pytest --aiperf-update 't.py::test[a b]'" in only(odd).message
+    assert "pytest --aiperf-update 't.py::test[a b]'" in only(odd).remedy
 
 
 STALE_POLICIES = [(Policy(), False), (INCONCLUSIVE_FAILS, True), (NEW_FAILS, True)]
@@ -81,7 +81,7 @@ STALE_POLICIES = [(Policy(), False), (INCONCLUSIVE_FAILS, True), (NEW_FAILS, Tru
 def test_it_compares_nothing_with_the_baseline_of_another_test_source(policy, fails):
     row = only(measured(steady("latency", 9e-3), source="s2"), BASE, policy=policy)
     assert (row.status, row.reason, row.fails) == (Status.INCONCLUSIVE, "stale_source", fails)
-    assert f"pytest --aiperf-update {TEST}" in row.message
+    assert f"pytest --aiperf-update {TEST}" in row.remedy
     accuracy = only(measured(seen("accuracy", 0.1), source="s2"), baseline(portable={"accuracy": 0.9}, source="s1"))
     assert accuracy.reason == "stale_source"
 

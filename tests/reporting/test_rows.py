@@ -9,7 +9,6 @@ import pytest
 
 from pytest_aiperf.reporting import rows
 from pytest_aiperf.vocabulary.terms import Status
-from pytest_aiperf.vocabulary.text import without_command
 from tests.reporting.reporters.golden_files import assert_golden
 from tests.reporting.reporters.realistic import (
     INT8,
@@ -128,16 +127,16 @@ def test_it_starts_labelled_rows_with_their_label():
 
 
 @pytest.mark.parametrize(
-    ("message", "told"),
+    ("status", "briefly", "told"),
     [
-        ("no baseline; record one: pytest --aiperf-update a.py::t", "no baseline"),
-        ("nothing known: pytest --aiperf-update a.py::t", "nothing known"),
-        ("10 pairs against main; slower", "10 pairs against main; slower"),
-        ("", ""),
+        (Status.NEW, False, "no baseline; record one: pytest --aiperf-update a.py::t"),
+        (Status.NEW, True, "no baseline"),
+        (Status.ANOMALOUS, True, "no baseline; record one: pytest --aiperf-update a.py::t"),
     ],
 )
-def test_it_takes_the_command_off_a_message(message, told):
-    assert without_command(message) == told
+def test_it_leaves_the_remedies_of_open_answers_to_the_end_of_a_summary(status, briefly, told):
+    row = verdict("latency", status, message="no baseline", remedy="record one: pytest --aiperf-update a.py::t")
+    assert f"({told})" in rows.Layout([row], width=200).lines([row], notes=True, briefly=briefly)[0]
 
 
 def test_it_shows_a_limit_that_nothing_measured():

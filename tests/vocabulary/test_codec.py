@@ -80,10 +80,24 @@ def test_it_reads_a_run_of_format_1():
     for verdict in run["results"][0]["verdicts"]:
         del verdict["needs"]
         verdict["want"] = "twins"
+        verdict["message"] = "; ".join(filter(None, (verdict["message"], verdict.pop("remedy"))))
     read = codec.decode_run(json.dumps(run | {"format": 1}).encode()).results[0]
     assert [sample.calls_per_value for sample in read.measurements[0].samples] == [10, 1]
     assert [turn.arm for turn in read.measurements[0].pairing.blocks[0].turns] == [Arm.REFERENCE, Arm.CANDIDATE]
     assert {verdict.needs for verdict in read.verdicts} == {Evidence.MODEL_PAIRS}
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "remedy"),
+    [
+        ("no baseline; record one: pytest --aiperf-update t", "no baseline", "record one: pytest --aiperf-update t"),
+        ("5 right; lucky; renew: pytest --aiperf-update t", "5 right; lucky", "renew: pytest --aiperf-update t"),
+        ("10 pairs against main; slower", "10 pairs against main; slower", ""),
+    ],
+)
+def test_it_finds_the_remedy_at_the_end_of_a_message_of_format_1(text, message, remedy):
+    verdict = codec.from_format_1({"status": "new", "message": text})
+    assert (verdict["message"], verdict["remedy"]) == (message, remedy)
 
 
 def test_it_writes_its_format_into_a_run():

@@ -53,7 +53,8 @@ def against_baseline(case: Case) -> Verdict:
             Status.INCONCLUSIVE,
             "other_examples",
             fails=case.policy.new_fails or case.policy.inconclusive_fails,
-            message=f"{len(values)} examples now, {len(examples)} in the baseline; renew: {case.update_command()}",
+            message=f"{len(values)} examples now, {len(examples)} in the baseline",
+            remedy=case.update("renew"),
             now=case.now(),
             baseline=stored,
             limit=_margin(case, stored),
@@ -107,6 +108,7 @@ class _Loss:
     squares: float
     """Mean square of the losses: of right and wrong examples the same share."""
     beyond_luck: str = ""
+    """Why it is more than luck, as the end of a sentence; of a gain, the next."""
     gain_beyond_luck: str = ""
     most: float = math.inf
     """Upper end of what the loss may be in the population these examples come from, confidence 95 %."""
@@ -147,7 +149,7 @@ def _beyond_luck(wrong: int, right: int, count: int, p: float) -> str:
         return ""
     if most_luck(wrong, right, count) >= LUCK_RISK:
         return ""
-    return f"of {count} examples, more than luck even if {LUCKY_FLIPS * 100:g} % change by themselves"
+    return f"; of {count} examples, more than luck even if {LUCKY_FLIPS * 100:g} % change by themselves"
 
 
 def _of_differences(losses: Sequence[float]) -> _Loss:
@@ -168,18 +170,26 @@ def _of_differences(losses: Sequence[float]) -> _Loss:
 def _tested(case: Case, base: float, now: float, loss: _Loss) -> Verdict:
     margin, mid = _margin(case, base), loss.worse_by.mid
 
-    def row(status: Status, reason: str, *more: str) -> Verdict:
-        message = "; ".join(filter(None, more))
-        return case.row(status, reason, message=message, now=now, baseline=base, worse_by=loss.worse_by, limit=margin)
+    def row(status: Status, reason: str, message: str = "", remedy: str = "") -> Verdict:
+        return case.row(
+            status,
+            reason,
+            message=message,
+            remedy=remedy,
+            now=now,
+            baseline=base,
+            worse_by=loss.worse_by,
+            limit=margin,
+        )
 
     if _is_large_gain(case, mid) and loss.p_gain < LEAK_RISK:
-        return row(Status.ANOMALOUS, "too_good", loss.seen, _if_real(case))
+        return row(Status.ANOMALOUS, "too_good", *_too_good(case, loss))
     if mid > margin + _ROUNDING:
         if loss.is_certain:
-            return row(Status.REGRESSED, "worse", f"{loss.seen}, {_p(loss.p)}", loss.beyond_luck)
+            return row(Status.REGRESSED, "worse", f"{loss.seen}, {_p(loss.p)}{loss.beyond_luck}")
         return row(Status.INCONCLUSIVE, "few_examples", _what_it_would_take(case, loss, margin))
     if -mid > margin + _ROUNDING and loss.is_certain_gain:
-        return row(Status.IMPROVED, "better", f"{loss.seen}, {_p(loss.p_gain)}", loss.gain_beyond_luck)
+        return row(Status.IMPROVED, "better", f"{loss.seen}, {_p(loss.p_gain)}{loss.gain_beyond_luck}")
     return row(Status.PASSED, "within_margin")
 
 
@@ -187,13 +197,20 @@ def _generalised(case: Case, base: float, now: float, loss: _Loss) -> Verdict:
     """Passed where the loss is proven to be below the margin for examples like these, not only on them."""
     margin, mid = _margin(case, base), loss.worse_by.mid
 
-    def row(status: Status, reason: str, message: str) -> Verdict:
+    def row(status: Status, reason: str, message: str, remedy: str = "") -> Verdict:
         return case.row(
-            status, reason, message=message, now=now, baseline=base, worse_by=loss.worse_by, limit=margin, notes=()
+            status,
+            reason,
+            message=message,
+            remedy=remedy,
+            now=now,
+            baseline=base,
+            worse_by=loss.worse_by,
+            limit=margin,
         )
 
     if _is_large_gain(case, mid) and loss.p_gain < LEAK_RISK:
-        return row(Status.ANOMALOUS, "too_good", f"{loss.seen}; {_if_real(case)}")
+        return row(Status.ANOMALOUS, "too_good", *_too_good(case, loss))
     if loss.most < margin:
         better = loss.worse_by.high < 0
         return row(Status.IMPROVED if better else Status.PASSED, "better" if better else "within_margin", "")
@@ -218,16 +235,17 @@ def _by_tolerance(case: Case, base: float, note: str) -> Verdict:
     now = rounded(case.now())
     loss = base - now if case.metric.better is Better.HIGHER else now - base
     margin = _margin(case, base)
-    status, reason, message = Status.PASSED, "within_margin", ""
+    status, reason, message, remedy = Status.PASSED, "within_margin", "", ""
     if loss > margin + _ROUNDING:
         status, reason = Status.REGRESSED, "worse"
     elif -loss > margin + _ROUNDING:
         status, reason = Status.IMPROVED, "better"
-        message = _if_real(case) if _is_large_gain(case, loss) else ""
+        message, remedy = _leaks(case) if _is_large_gain(case, loss) else ("", "")
     return case.row(
         status,
         reason,
         message=message,
+        remedy=remedy,
         now=now,
         baseline=base,
         worse_by=Interval(low=loss, mid=loss, high=loss, confidence=0.0),
@@ -248,10 +266,16 @@ def _is_large_gain(case: Case, loss: float) -> bool:
     return case.metric.unit is Unit.FRACTION and -loss > large + _ROUNDING
 
 
-def _if_real(case: Case) -> str:
+def _too_good(case: Case, loss: _Loss) -> tuple[str, str]:
+    """Message and remedy."""
+    message, remedy = _leaks(case)
+    return f"{loss.seen}; {message}", remedy
+
+
+def _leaks(case: Case) -> tuple[str, str]:
     if case.measurement.reference is None:
-        return f"{LEAK}; if it is real, store it: {case.update_command()}"
-    return f"{LEAK}; if it is real, compare with a margin= above it"
+        return LEAK, case.update("if it is real, store it")
+    return f"{LEAK}; if it is real, compare with a margin= above it", ""
 
 
 def _p(p: float) -> str:

@@ -71,7 +71,7 @@ def _cells(run: Run, result: Result, verdict: Verdict) -> tuple[object, ...]:
         *_interval(verdict.worse_by),
         verdict.limit,
         verdict.limit_source,
-        verdict.message,
+        verdict.told,
         " | ".join(verdict.notes),
     )
 

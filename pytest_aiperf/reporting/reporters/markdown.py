@@ -10,13 +10,11 @@ from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.contracts import Reporter
 from pytest_aiperf.vocabulary.records import Run, Verdict
 from pytest_aiperf.vocabulary.terms import Status
-from pytest_aiperf.vocabulary.text import without_command
 
 MOST_ROWS = 1000
 """GitHub drops a job summary above 1 MiB as a whole; a row is about 250 bytes, and may stand in two tables."""
 
 _HEADER = ("test", "figure", "now", "was", "change", "limit", "status")
-_OPEN = frozenset({Status.INCONCLUSIVE, Status.NEW, Status.UNMEASURED})
 _TEXT = str.maketrans(
     {"|": "\\|", "\\": "\\\\", "`": "\\`", "*": "\\*", "_": "\\_", "[": "\\[", "<": "&lt;", "&": "&amp;", "\n": " "}
 )
@@ -35,7 +33,7 @@ class Markdown:
             _headline(run, figures),
             *_families(run),
             _section("Failed", figures, lambda verdict: verdict.fails),
-            _section("Open", figures, lambda verdict: not verdict.fails and verdict.status in _OPEN),
+            _section("Open", figures, lambda verdict: not verdict.fails and verdict.status.is_open),
             _section("Improved", figures, lambda verdict: verdict.status is Status.IMPROVED),
             _unused(run.unused),
             _folded(figures),
@@ -104,7 +102,7 @@ def _cells(test: str, verdict: Verdict, *, with_reasons: bool) -> list[str]:
     if verdict.limit_source:
         limit = f"{limit}<br>{_code(verdict.limit_source)}"
     status = f"**{row.word}**" if row.word.isupper() else row.word
-    reasons = [without_command(verdict.message), *verdict.notes] if with_reasons else []
+    reasons = [verdict.message, *verdict.notes] if with_reasons else []
     told = "<br>".join([status, *(reason.translate(_TEXT) for reason in reasons if reason)])
     return [_code(test), row.title.translate(_TEXT), row.now, row.was, row.change, limit, told]
 

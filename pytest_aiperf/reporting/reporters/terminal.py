@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from statistics import median
 
 from pytest_aiperf.reporting import rows
@@ -13,7 +12,7 @@ from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.contracts import Reporter
 from pytest_aiperf.vocabulary.records import Change, Measurement, Result, Run, Verdict
 from pytest_aiperf.vocabulary.terms import Origin, Status, Unit
-from pytest_aiperf.vocabulary.text import SERIOUS, WIDTH, without_command, word_of, wrapped
+from pytest_aiperf.vocabulary.text import SERIOUS, WIDTH, word_of, wrapped
 
 RECORD_NEW = "pytest --aiperf-update-new-only"
 RENEW = "pytest --aiperf-update"
@@ -26,7 +25,6 @@ _SHORT = 30
 _LATENCY = "latency"
 _SHARES = (50, 90, 95, 99)
 _NARROWEST = 40
-_OPEN = frozenset({Status.INCONCLUSIVE, Status.NEW, Status.UNMEASURED})
 _PLAIN, _RED, _GREEN, _YELLOW = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m"
 
 
@@ -51,10 +49,9 @@ def summary(run: Run, *, verbosity: int = 0, width: int = WIDTH, details: bool =
     if verbosity < 0:
         return "\n".join(line for part in (*notes, _counts(run, width=width)) for line in part)
     everything = verbosity > 0 or details
-    shown = run if details else replace(run, results=tuple(_briefly(result) for result in run.results))
-    grouped = {} if everything else _alike(shown)
+    grouped = {} if everything else _alike(run)
     parts = [
-        *_tests(shown, grouped, width=width, everything=everything, details=details, color=color),
+        *_tests(run, grouped, width=width, everything=everything, details=details, color=color),
         *_groups(grouped, width=width),
         *_families(run, width=width),
         *_changes(run.changes, width=width, everything=everything),
@@ -69,19 +66,10 @@ Kind = tuple[Status, str]
 Row = tuple[str, Verdict]
 
 
-def _briefly(result: Result) -> Result:
-    """Without the commands that open answers end with: each names one test, and the summary shows one for all."""
-    verdicts = (
-        replace(verdict, message=without_command(verdict.message)) if verdict.status in _OPEN else verdict
-        for verdict in result.verdicts
-    )
-    return replace(result, verdicts=tuple(verdicts))
-
-
 def _kind(verdict: Verdict) -> Kind | None:
     if verdict.status is Status.IMPROVED:
         return verdict.status, ""
-    return (verdict.status, verdict.message or verdict.reason) if verdict.status in _OPEN else None
+    return (verdict.status, verdict.message or verdict.reason) if verdict.status.is_open else None
 
 
 def _alike(run: Run) -> dict[Kind, list[Row]]:
@@ -105,7 +93,9 @@ def _tests(
     for result, verdicts in shown:
         if not verdicts:
             continue
-        lines = layout.lines(verdicts, notes=details, reasons=details, paint=_paint if color else None)
+        lines = layout.lines(
+            verdicts, notes=details, reasons=details, briefly=not details, paint=_paint if color else None
+        )
         seen = _what_was_seen(result, width=width, details=details) if everything else []
         yield [*wrapped(result.test, width=width), *lines, *seen]
 
@@ -187,8 +177,11 @@ def _change_counts(changes: Sequence[Change]) -> str:
 
 def _hints(run: Run, *, width: int) -> Iterable[list[str]]:
     verdicts = [(result.test, verdict) for result in run.results for verdict in result.verdicts]
-    renewable = _OPEN - {Status.NEW}
-    stale = {test: None for test, verdict in verdicts if verdict.status in renewable and RENEW in verdict.message}
+    stale = {
+        test: None
+        for test, verdict in verdicts
+        if verdict.status.is_open and verdict.status is not Status.NEW and verdict.remedy
+    }
     if not run.changes and any(verdict.status is Status.NEW for _, verdict in verdicts):
         yield wrapped(f"to record what is new: {RECORD_NEW}", width=width)
     if not run.changes and stale:
@@ -281,4 +274,4 @@ def _count(number: int, noun: str) -> str:
 def _paint(word: str, verdict: Verdict) -> str:
     if verdict.fails or verdict.status in SERIOUS:
         return f"{_RED}{word}{_PLAIN}"
-    return f"{_YELLOW if verdict.status in _OPEN else _GREEN}{word}{_PLAIN}"
+    return f"{_YELLOW if verdict.status.is_open else _GREEN}{word}{_PLAIN}"

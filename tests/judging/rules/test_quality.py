@@ -83,7 +83,7 @@ def test_it_says_why_a_large_loss_on_few_examples_is_none_of_luck():
 
 
 def test_it_names_the_command_that_stores_a_gain_which_is_real():
-    assert compared(*flipped(0, 50, 100)).message.endswith(
+    assert compared(*flipped(0, 50, 100)).told.endswith(
         "; if it is real, store it: pytest --aiperf-update tests/test_net.py::test_net"
     )
 

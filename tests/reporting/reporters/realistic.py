@@ -78,8 +78,8 @@ OVER_MEMORY = verdict(
 
 
 def no_baseline(metric: str, test: str, now: float) -> Verdict:
-    message = f"no baseline; record one: pytest --aiperf-update {test}"
-    return verdict(metric, Status.NEW, reason="no_baseline", message=message, now=now)
+    remedy = f"record one: pytest --aiperf-update {test}"
+    return verdict(metric, Status.NEW, reason="no_baseline", message="no baseline", remedy=remedy, now=now)
 
 
 def no_sessions(test: str) -> Verdict:
@@ -87,8 +87,8 @@ def no_sessions(test: str) -> Verdict:
         "latency",
         Status.INCONCLUSIVE,
         reason="other_machine",
-        message=f"no sessions on this machine class ({KEY}), 2 other classes known; record some here: "
-        f"pytest --aiperf-update {test}",
+        message=f"no sessions on this machine class ({KEY}), 2 other classes known",
+        remedy=f"record some here: pytest --aiperf-update {test}",
         now=3e-3,
     )
 
