@@ -11,7 +11,7 @@ from pytest_aiperf.vocabulary.errors import AiperfError
 from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Margins, Run
 from pytest_aiperf.vocabulary.terms import Origin
-from pytest_aiperf.wiring import known_metrics, store_at
+from pytest_aiperf.wiring import distributions, known_metrics, store_at
 
 MOST_TESTS = 8
 """Tests that a self-check takes of the last run: more would leave too few pairs for each."""
@@ -92,8 +92,11 @@ def selfcheck(root: Path, *, tests: Sequence[str], minutes: float, seed: int | N
 def doctor() -> str:
     """What makes this machine noisy."""
     from pytest_aiperf.machine.doctor import report
+    from pytest_aiperf.machine.doctor.instruments import Instruments, Interpreter, packages_without_bytecode
 
-    return report.text(report.examine())
+    packages = ("numpy", *distributions())
+    interpreter = Interpreter(without_bytecode=lambda: packages_without_bytecode(packages))
+    return report.text(report.examine(instruments=Instruments(interpreter=interpreter)))
 
 
 def _timed_tests(root: Path) -> list[str]:

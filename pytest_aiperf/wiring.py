@@ -49,7 +49,7 @@ def equip_run(config: pytest.Config) -> None:
     chosen = settings.resolve(config)
     _check_reports(chosen.report)
     under_xdist = hasattr(config, "workerinput")
-    tools, frameworks, metrics = create_tools(), _frameworks(), known_metrics()
+    tools, frameworks, metrics = create_tools(), create_frameworks(), known_metrics()
     for framework in frameworks:
         framework.watch()
     if chosen.quiet_malloc:
@@ -65,10 +65,18 @@ def equip_run(config: pytest.Config) -> None:
         reference_workload=load.reference_log_seconds,
         memory_always=chosen.memory,
     )
-    place = environment.describe(name=chosen.machine, accelerators=tools.accelerators, nvml=Nvml())
+    place = environment.describe(
+        name=chosen.machine, accelerators=tools.accelerators, distributions=distributions(), nvml=Nvml()
+    )
     store = store_at(config.rootpath)
     arguments, directory = _invocation(config)
-    launch = Launch(arguments=arguments, directory=directory, timeout=chosen.timeout, quiet_malloc=chosen.quiet_malloc)
+    launch = Launch(
+        arguments=arguments,
+        directory=directory,
+        timeout=chosen.timeout,
+        quiet_malloc=chosen.quiet_malloc,
+        compile_caches=tuple({name: None for framework in frameworks for name in framework.compile_caches}),
+    )
     escalation = Escalation(
         settings=chosen,
         store=store,
@@ -110,7 +118,7 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
     line.watch()
     line.send(phase="collection")
     neutralise(config, orders)
-    frameworks = _frameworks()
+    frameworks = create_frameworks()
     times = ImportTimes([framework.module for framework in frameworks if framework.module])
     times.install()
     for framework in frameworks:
@@ -125,7 +133,7 @@ def pass_through() -> Any:
     """The fixture of a run that does not measure."""
     from pytest_aiperf.session.pass_through import PassThrough
 
-    return PassThrough(tools=create_tools, frameworks=_frameworks, metrics=known_metrics)
+    return PassThrough(tools=create_tools, frameworks=create_frameworks, metrics=known_metrics)
 
 
 @contextlib.contextmanager
@@ -179,7 +187,12 @@ def create_tools() -> Tools:
     )
 
 
-def _frameworks() -> list[Framework]:
+def distributions() -> tuple[str, ...]:
+    """What runtimes are called where they are installed."""
+    return tuple(name for framework in create_frameworks() for name in framework.distributions)
+
+
+def create_frameworks() -> list[Framework]:
     """Every runtime; the plain one, which owns anything, last."""
     names = sorted(shelves.names("frameworks"), key=lambda name: (name == "plain", name))
     return [shelves.create("frameworks", name) for name in names]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from pytest_aiperf.vocabulary.contracts import DevicesSeen, GpuMemory, Tools
+from pytest_aiperf.vocabulary.contracts import Accelerator, DevicesSeen, GpuMemory, Tools
 
 
 class FakeClock:
@@ -69,10 +69,8 @@ class FakeForeignLoad:
         return 1.0, self.share()
 
 
-class FakeAccelerator:
+class FakeAccelerator(Accelerator):
     """A device that counts how often it was waited for."""
-
-    name = "fake"
 
     def __init__(
         self, *, initialised: bool = True, memory: Sequence[GpuMemory] = (), clock: FakeTimer | None = None
@@ -101,9 +99,6 @@ class FakeAccelerator:
 
     def flush(self) -> None:
         self.flushes += 1
-
-    def facts(self) -> Mapping[str, str]:
-        return {}
 
 
 class FakeTimer:

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.lab.recorded import Recorded, spread
+from pytest_aiperf import wiring
 from pytest_aiperf.judging.rules.paired import differences
 from pytest_aiperf.machine import environment
 from pytest_aiperf.vocabulary.pairing import Arm, Block
@@ -30,7 +31,7 @@ def text(
     tuning: Recorded, evaluation: Recorded, by_state: Mapping[str, Sequence[Score]], *, picture: str, remarks: str
 ) -> str:
     """All tables."""
-    place = environment.describe(name=None, accelerators=())
+    place = environment.describe(name=None, accelerators=(), distributions=wiring.distributions())
     facts = ", ".join(f"{name} {value}" for name, value in place.comparable.items())
     today = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%d")
     lines = [f"# Laboratory: {place.key}, {today}", "", facts, "", f"![power]({picture})", "", remarks]

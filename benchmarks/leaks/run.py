@@ -51,11 +51,12 @@ def main() -> None:
         rows += [row(kept, name, counts, slopes[name]) for name, counts in seen.items()]
         total: Counter[Answer] = sum(seen.values(), Counter())
         rows.append(row(kept, "**all**", total, [one for some in slopes.values() for one in some]))
+    place = describe(name=None, accelerators=(), distributions=wiring.distributions())
     text = "\n".join(
         [
             "# Leaks of known size",
             "",
-            f"Machine class `{describe(name=None, accelerators=()).key}`; limit {DEFAULT / KIB:g} KiB per call,",
+            f"Machine class `{place.key}`; limit {DEFAULT / KIB:g} KiB per call,",
             "600 calls after 70 in every run, 1,200 more where these leave it open; `benchmarks/leaks/run.py`.",
             "",
             "| kept, KiB | call | runs | leak | open | steady | upper 95 % bound | slopes, KiB per call |",

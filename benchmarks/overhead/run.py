@@ -63,9 +63,10 @@ def main() -> int:
 
 def machine() -> str:
     """The machine class, as baselines name it."""
+    from pytest_aiperf import wiring
     from pytest_aiperf.machine import environment
 
-    return environment.describe(name=None, accelerators=()).key
+    return environment.describe(name=None, accelerators=(), distributions=wiring.distributions()).key
 
 
 def report(folder: Path) -> str:

@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from pytest_aiperf import wiring
 from pytest_aiperf.machine import environment
 
 SLOW_LOADER = """
@@ -156,7 +157,7 @@ def main() -> None:
         lines.append(f"| 50 escalated tests of 20 ms, whole run | {fifty:.0f} | {min(counts)} to {max(counts)} |")
         lines.append(f"| of which their own measuring and pairs | {spent:.0f} | |")
         lines += clean(root, options.repeats)
-    place = environment.describe(name=None, accelerators=())
+    place = environment.describe(name=None, accelerators=(), distributions=wiring.distributions())
     today = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%d")
     text = "\n".join([f"# Cost of pairs: {place.key}, {today}", "", *lines]) + "\n"
     print(text)

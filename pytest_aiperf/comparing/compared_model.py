@@ -28,19 +28,11 @@ class Model:
 
     def operators(self, inputs: tuple[Any, ...]) -> Mapping[str, float] | None:
         """Seconds per call of each kind of operator; None where the runtime cannot say."""
-        profiler = self.framework.profiler()
-        if profiler is None:
-            return None
-        found: Mapping[str, float] | None = profiler.operators(self.model, lambda copied: self._bound(copied, inputs))
-        return found
+        return self.framework.profiler().operators(self.model, lambda copied: self._bound(copied, inputs))
 
     def outputs_of_layers(self, inputs: tuple[Any, ...]) -> Mapping[str, Any]:
         """Name -> output of each layer, in the order they run; empty where the runtime does not show them."""
-        profiler = self.framework.profiler()
-        if not hasattr(profiler, "outputs_of_layers"):
-            return {}
-        found: Mapping[str, Any] = profiler.outputs_of_layers(self.model, lambda copied: self._bound(copied, inputs))
-        return found
+        return self.framework.profiler().outputs_of_layers(self.model, lambda copied: self._bound(copied, inputs))
 
     def _bound(self, model: Any, inputs: tuple[Any, ...]) -> Callable[[], Any]:
         accepted, options = self.framework.accept(model, inputs)
@@ -63,11 +55,8 @@ class Model:
 
     def exact(self, inputs: tuple[Any, ...]) -> Any | None:
         """What it answers in float64; None where it cannot run so."""
-        profiler = self.framework.profiler()
-        if not hasattr(profiler, "in_float64"):
-            return None
         try:
-            copied = profiler.in_float64(self.model)
+            copied = self.framework.profiler().in_float64(self.model)
             return None if copied is None else self._bound(copied, inputs)()
         except Exception:  # noqa: BLE001 - of any model; only shown, and unknown where it does not run
             return None
@@ -79,11 +68,7 @@ class Model:
             return None
 
     def _macs(self, inputs: tuple[Any, ...]) -> int | None:
-        profiler = self.framework.profiler()
-        if not hasattr(profiler, "macs"):
-            return None
         try:
-            found: int | None = profiler.macs(self.model, lambda copied: self._bound(copied, inputs))
+            return self.framework.profiler().macs(self.model, lambda copied: self._bound(copied, inputs))
         except Exception:  # noqa: BLE001 - of any model; only shown, and unknown where it cannot be counted
             return None
-        return found

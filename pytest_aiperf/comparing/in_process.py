@@ -109,8 +109,6 @@ def remembers(call: Callable[[], Any], novel: Sequence[Callable[[], Any]], tools
 class _Readings:
     """A pass that times turns of given sizes."""
 
-    metrics = ()
-
     def __init__(self, turns: Sequence[int]) -> None:
         self.turns = turns
         self.seconds: list[float] = []

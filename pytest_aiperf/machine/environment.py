@@ -22,7 +22,8 @@ from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.vocabulary.contracts import Accelerator
 from pytest_aiperf.vocabulary.records import Environment
 
-FRAMEWORKS = ("torch", "onnxruntime", "onnxruntime-gpu", "tensorflow", "jax", "openvino", "tensorrt")
+NAMED_FIRST = "torch"
+"""Of several runtimes, the one in a derived key: names of stored machine classes hold it."""
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY")
 LONGEST_KEY = 60
 
@@ -95,25 +96,30 @@ def describe(
     *,
     name: str | None,
     accelerators: Sequence[Accelerator],
+    distributions: Sequence[str],
     machine: Machine | None = None,
     nvml: Nvml | None = None,
 ) -> Environment:
-    """The machine class under its given or derived name; `nvml`, where given, adds the GPUs' present state."""
+    """The machine class under its given or derived name; `nvml`, where given, adds the GPUs' present state.
+
+    Of `distributions`, the runtimes as they are installed, those that are there are a part of the class.
+    """
     machine = machine or Machine()
-    comparable = _comparable(machine, accelerators)
+    comparable = _comparable(machine, accelerators, distributions)
     details = _details(machine)
     if nvml is not None:
         details |= {
             f"device {uuid}": condition.reason if isinstance(condition, Unavailable) else condition.text()
             for uuid, condition in nvml.conditions().items()
         }
-    return Environment(key=name or derived_key(comparable), comparable=comparable, details=details)
+    return Environment(key=name or derived_key(comparable, distributions), comparable=comparable, details=details)
 
 
-def derived_key(comparable: Mapping[str, str]) -> str:
+def derived_key(comparable: Mapping[str, str], distributions: Sequence[str]) -> str:
     """A readable name of at most 60 characters; its last eight tell any two different classes apart."""
     digest = hashlib.sha256(json.dumps(sorted(comparable.items())).encode()).hexdigest()[:8]
-    framework = next((f"{name}{comparable[name]}" for name in FRAMEWORKS if name in comparable), "")
+    runtimes = sorted(distributions, key=lambda name: name != NAMED_FIRST)
+    framework = next((f"{name}{comparable[name]}" for name in runtimes if name in comparable), "")
     words = [
         _slug(comparable["cpu"].partition(", family")[0]),
         f"{comparable['cores']}c",
@@ -138,7 +144,7 @@ def processor_name(text: str) -> str:
     return " ".join(text.split())
 
 
-def _comparable(machine: Machine, accelerators: Sequence[Accelerator]) -> dict[str, str]:
+def _comparable(machine: Machine, accelerators: Sequence[Accelerator], distributions: Sequence[str]) -> dict[str, str]:
     facts = {
         "cpu": _processor(machine),
         "cores": _cores(machine),
@@ -148,7 +154,7 @@ def _comparable(machine: Machine, accelerators: Sequence[Accelerator]) -> dict[s
     for accelerator in accelerators:
         for fact, value in accelerator.facts().items():
             facts[fact] = f"{facts[fact]}, {value}" if fact in facts else value
-    for distribution in FRAMEWORKS:
+    for distribution in distributions:
         version = machine.version(distribution)
         if version is not None:
             facts[distribution] = ".".join(version.split("+")[0].split(".")[:2])

@@ -33,7 +33,6 @@ UNSEEN = 0.02
 """So little of a plain function's call is work that events do not see, on another runtime's stream."""
 _OF_THE_LAST_PASS = frozenset({"latency", "throughput", "clock_mhz", "watts"})
 """What a repeated pass replaces; of all others the higher one counts."""
-_WITH_EVENTS = ("torch", "plain")
 _NOTHING_SEEN = DevicesSeen(facts={}, disturbances=())
 
 
@@ -123,14 +122,14 @@ class Inference:
 
     def _on_the_device(self, entry: Entry, owner: Any) -> Generator[Sequence[Probe], None, None]:
         """The device's own time. Only torch's streams have its events: other runtimes queue on streams of their own."""
-        runtime = self._trial.runtime_of(owner)
-        if runtime not in _WITH_EVENTS:
+        with_events = self._trial.framework_of(owner).uses_torch_streams
+        if with_events is False:
             return
         latencies = entry.timed("latency").values
         yield (DeviceTime(latency=median(latencies), flush=self._trial.order.flush),)
         times = entry.samples.get(("device_time", Origin.IN_PROCESS))
         share = device_time.busy_share(latencies, times.values) if times is not None else None
-        if share is not None and share < HOST_BOUND and (runtime == "torch" or share > UNSEEN):
+        if share is not None and share < HOST_BOUND and (with_events or share > UNSEEN):
             entry.reasons |= {"latency": (f"{WHY}{device_time.host_bound(share)}",)}
 
     def _keep(self, entry: Entry, samples: Sequence[Sample]) -> None:
@@ -155,8 +154,6 @@ def _done(result: Any) -> Any:
 
 class _FirstInference:
     """One call, before anything else; it ends the load of a model that this process loaded."""
-
-    metrics = ()
 
     def __init__(self, loading: Loading | None, watches: Sequence[Watch]) -> None:
         self.loading = loading

@@ -24,8 +24,6 @@ class PairedTurns:
     busy the machine was). Requests in: `warm` or `skip`; then `turn` (calls, batch, queued) as often as wanted; `go`.
     """
 
-    metrics = ()
-
     def __init__(self, line: TurnLine, *, test: str, label: str, items: int, flush: bool = False) -> None:
         self.line = line
         self.flush = flush

@@ -233,13 +233,12 @@ class Trial:
         `function` is the model, or a bound method of one such as `session.run`.
         """
         model = getattr(function, "__self__", function)
-        owner = next(framework for framework in self.context.frameworks if framework.owns(model))
-        if anomaly := owner.anomaly(model):
+        if anomaly := self.framework_of(model).anomaly(model):
             entry.anomalies = (*entry.anomalies, anomaly)
 
-    def runtime_of(self, model: object) -> str:
-        """Name of the runtime that a model belongs to."""
-        return next(framework.name for framework in self.context.frameworks if framework.owns(model))
+    def framework_of(self, model: object) -> Framework:
+        """The runtime that a model belongs to."""
+        return next(framework for framework in self.context.frameworks if framework.owns(model))
 
     def learn(self, entry: Entry, model: Any, framework: Framework) -> None:
         """Note what the runtime says of the model: its facts, size and files."""

@@ -25,7 +25,6 @@ POLL_SECONDS = 0.2
 GRACE_SECONDS = 5.0
 """How long a child may take to go after its last message."""
 QUIET_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
-COMPILE_CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "JAX_COMPILATION_CACHE_DIR")
 
 
 class Watches(Protocol):
@@ -45,6 +44,8 @@ class Launch:
     directory: Path
     timeout: float
     quiet_malloc: bool
+    compile_caches: Sequence[str] = ()
+    """Environment variables that name folders: of a cold start empty ones."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     reaper: Watches | None = None
     clock: Callable[[], float] = time.monotonic
@@ -132,7 +133,7 @@ class Child:
     def _start(self, channel: int, stream: Any, scratch: str) -> subprocess.Popen[bytes]:
         environment = {**self.environment, WORKER_VARIABLE: str(channel)}
         if self.cold:
-            environment |= {name: os.path.join(scratch, name.lower()) for name in COMPILE_CACHES}  # noqa: PTH118
+            environment |= {name: os.path.join(scratch, name.lower()) for name in self.launch.compile_caches}  # noqa: PTH118
         return subprocess.Popen(
             [sys.executable, "-m", "pytest", *self.launch.arguments],
             cwd=self.launch.directory,

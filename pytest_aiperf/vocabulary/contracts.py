@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -45,14 +46,17 @@ class GpuMemory:
     notes: tuple[str, ...] = ()
 
 
-class Accelerator(Protocol):
-    """How a device is waited for and asked. Imports its runtime never, its driver library late."""
+class Accelerator(ABC):
+    """How a device is waited for and asked. Imports its runtime never, its driver library late.
 
-    name: str
+    A member must say `initialised` and `wait`; what it does not know is left to these answers.
+    """
 
+    @abstractmethod
     def initialised(self) -> bool:
         """Whether this process has already started the device through a runtime it imported."""
 
+    @abstractmethod
     def wait(self) -> None:
         """Block until everything queued by this process has finished."""
 
@@ -61,15 +65,18 @@ class Accelerator(Protocol):
 
     def memory(self) -> Sequence[GpuMemory]:
         """One record per device that this process uses."""
+        return ()
 
     def timer(self) -> DeviceTimer | None:
         """A clock of its own; None where it has none, or was not started."""
+        return None
 
     def flush(self) -> None:
         """Push everything out of its last-level cache; nothing where that cannot be done."""
 
     def facts(self) -> Mapping[str, str]:
         """Comparable facts: device model and count, driver x.y. Empty without a device."""
+        return {}
 
 
 class DeviceTimer(Protocol):
@@ -111,42 +118,85 @@ class DeviceConditions(Protocol):
         """Energy that they have taken together, since some moment; None where the driver does not count it."""
 
 
-class Framework(Protocol):
-    """How a runtime behaves. Found in `sys.modules`, never imported."""
+class Profiler:
+    """What takes a call of a runtime apart. `bind(model)` makes one inference of a model, or of a copy.
+
+    A member answers what its runtime can tell; this one can tell nothing.
+    """
+
+    def operators(self, model: Any, bind: Callable[[Any], Callable[[], Any]]) -> Mapping[str, float] | None:
+        """Seconds per call of each kind of operator, without what it calls; None where it cannot be said."""
+        return None
+
+    def outputs_of_layers(self, model: Any, bind: Callable[[Any], Callable[[], Any]]) -> Mapping[str, Any]:
+        """Name -> output of each layer, of one inference, in the order they ran; empty where it cannot be said."""
+        return {}
+
+    def macs(self, model: Any, bind: Callable[[Any], Callable[[], Any]]) -> int | None:
+        """Multiply-accumulates of one inference; None where they cannot be counted."""
+        return None
+
+    def in_float64(self, model: Any) -> Any | None:
+        """A copy that computes in float64; None where there can be none."""
+        return None
+
+
+class Framework(ABC):
+    """How a runtime behaves. Found in `sys.modules`, never imported.
+
+    A member must have a `name` and say `owns` and `bind`; what it does not know is left to these answers.
+    """
 
     name: str
-    module: str
+    """As its file, or its entry point, is called."""
+    module: str = ""
     """The top-level module that users import."""
+    distributions: tuple[str, ...] = ()
+    """What users install (torch, onnxruntime-gpu): its version makes another machine class."""
+    compile_caches: tuple[str, ...] = ()
+    """Environment variables that name a folder of compiled code: a cold load starts with an empty one."""
+    uses_torch_streams: bool | None = None
+    """Whether its work on a device is queued where torch's events see it; None where nobody knows."""
 
+    @abstractmethod
     def owns(self, model: object) -> bool:
         """Whether `model` belongs to this runtime."""
 
+    @abstractmethod
     def bind(self, model: Any, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Callable[[], Any]:
         """One inference as a function without arguments."""
 
     def accept(self, model: Any, inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
         """Inputs of any runtime as `bind` takes them for this model: positional, and by name."""
+        return inputs, {}
 
     def inference(self) -> AbstractContextManager[object]:
         """The runtime's no-gradient context; a null context where it has none."""
+        return nullcontext()
 
     def size(self, model: Any) -> int | None:
         """Bytes of parameters and buffers, or of the model file where the runtime hides them."""
+        return None
 
     def weights(self, model: Any) -> Weights | None:
         """Parameters, zeros and bytes by dtype; None where the runtime hides them."""
+        return None
 
     def files(self, model: Any) -> tuple[Path, ...]:
         """The files that the model was read from, where the runtime remembers."""
+        return ()
 
     def facts(self, model: Any) -> Mapping[str, str]:
         """What to show beside the numbers: threads, dtype, providers."""
+        return {}
 
     def anomaly(self, model: Any) -> str | None:
         """Why this model does not run as it was asked to, or None."""
+        return None
 
-    def profiler(self) -> Any:
-        """What takes a call of this runtime apart (`profilers/`); None where nothing does."""
+    def profiler(self) -> Profiler:
+        """What takes a call of this runtime apart (`profilers/`), imported now."""
+        return Profiler()
 
     def watch(self) -> None:
         """Called once when measuring starts: notice what only shows while a model is built."""
@@ -159,6 +209,7 @@ class Framework(Protocol):
 
         Only used in a fresh process; a null context where the runtime has no such step.
         """
+        return nullcontext()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,10 +278,6 @@ class TurnLine(Protocol):
 class Probe(Protocol):
     """One pass of measuring: a generator that asks for turns and returns what it saw."""
 
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """What the pass measures."""
-
     def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
         """Yield turns; each is answered with its seconds (of all its calls together)."""
 
@@ -267,8 +314,6 @@ class Store(Protocol):
 
 class Reporter(Protocol):
     """How a run is shown. Writes nothing. Its module may name a package that it `NEEDS`."""
-
-    name: str
 
     def render(self, run: Run) -> str | bytes:
         """The whole report, as a text or the content of a picture."""

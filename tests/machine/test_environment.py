@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
+from pytest_aiperf.machine import environment
 from pytest_aiperf.machine.environment import (
     LONGEST_KEY,
     TWO_RUNTIMES,
     Machine,
     derived_key,
-    describe,
     installed_version,
     processor_name,
     usable_cores,
 )
+from pytest_aiperf.vocabulary.records import Environment
 from tests.fakes import FakeAccelerator
 from tests.fakes_gpu import FakeGpu, nvml, without_driver
 
@@ -35,6 +36,14 @@ BogoMIPS	: 243.75
 CPU implementer	: 0x41
 CPU part	: 0xd40
 """
+
+
+RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "torch", "jax")
+
+
+def describe(**asked: Any) -> Environment:
+    """Of a machine where some of the runtimes may be installed."""
+    return environment.describe(distributions=RUNTIMES, **asked)
 
 
 class Gpu(FakeAccelerator):
@@ -100,6 +109,13 @@ def test_it_derives_a_readable_key(machine: Callable[..., Machine]):
     assert re.fullmatch(r"xeon-8375c-2c-1-x-h200-linux-py311-torch2\.13-[0-9a-f]{8}", gpu)
 
 
+def test_a_derived_key_names_torch_wherever_it_is_installed(machine: Callable[..., Machine]):
+    both = machine(versions={"onnxruntime": "1.23.0", "torch": "2.13.0"})
+    assert "torch2.13" in describe(name=None, accelerators=[], machine=both).key
+    alone = machine(versions={"onnxruntime": "1.23.0", "jax": "0.10.2"})
+    assert "onnxruntime1.23" in describe(name=None, accelerators=[], machine=alone).key
+
+
 def test_it_uses_a_given_name_as_the_key_and_still_collects(machine: Callable[..., Machine]):
     seen = describe(name="ci-gpu", accelerators=[], machine=machine())
     assert seen.key == "ci-gpu"
@@ -115,7 +131,7 @@ def test_it_keeps_the_key_short_and_plain():
         "gpu": "8 x NVIDIA Some Exceptionally Long Marketing Name 80GB",
         "onnxruntime-gpu": "1.31",
     }
-    key = derived_key(facts)
+    key = derived_key(facts, RUNTIMES)
     assert len(key) <= LONGEST_KEY
     assert re.fullmatch(r"[a-z0-9.-]+", key)
 

@@ -118,3 +118,14 @@ def test_watching_twice_is_watching_once(framework: Framework, small: Small) -> 
         assert framework.anomaly(SMALL[framework.name]()[0]) is None
     finally:
         framework.unwatch()
+
+
+def test_a_cold_load_empties_every_cache_that_a_runtime_names() -> None:
+    """It is told by the runtimes, which environment variables those are."""
+    caches = {name for framework in NAMES for name in shelves.create("frameworks", framework).compile_caches}
+    assert caches >= {
+        "TORCHINDUCTOR_CACHE_DIR",
+        "TRITON_CACHE_DIR",
+        "CUDA_CACHE_PATH",
+        "JAX_COMPILATION_CACHE_DIR",
+    }

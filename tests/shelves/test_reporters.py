@@ -49,10 +49,6 @@ def test_the_shelf_has_its_members():
     assert {"terminal", "json", "markdown", "csv", "pytest_benchmark"} <= set(MEMBERS)
 
 
-def test_it_is_called_as_its_file(name: str, reporter: Reporter):
-    assert reporter.name == name
-
-
 def test_it_returns_text_that_ends_with_a_line_or_a_picture(reporter: Reporter):
     rendered = reporter.render(RUN)
     assert rendered if isinstance(rendered, bytes) else rendered.endswith("\n")

@@ -19,9 +19,6 @@ from pytest_aiperf.machine import load as noise
 from pytest_aiperf.machine.environment import load_average, usable_cores
 from pytest_aiperf.machine.nvml import Nvml, own_pids
 
-RUNTIMES = ("numpy", "torch", "onnxruntime", "tensorflow", "jax", "openvino")
-"""Packages whose import is a part of load times."""
-
 ProcessKey = tuple[int, float]
 """Process id and the time of its start: an id alone is used again."""
 
@@ -73,7 +70,7 @@ def other_processes() -> Mapping[ProcessKey, Process]:
     return found
 
 
-def packages_without_bytecode(names: Sequence[str] = RUNTIMES, path: Sequence[str] | None = None) -> tuple[Path, ...]:
+def packages_without_bytecode(names: Sequence[str], path: Sequence[str] | None = None) -> tuple[Path, ...]:
     """Directories of installed packages that are compiled at each import again; `path` is `sys.path` unless given."""
     specs = (PathFinder.find_spec(name, path) for name in names)  # imports nothing
     sources = [spec.origin for spec in specs if spec and spec.origin and spec.origin.endswith(".py")]
@@ -90,7 +87,8 @@ class Interpreter:
     profiler: Callable[[], object] = sys.getprofile
     monitoring: Any = field(default_factory=lambda: getattr(sys, "monitoring", None))
     """`sys.monitoring`, from Python 3.12 on."""
-    without_bytecode: Callable[[], tuple[Path, ...]] = packages_without_bytecode
+    without_bytecode: Callable[[], tuple[Path, ...]] = tuple
+    """Of the packages whose import is a part of load times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,8 +66,6 @@ class RamWatch:
 class CpuMemoryPeak:
     """One call in a pass of its own."""
 
-    metrics = METRICS
-
     def __init__(self, *, base: int, origin: Origin, phase: Phase = Phase.STEADY) -> None:
         self.base = base
         self.origin = origin

@@ -36,8 +36,6 @@ class DeviceTime:
     gets there by clearing a cache first). `latency`: seconds of one call, the host's work included.
     """
 
-    metrics = METRICS
-
     def __init__(self, *, latency: float, flush: bool = False) -> None:
         self.latency = latency
         self.flush = flush

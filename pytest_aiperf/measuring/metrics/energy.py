@@ -31,8 +31,6 @@ def samples_of(seen: DevicesSeen) -> tuple[Sample, ...]:
 class Energy:
     """Calls queued back to back for `seconds`; drivers renew their counter about ten times a second."""
 
-    metrics = METRICS
-
     def __init__(self, *, seconds: float) -> None:
         self.seconds = seconds
 

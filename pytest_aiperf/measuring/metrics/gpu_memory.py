@@ -110,8 +110,6 @@ class GpuWatch:
 class GpuMemoryPeak:
     """One call in a pass of its own."""
 
-    metrics = METRICS
-
     def __init__(self, *, origin: Origin = Origin.IN_PROCESS, phase: Phase = Phase.STEADY) -> None:
         self._origin = origin
         self._phase = phase

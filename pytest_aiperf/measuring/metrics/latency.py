@@ -28,8 +28,6 @@ COMPILED = "compiling and warming up"
 class Latency:
     """At least `calls` timed calls and `seconds` of them, after max(3, 10 %) discarded ones."""
 
-    metrics = METRICS
-
     def __init__(self, *, calls: int, seconds: float, max_seconds: float, flush: bool = False) -> None:
         self.calls = calls
         self.seconds = seconds

@@ -30,8 +30,6 @@ ALLOCATOR_ONLY = "the allocator's figure alone: the driver does not tell this pr
 class Soak:
     """Calls again and again, and reads the memory after each call; the samples are the lowest of every ten."""
 
-    metrics = METRICS
-
     def __init__(self, *, calls: int, warm_ups: int = WARM_UPS, origin: Origin = Origin.IN_PROCESS) -> None:
         self.calls = calls
         self.warm_ups = warm_ups

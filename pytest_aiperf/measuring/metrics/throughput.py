@@ -49,8 +49,6 @@ def derived(latency: Sample, *, items: int) -> Sample:
 class Throughput:
     """`BURSTS` bursts that share `seconds` (fewer, of one call, where a call takes longer); `items` per call."""
 
-    metrics = METRICS
-
     def __init__(self, *, items: int, seconds: float) -> None:
         self.items = items
         self.seconds = seconds

@@ -36,8 +36,6 @@ COLUMNS = (
 class Csv:
     """What is unknown is an empty cell; `worse_by` is a fraction, positive is worse."""
 
-    name = "csv"
-
     def render(self, run: Run) -> str:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

@@ -10,8 +10,6 @@ from pytest_aiperf.vocabulary.records import Run
 class Json:
     """The format, its number and its history are those of `codec`."""
 
-    name = "json"
-
     def render(self, run: Run) -> str:
         return codec.encode_run(run).decode() + "\n"
 

@@ -25,8 +25,6 @@ Figure = tuple[str, Verdict]
 class Markdown:
     """Failures first, then what is open, then all rows behind a fold."""
 
-    name = "markdown"
-
     def render(self, run: Run) -> str:
         figures = [(result.test, verdict) for result in run.results for verdict in result.verdicts]
         blocks = [

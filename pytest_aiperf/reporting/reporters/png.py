@@ -13,8 +13,6 @@ NEEDS = "matplotlib"
 class Png:
     """Quality against latency."""
 
-    name = "png"
-
     def render(self, run: Run) -> bytes:
         return pareto_plot.draw(groups(run), form="png")
 

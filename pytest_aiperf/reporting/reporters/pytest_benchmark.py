@@ -32,8 +32,6 @@ TIMES = {
 class PytestBenchmark:
     """One benchmark per label and time metric; the plain name is the latency of an unlabelled measurement."""
 
-    name = "pytest_benchmark"
-
     def render(self, run: Run) -> str:
         content = {
             "machine_info": _machine(run.environment),

@@ -13,8 +13,6 @@ NEEDS = "matplotlib"
 class Svg:
     """Quality against latency."""
 
-    name = "svg"
-
     def render(self, run: Run) -> bytes:
         return pareto_plot.draw(groups(run), form="svg")
 

@@ -31,8 +31,6 @@ _PLAIN, _RED, _GREEN, _YELLOW = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m"
 class Terminal:
     """The summary as a text without colours."""
 
-    name = "terminal"
-
     def render(self, run: Run) -> str:
         return summary(run, verbosity=1) + "\n"
 

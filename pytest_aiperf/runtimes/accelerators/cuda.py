@@ -22,10 +22,8 @@ USUAL_CLOCK = 1.5e9
 """Cycles per second of a kernel that only waits, where torch does not tell the clock."""
 
 
-class Cuda:
+class Cuda(Accelerator):
     """CUDA and ROCm builds of torch; through NVML also runtimes that tell nothing (ONNX Runtime, TensorRT)."""
-
-    name = "cuda"
 
     def __init__(self, *, modules: Mapping[str, ModuleType], nvml: Nvml, environ: Mapping[str, str]) -> None:
         self._modules = modules

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from pytest_aiperf.vocabulary.contracts import Accelerator, DeviceTimer, GpuMemory
+from pytest_aiperf.vocabulary.contracts import Accelerator, GpuMemory
 
 BRIDGE = "jax._src.xla_bridge"
 """Knows which backends were started; no public module tells without starting them."""
@@ -18,10 +18,8 @@ DRIVER_SEES_IT = ("cpu", "cuda", "gpu")
 """Platforms whose hardware is described elsewhere: by the processor's name, by NVML."""
 
 
-class Jax:
+class Jax(Accelerator):
     """Waits for every live array; counts what the backends' allocators hold."""
-
-    name = "jax"
 
     def __init__(self, *, modules: Mapping[str, ModuleType]) -> None:
         self._modules = modules
@@ -57,12 +55,6 @@ class Jax:
                     )
                 )
         return records
-
-    def timer(self) -> DeviceTimer | None:
-        return None
-
-    def flush(self) -> None:
-        """Its backends offer no such thing."""
 
     def facts(self) -> Mapping[str, str]:
         kinds = Counter((p, device.device_kind) for p, device in self._devices() if p not in DRIVER_SEES_IT)

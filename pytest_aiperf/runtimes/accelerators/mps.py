@@ -14,10 +14,8 @@ from pytest_aiperf.vocabulary.contracts import Accelerator, DeviceTimer, GpuMemo
 NO_PEAK = "allocated and reserved peaks unknown: MPS keeps none"
 
 
-class Mps:
+class Mps(Accelerator):
     """One device, and no flag that says whether it was started: it was once Metal holds memory for this process."""
-
-    name = "mps"
 
     def __init__(self, *, modules: Mapping[str, ModuleType]) -> None:
         self._modules = modules
@@ -48,12 +46,6 @@ class Mps:
     def timer(self) -> DeviceTimer | None:
         mps = self._started()
         return None if mps is None else EventTimer(lambda: mps.event.Event(enable_timing=True))
-
-    def flush(self) -> None:
-        """The size of its caches is not told."""
-
-    def facts(self) -> Mapping[str, str]:
-        return {}  # the processor's name already says which chip it is
 
     def _started(self) -> Any:
         torch: Any = self._modules.get("torch")

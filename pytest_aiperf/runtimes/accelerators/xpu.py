@@ -15,10 +15,8 @@ from pytest_aiperf.vocabulary.contracts import Accelerator, DeviceTimer, GpuMemo
 NO_DRIVER_FIGURE = "process memory unknown: there is no driver figure for Intel devices"
 
 
-class Xpu:
+class Xpu(Accelerator):
     """torch starts all its XPU devices together, so all are waited for."""
-
-    name = "xpu"
 
     def __init__(self, *, modules: Mapping[str, ModuleType]) -> None:
         self._modules = modules
@@ -54,9 +52,6 @@ class Xpu:
         if xpu is None or not xpu.device_count():
             return None
         return EventTimer(lambda: xpu.Event(enable_timing=True), devices=range(xpu.device_count()), on=xpu.device)
-
-    def flush(self) -> None:
-        """The size of its caches is not told."""
 
     def facts(self) -> Mapping[str, str]:
         xpu = self._started()

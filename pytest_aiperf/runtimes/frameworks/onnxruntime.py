@@ -6,20 +6,20 @@ import functools
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from pytest_aiperf.runtimes import onnx_file
+from pytest_aiperf.vocabulary.contracts import Framework
 from pytest_aiperf.vocabulary.errors import UsageError
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from pytest_aiperf.vocabulary.contracts import Framework
+    from pytest_aiperf.vocabulary.contracts import Profiler
     from pytest_aiperf.vocabulary.model_figures import Weights
 
 CPU = "CPUExecutionProvider"
@@ -31,11 +31,14 @@ def create() -> Framework:
     return OnnxRuntime()
 
 
-class OnnxRuntime:
+class OnnxRuntime(Framework):
     """Owns every `InferenceSession`; the package itself is only ever taken from `sys.modules`."""
 
     name = "onnxruntime"
     module = "onnxruntime"
+    distributions = ("onnxruntime", "onnxruntime-gpu")
+    compile_caches = ("CUDA_CACHE_PATH",)
+    uses_torch_streams = False
 
     def __init__(self) -> None:
         self._asked: WeakKeyDictionary[Any, tuple[str, ...]] = WeakKeyDictionary()
@@ -53,16 +56,6 @@ class OnnxRuntime:
         wanted = _outputs(model, options.get(OUTPUTS))
         feed = _feed(model, inputs, {name: value for name, value in options.items() if name != OUTPUTS})
         return lambda: model.run(wanted, feed)
-
-    def accept(
-        self,
-        model: Any,  # noqa: ARG002 - the contract's
-        inputs: tuple[Any, ...],
-    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-        return inputs, {}
-
-    def inference(self) -> AbstractContextManager[object]:
-        return nullcontext()
 
     def size(self, model: Any) -> int | None:
         if files := self.files(model):
@@ -102,10 +95,10 @@ class OnnxRuntime:
             return None
         return f"asked for {', '.join(asked)}, runs on {', '.join(active)}"
 
-    def profiler(self) -> Any:
+    def profiler(self) -> Profiler:
         from pytest_aiperf.runtimes.profilers import onnxruntime
 
-        return onnxruntime
+        return onnxruntime.create()
 
     def watch(self) -> None:
         """Note which providers each session is asked for: the session itself only knows those it got."""
@@ -121,13 +114,6 @@ class OnnxRuntime:
     def unwatch(self) -> None:
         while self._undo:
             self._undo.pop()()
-
-    def watch_moves(
-        self,
-        clock: Callable[[], int],  # noqa: ARG002 - the contract's
-        seconds: list[float],  # noqa: ARG002 - the contract's
-    ) -> AbstractContextManager[object]:
-        return nullcontext()
 
     def _note_sessions(self, onnxruntime: ModuleType) -> None:
         session_class: Any = getattr(onnxruntime, "InferenceSession", None)

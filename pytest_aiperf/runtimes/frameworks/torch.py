@@ -9,13 +9,13 @@ from collections import Counter
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from pytest_aiperf.vocabulary.contracts import Framework
 from pytest_aiperf.vocabulary.model_figures import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
-    from pytest_aiperf.vocabulary.contracts import Framework
+    from pytest_aiperf.vocabulary.contracts import Profiler
 
 NANOSECOND = 1e-9
 MASK, UNMASKED = "_mask", "_orig"
@@ -29,11 +29,14 @@ def create() -> Framework:
     return Torch()
 
 
-class Torch:
+class Torch(Framework):
     """Owns every `torch.nn.Module`; the package itself is only ever taken from `sys.modules`."""
 
     name = "torch"
     module = "torch"
+    distributions = ("torch",)
+    compile_caches = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH")
+    uses_torch_streams = True
 
     def owns(self, model: object) -> bool:
         nn = sys.modules.get("torch.nn")
@@ -85,9 +88,6 @@ class Torch:
             masks=len(masks),
         )
 
-    def files(self, model: Any) -> tuple[Path, ...]:  # noqa: ARG002 - the contract's
-        return ()
-
     def facts(self, model: Any) -> Mapping[str, str]:
         torch: Any = sys.modules["torch"]
         weights = [*model.parameters(), *_packed(model)]
@@ -102,19 +102,10 @@ class Torch:
         }
         return {name: fact for name, fact in facts.items() if fact}
 
-    def anomaly(self, model: Any) -> str | None:  # noqa: ARG002 - the contract's
-        return None
-
-    def profiler(self) -> Any:
+    def profiler(self) -> Profiler:
         from pytest_aiperf.runtimes.profilers import torch
 
-        return torch
-
-    def watch(self) -> None:
-        """Nothing of a module shows only while it is built."""
-
-    def unwatch(self) -> None:
-        """Nothing to take back."""
+        return torch.create()
 
     def watch_moves(self, clock: Callable[[], int], seconds: list[float]) -> AbstractContextManager[object]:
         nn: Any = sys.modules.get("torch.nn")

@@ -48,7 +48,7 @@ def test_a_session_says_what_it_runs(tmp_path):
     adapter, inputs = onnxruntime_adapter.create(), (np.zeros((64, 64), dtype=np.float32),)
     for source in (str(tmp_path / "model.onnx"), model.SerializeToString()):
         session = runtime.InferenceSession(source, providers=[CPU])
-        seen = onnxruntime.operators(session, lambda twin: adapter.bind(twin, inputs, {}))
+        seen = onnxruntime.create().operators(session, lambda twin: adapter.bind(twin, inputs, {}))
         assert seen.keys() == {"MatMul", "Exp"}
         assert all(seconds > 0 for seconds in seen.values())
 
@@ -57,7 +57,7 @@ def test_a_module_says_what_it_runs():
     framework = pytest.importorskip("torch")
     model = framework.nn.Sequential(framework.nn.Linear(64, 64), framework.nn.Tanh())
     rows = framework.zeros(32, 64)
-    seen = torch.operators(model, lambda twin: lambda: twin(rows))
+    seen = torch.create().operators(model, lambda twin: lambda: twin(rows))
     assert {"aten::addmm", "aten::tanh"} <= seen.keys()
     assert all(seconds > 0 for seconds in seen.values())
 
@@ -79,7 +79,7 @@ def test_a_session_shows_its_tensors_under_their_names():
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     session = runtime.InferenceSession(model.SerializeToString(), providers=[CPU])
     adapter, inputs = onnxruntime_adapter.create(), (np.eye(4, dtype=np.float32),)
-    seen = onnxruntime.outputs_of_layers(session, lambda twin: adapter.bind(twin, inputs, {}))
+    seen = onnxruntime.create().outputs_of_layers(session, lambda twin: adapter.bind(twin, inputs, {}))
     assert list(seen) == ["y", "z"]
     assert seen["y"].reshape(4, 4) == pytest.approx(np.eye(4))
 
@@ -88,5 +88,5 @@ def test_work_is_counted_in_multiply_adds():
     framework = pytest.importorskip("torch")
     model = framework.nn.Sequential(framework.nn.Linear(64, 32, bias=False), framework.nn.Tanh())
     with framework.inference_mode():
-        assert torch.macs(model, lambda twin: lambda: twin(framework.zeros(8, 64))) == 8 * 64 * 32
-        assert torch.macs(framework.nn.Tanh(), lambda twin: lambda: twin(framework.zeros(8))) is None
+        assert torch.create().macs(model, lambda twin: lambda: twin(framework.zeros(8, 64))) == 8 * 64 * 32
+        assert torch.create().macs(framework.nn.Tanh(), lambda twin: lambda: twin(framework.zeros(8))) is None
