@@ -40,8 +40,6 @@ OCCASION = timedelta(hours=6)
 DISTURBED_SHARE = 0.025
 """More of the processors than this in foreign hands (5 % of one core of two), and a sample proves nothing."""
 MEDIAN = 50.0
-MACHINE_NEEDS = frozenset({"gpu", "ram"})
-"""What `--aiperf-require` may ask of a machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +65,7 @@ class Case:
     @property
     def title(self) -> str:
         """Times per call are summed up by their median, and say so."""
-        per_call = self.metric.rule is Rule.TIME and self.metric.better is Better.LOWER
-        return f"{self.metric.title} p50" if per_call else self.metric.title
-
-    @property
-    def need(self) -> str:
-        """What `--aiperf-require` calls the ability to measure this metric."""
-        return need_of(self.metric.name)
+        return f"{self.metric.title} p50" if self.metric.per_call else self.metric.title
 
     def of(self, origin: Origin) -> tuple[Sample, ...]:
         """Samples that one kind of process took."""
@@ -245,11 +237,6 @@ def history_of(
         [fmean(sign * math.log(session.values[metric.name]) for session in group) for group in kept],
         [fmean(group) for group in covariates] if known else None,
     )
-
-
-def need_of(metric: str) -> str:
-    """What has to be measurable for a metric: `gpu`, or the metric itself."""
-    return "gpu" if metric.startswith("gpu_") else metric
 
 
 def update_command(test: str) -> str:

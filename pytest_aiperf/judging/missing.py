@@ -4,22 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pytest_aiperf.judging.case import MACHINE_NEEDS, need_of, update_command
+from pytest_aiperf.judging.case import update_command
 from pytest_aiperf.vocabulary.records import Baseline, Limit, Measurement, Policy, Verdict
 from pytest_aiperf.vocabulary.terms import Metric, Rule, Status, Unit
-
-_MEASURED_BY = {
-    "load_cold": "aiperf.load(...) of a model file",
-    "load_warm": "aiperf.load(...)",
-    "latency": "aiperf.infer(...) or aiperf.call(...)",
-    "throughput": "aiperf.infer(...) or aiperf.call(...)",
-    "model_size": "aiperf.load(...) or aiperf.infer(...)",
-    "leak": "aiperf.soak(...)",
-    "accuracy": "aiperf.score(...) or aiperf.compare(..., labels)",
-    **dict.fromkeys(
-        ("speedup", "size_ratio", "memory_ratio", "agreement", "sqnr", "max_abs_error"), "aiperf.compare(...)"
-    ),
-}
 
 
 def gone(
@@ -42,21 +29,20 @@ def gone(
 
 
 def _gone(measurement: Measurement, name: str, value: float, metric: Metric | None, policy: Policy) -> Verdict:
-    need = need_of(name)
-    by_machine = need in MACHINE_NEEDS
+    need = metric.needs if metric else None
     return Verdict(
         label=measurement.label,
         metric=name,
         title=metric.title if metric else name,
         unit=metric.unit if metric else Unit.NUMBER,
         status=Status.UNMEASURED,
-        reason="unmeasurable" if by_machine else "gone",
+        reason="unmeasurable" if need else "gone",
         message="has a baseline and was not measured in this run"
-        if by_machine
+        if need
         else "has a baseline and was not measured: renamed, or no longer asked for",
-        remedy="" if by_machine else f"renew: {update_command(measurement.test)}",
+        remedy="" if need else f"renew: {update_command(measurement.test)}",
         baseline=value,
-        fails=need in policy.required if by_machine else policy.new_fails,
+        fails=need.value in policy.required if need else policy.new_fails,
     )
 
 
@@ -72,7 +58,7 @@ def unmatched(
             unit=metrics[limit.metric].unit if limit.metric in metrics else Unit.NUMBER,
             status=Status.UNMEASURED,
             reason="never_measured",
-            message=f"the test never measured what {limit.source} limits: {_remedy(limit)}",
+            message=f"the test never measured what {limit.source} limits: {_remedy(limit, metrics.get(limit.metric))}",
             limit=limit.bound,
             limit_source=limit.source,
             fails=True,
@@ -88,8 +74,7 @@ def _matches(limit: Limit, measurement: Measurement) -> bool:
     return any(sample.metric == limit.metric for sample in measurement.samples)
 
 
-def _remedy(limit: Limit) -> str:
-    memory = limit.metric.startswith(("ram", "gpu_"))
-    by = _MEASURED_BY.get(limit.metric, "aiperf.infer(...)" if memory else f"aiperf.score(..., name={limit.metric!r})")
+def _remedy(limit: Limit, metric: Metric | None) -> str:
+    by = metric.measured_by if metric else f"aiperf.score(..., name={limit.metric!r})"
     label = f" with label={limit.label!r}" if limit.label is not None else ""
     return f"call {by}{label}, or drop the marker"

@@ -25,7 +25,8 @@ def unusable(case: Case, empty: Sequence[Sample]) -> tuple[Verdict, ...] | None:
     if deaths := [note.removeprefix(CHILD).strip() for note in notes if note.startswith(CHILD)]:
         return (_refused(case, Status.ANOMALOUS, "child_failed", deaths[0], fails=expected),)
     if not case.samples:
-        required = case.need in case.policy.required
+        need = case.metric.needs
+        required = need is not None and need.value in case.policy.required
         if not expected and not required:
             return ()
         message = f"could not be measured here{': ' + '; '.join(notes) if notes else ''}"

@@ -5,19 +5,8 @@ from __future__ import annotations
 import re
 
 from pytest_aiperf.vocabulary.records import Result, Verdict
-from pytest_aiperf.vocabulary.terms import Unit
 
 _PERCENTILE = re.compile(r"\bp\d+(?:\.\d+)?$")
-_ENDING = {
-    Unit.SECONDS: "_s",
-    Unit.BYTES: "_bytes",
-    Unit.PER_SECOND: "_per_s",
-    Unit.FRACTION: "",
-    Unit.NUMBER: "",
-    Unit.RATIO: "",
-    Unit.DECIBEL: "_db",
-    Unit.JOULES: "_j",
-}
 
 
 def properties(result: Result) -> list[tuple[str, str]]:
@@ -29,7 +18,7 @@ def properties(result: Result) -> list[tuple[str, str]]:
     for verdict in result.verdicts:
         name = _name(verdict)
         if verdict.now is not None:
-            named.append((f"{name}{_ENDING[verdict.unit]}", repr(float(verdict.now))))
+            named.append((f"{name}{verdict.unit.suffix}", repr(float(verdict.now))))
         named.append((f"{name}.status", verdict.status.value))
     return named
 

@@ -101,8 +101,10 @@ def _lines(text: str) -> tuple[str, ...]:
 
 
 def _needs(text: str) -> tuple[str, ...]:
+    from pytest_aiperf.vocabulary.terms import Need
+
     words = _words(text)
-    if unknown := sorted(set(words) - {"gpu", "ram"}):
+    if unknown := sorted(set(words) - {need.value for need in Need}):
         raise ValueError(f"unknown need {', '.join(unknown)}: expected gpu, ram, or both with a comma")
     return words
 

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Unit(Enum):
     """What a number counts; `units.py` alone turns it into text."""
 
-    SECONDS = "s"
-    BYTES = "B"
+    _value_: str
+    suffix: str
+    """Of a figure's name, where a format knows no units: `latency_s`."""
+
+    def __new__(cls, value: str, suffix: str = "") -> Self:
+        unit = object.__new__(cls)
+        unit._value_ = value
+        unit.suffix = suffix
+        return unit
+
+    SECONDS = "s", "_s"
+    BYTES = "B", "_bytes"
     FRACTION = "fraction"
-    PER_SECOND = "1/s"
+    PER_SECOND = "1/s", "_per_s"
     NUMBER = "number"
     RATIO = "ratio"
     """Of two figures of one kind: a speed-up."""
-    DECIBEL = "dB"
-    JOULES = "J"
+    DECIBEL = "dB", "_db"
+    JOULES = "J", "_j"
 
 
 class Better(Enum):
@@ -64,6 +78,25 @@ _CONFIRMED = {
     Rule.LOAD_TIME: ConfirmedBy.PROCESSES,
     Rule.PROCESS_MEMORY: ConfirmedBy.PROCESSES,
 }
+
+
+class Need(Enum):
+    """What a machine must have for a metric; `--aiperf-require` fails a test where it has not."""
+
+    GPU = "gpu"
+    RAM = "ram"
+    """An account of the memory of one process."""
+
+
+class Turns(Enum):
+    """What one turn of a pair times for a metric."""
+
+    CALLS = "calls"
+    """Calls that are waited for one by one."""
+    BURSTS = "bursts"
+    """Calls queued back to back, one wait per burst; where no device queues any, the same calls say it."""
+    PROBE = "probe"
+    """One pass of the metric's own probe."""
 
 
 class Cache(Enum):
@@ -150,8 +183,22 @@ class Metric:
     """Absolute change, in the metric's unit, below which nothing is ever a regression."""
     limited_as: str = ""
     """Another metric, whose limit holds for this one too: a leak on a device is limited as one of the processor's."""
+    measured_by: str = "aiperf.infer(...)"
+    """The calls of a test that measure it, as people write them."""
+    needs: Need | None = None
+    """What a machine must have for it."""
+    peak: bool = False
+    """A peak of memory: watches take it beside other work, fresh processes confirm it, its lines of code are traced."""
+    per_call: bool = False
+    """Its values are those of single calls: people read their median and percentiles."""
+    turns: Turns = Turns.PROBE
+    """Of a metric that pairs confirm in turns."""
     cache: Cache = Cache.WARM
     """Of a metric that takes a process for each value: how that process finds the files that it loads."""
+    file_bound: bool = False
+    """Differs between a model's files on a disk and files in memory."""
+    follows: str = ""
+    """Another metric, of whose pairs this one is computed: the speed-up of two latencies."""
 
     @property
     def confirmed_by(self) -> ConfirmedBy:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from pytest_aiperf.judging.judge import judge
-from pytest_aiperf.measuring.metrics import accuracy, cpu_memory, latency, leak, load_time, model_size, throughput
+from pytest_aiperf.measuring.metrics import (
+    accuracy,
+    cpu_memory,
+    gpu_memory,
+    latency,
+    leak,
+    load_time,
+    model_size,
+    throughput,
+)
 from pytest_aiperf.vocabulary.records import (
     Baseline,
     Environment,
@@ -23,9 +33,7 @@ from pytest_aiperf.vocabulary.terms import Better, Metric, Origin, Rule, Unit
 
 MIB = 1024.0**2
 TEST = "tests/test_net.py::test_net"
-GPU = Metric(
-    name="gpu_allocated", title="GPU peak", unit=Unit.BYTES, better=Better.LOWER, rule=Rule.EXACT, portable=True
-)
+GPU = replace(gpu_memory.ALLOCATED, title="GPU peak")
 PERPLEXITY = Metric(
     name="perplexity",
     title="perplexity",

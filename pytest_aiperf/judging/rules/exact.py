@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_aiperf.judging.case import Case
 from pytest_aiperf.vocabulary.records import Interval, Limit, Verdict
-from pytest_aiperf.vocabulary.terms import Better, Evidence, Origin, Status
+from pytest_aiperf.vocabulary.terms import Better, Evidence, Need, Origin, Status
 
 NEGLIGIBLE = 1024.0**2
 
@@ -60,4 +60,4 @@ def _figure(case: Case) -> tuple[float, bool]:
     worst = min if case.metric.better is Better.HIGHER else max
     if fresh := case.values(Origin.FRESH):
         return best(fresh), True
-    return worst(case.values()), case.need != "gpu"
+    return worst(case.values()), case.metric.needs is not Need.GPU

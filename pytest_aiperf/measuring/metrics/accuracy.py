@@ -22,6 +22,7 @@ METRIC = Metric(
     better=Better.HIGHER,
     rule=Rule.QUALITY,
     portable=True,
+    measured_by="aiperf.score(...) or aiperf.compare(..., labels)",
 )
 METRICS = (METRIC,)
 
@@ -39,7 +40,15 @@ def metric_of(name: str, better: str, *, reserved: Collection[str] = ()) -> Metr
     if name in reserved:
         others = ", ".join(sorted({*reserved} - {METRIC.name}))
         raise UsageError(f"aiperf.score(name={name!r}): another metric has this name; reserved are {others}")
-    return Metric(name=name, title=name, unit=Unit.NUMBER, better=Better(better), rule=Rule.QUALITY, portable=True)
+    return Metric(
+        name=name,
+        title=name,
+        unit=Unit.NUMBER,
+        better=Better(better),
+        rule=Rule.QUALITY,
+        portable=True,
+        measured_by=f"aiperf.score(..., name={name!r})",
+    )
 
 
 def sample(scores: Any, *, name: str) -> Sample:

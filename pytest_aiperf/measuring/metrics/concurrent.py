@@ -10,7 +10,15 @@ from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
 
 
 def _shown(name: str, title: str) -> Metric:
-    return Metric(name=name, title=title, unit=Unit.BYTES, better=Better.LOWER, rule=Rule.SHOWN, portable=False)
+    return Metric(
+        name=name,
+        title=title,
+        unit=Unit.BYTES,
+        better=Better.LOWER,
+        rule=Rule.SHOWN,
+        portable=False,
+        measured_by="aiperf.concurrent(...)",
+    )
 
 
 ALONE = _shown("alone", "memory alone")

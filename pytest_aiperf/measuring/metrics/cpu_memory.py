@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 from pytest_aiperf.vocabulary.contracts import CpuMemory, TimedCalls, Tools
 from pytest_aiperf.vocabulary.records import Sample
-from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Better, Metric, Origin, Phase, Rule, Unit
+from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Better, Metric, Need, Origin, Phase, Rule, Unit
 
 RAM = Metric(
     name="ram",
@@ -17,6 +17,9 @@ RAM = Metric(
     rule=Rule.PROCESS_MEMORY,
     portable=False,
     negligible=8 * 1024**2,
+    needs=Need.RAM,
+    peak=True,
+    file_bound=True,
 )
 RAM_FILE = Metric(
     name="ram_file",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 
 from pytest_aiperf.vocabulary.contracts import Accelerator, GpuMemory, TimedCalls, Tools
 from pytest_aiperf.vocabulary.records import Sample
-from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Better, Metric, Origin, Phase, Rule, Unit
+from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Better, Metric, Need, Origin, Phase, Rule, Unit
 
 ALLOCATED = Metric(
     name="gpu_allocated",
@@ -15,6 +15,8 @@ ALLOCATED = Metric(
     better=Better.LOWER,
     rule=Rule.EXACT,
     portable=True,
+    needs=Need.GPU,
+    peak=True,
 )
 RESERVED = Metric(
     name="gpu_reserved",
@@ -23,6 +25,8 @@ RESERVED = Metric(
     better=Better.LOWER,
     rule=Rule.EXACT,
     portable=True,
+    needs=Need.GPU,
+    peak=True,
 )
 PROCESS = Metric(
     name="gpu_process",
@@ -32,6 +36,8 @@ PROCESS = Metric(
     rule=Rule.PROCESS_MEMORY,
     portable=False,
     negligible=8 * 1024**2,
+    needs=Need.GPU,
+    peak=True,
 )
 METRICS = (ALLOCATED, RESERVED, PROCESS)
 

@@ -8,9 +8,19 @@ from statistics import median
 from pytest_aiperf.measuring.driver import collector_off, flushing
 from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
 from pytest_aiperf.vocabulary.records import Sample
-from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
+from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Turns, Unit
 
-METRIC = Metric(name="latency", title="latency", unit=Unit.SECONDS, better=Better.LOWER, rule=Rule.TIME, portable=False)
+METRIC = Metric(
+    name="latency",
+    title="latency",
+    unit=Unit.SECONDS,
+    better=Better.LOWER,
+    rule=Rule.TIME,
+    portable=False,
+    measured_by="aiperf.infer(...) or aiperf.call(...)",
+    per_call=True,
+    turns=Turns.CALLS,
+)
 METRICS = (METRIC,)
 
 SHORTEST_TURN = 10e-6

@@ -7,9 +7,17 @@ from collections.abc import Generator, Sequence
 
 from pytest_aiperf.vocabulary.contracts import Accelerator, TimedCalls, Tools
 from pytest_aiperf.vocabulary.records import Sample
-from pytest_aiperf.vocabulary.terms import Better, Metric, Origin, Rule, Unit
+from pytest_aiperf.vocabulary.terms import Better, Metric, Need, Origin, Rule, Unit
 
-LEAK = Metric(name="leak", title="leak per call", unit=Unit.BYTES, better=Better.LOWER, rule=Rule.LEAK, portable=False)
+LEAK = Metric(
+    name="leak",
+    title="leak per call",
+    unit=Unit.BYTES,
+    better=Better.LOWER,
+    rule=Rule.LEAK,
+    portable=False,
+    measured_by="aiperf.soak(...)",
+)
 GPU_LEAK = Metric(
     name="gpu_leak",
     title="GPU leak per call",
@@ -18,6 +26,8 @@ GPU_LEAK = Metric(
     rule=Rule.LEAK,
     portable=False,
     limited_as=LEAK.name,
+    measured_by="aiperf.soak(...)",
+    needs=Need.GPU,
 )
 METRICS = (LEAK, GPU_LEAK)
 WARM_UPS = 60

@@ -17,7 +17,9 @@ COLD = Metric(
     rule=Rule.LOAD_TIME,
     portable=False,
     negligible=2e-3,
+    measured_by="aiperf.load(...) of a model file",
     cache=Cache.COLD,
+    file_bound=True,
 )
 WARM = Metric(
     name="load_warm",
@@ -27,6 +29,7 @@ WARM = Metric(
     rule=Rule.LOAD_TIME,
     portable=False,
     negligible=2e-3,
+    measured_by="aiperf.load(...)",
 )
 METRICS = (COLD, WARM)
 

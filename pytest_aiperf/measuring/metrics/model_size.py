@@ -13,6 +13,7 @@ METRIC = Metric(
     rule=Rule.EXACT,
     portable=True,
     negligible=1024.0,  # sizes have no noise, but a file's header may name where and when it was written
+    measured_by="aiperf.load(...) or aiperf.infer(...)",
 )
 METRICS = (METRIC,)
 

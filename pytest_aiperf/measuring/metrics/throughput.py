@@ -9,7 +9,7 @@ from dataclasses import replace
 from pytest_aiperf.measuring.driver import NANOSECOND, collector_off
 from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
 from pytest_aiperf.vocabulary.records import Sample
-from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
+from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Turns, Unit
 
 METRIC = Metric(
     name="throughput",
@@ -18,6 +18,8 @@ METRIC = Metric(
     better=Better.HIGHER,
     rule=Rule.TIME,
     portable=False,
+    measured_by="aiperf.infer(...) or aiperf.call(...)",
+    turns=Turns.BURSTS,
 )
 METRICS = (METRIC,)
 
