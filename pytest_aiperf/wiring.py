@@ -112,11 +112,12 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
     from pytest_aiperf.measuring.run_context import ChildContext
     from pytest_aiperf.runtimes.import_hook import ImportTimes
     from pytest_aiperf.session.child_hooks import Channel, ChildHooks, neutralise
+    from pytest_aiperf.vocabulary.messages import Doing
 
     line = Channel(channel)
     orders = line.orders()
     line.watch()
-    line.send(phase="collection")
+    line.send(Doing(phase="collection"))
     neutralise(config, orders)
     frameworks = create_frameworks()
     times = ImportTimes([framework.module for framework in frameworks if framework.module])

@@ -19,9 +19,9 @@ import numpy as np
 
 from pytest_aiperf.judging.rules.paired import MEMORY_PAIRS
 from pytest_aiperf.judging.sequential import LOOKS, Answer, decide
-from pytest_aiperf.measuring.trial import Order, Role
 from pytest_aiperf.processes.child import Launch
 from pytest_aiperf.processes.worker import FreshProcesses
+from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Margins
 from pytest_aiperf.vocabulary.terms import Cache

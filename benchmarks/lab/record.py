@@ -26,11 +26,11 @@ from pytest_aiperf.judging.sequential import LOOKS, Answer, Look
 from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring import interleaving
-from pytest_aiperf.measuring.trial import Order, Role
 from pytest_aiperf.processes.child import Child, Launch
 from pytest_aiperf.processes.pairs import PairedProcesses, PairOrder
 from pytest_aiperf.processes.reaper import Reaper
 from pytest_aiperf.vocabulary import codec
+from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Arm, Block
 
 MARGINS = {"default": {"tolerance": 0.01, "most": 0.05}, "sensitive": {"tolerance": 0.01, "most": 0.03}}

@@ -27,8 +27,9 @@ from pytest_aiperf.measuring.metrics.comparison import (
     SQNR,
 )
 from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
-from pytest_aiperf.measuring.trial import Entry, Role, Trial
+from pytest_aiperf.measuring.trial import Entry, Trial
 from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
+from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Arm, Block, Pairing, Speed
 from pytest_aiperf.vocabulary.records import VOID, WHY, Margins, PortableValue, Sample
 from pytest_aiperf.vocabulary.terms import Metric

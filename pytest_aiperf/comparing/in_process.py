@@ -11,9 +11,10 @@ from pytest_aiperf.judging.rules.paired import answer_of
 from pytest_aiperf.judging.sequential import LOOKS, Answer
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring.driver import Driver, collector_off
-from pytest_aiperf.measuring.interleaving import LATENCY, Interleaving, Warm, plan
+from pytest_aiperf.measuring.interleaving import LATENCY, Interleaving, plan
 from pytest_aiperf.measuring.paired_turns import SLOW_SECONDS, WARM_UPS
 from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
+from pytest_aiperf.vocabulary.messages import TakeTurn, TimedTurn, Warm
 from pytest_aiperf.vocabulary.pairing import Arm, Block
 from pytest_aiperf.vocabulary.records import Margins, Sample
 
@@ -42,14 +43,14 @@ class TimedModel:
         queues = any(accelerator.initialised() for accelerator in self.tools.accelerators)
         return Warm(seconds=median(seconds), queues=queues, items=1)
 
-    def turn(self, *, calls: int, batch: int, queued: bool) -> dict[str, Any]:  # noqa: ARG002 - latency only
+    def turn(self, asked: TakeTurn) -> TimedTurn:
         """As a fresh process would take it: the first call pays for what the other left in the caches."""
-        if calls > 1:
+        if asked.calls > 1:
             self.seconds([1])
         self.tools.foreign.start()
-        values = [seconds / batch for seconds in self.seconds([batch] * calls)]
+        values = tuple(seconds / asked.batch for seconds in self.seconds([asked.batch] * asked.calls))
         elapsed, foreign = self.tools.foreign.spent()
-        return {"values": values, "elapsed": elapsed, "foreign": foreign}
+        return TimedTurn(values=values, elapsed=elapsed, foreign=foreign)
 
     def seconds(self, turns: Sequence[int]) -> list[float]:
         """Of turns of so many calls each."""

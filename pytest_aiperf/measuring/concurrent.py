@@ -11,10 +11,11 @@ from pytest_aiperf.measuring.driver import settle
 from pytest_aiperf.measuring.metrics.concurrent import ALONE, KEPT, LOADED, REVERSED
 from pytest_aiperf.measuring.metrics.cpu_memory import RAM
 from pytest_aiperf.measuring.metrics.gpu_memory import ALLOCATED, PROCESS, RESERVED
-from pytest_aiperf.measuring.trial import Entry, Role, Trial
+from pytest_aiperf.measuring.trial import Entry, Trial
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.contracts import Framework
 from pytest_aiperf.vocabulary.errors import UsageError
+from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, MEMORY_METRICS, Metric, Unit
 

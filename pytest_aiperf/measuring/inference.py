@@ -18,9 +18,10 @@ from pytest_aiperf.measuring.metrics.latency import Latency
 from pytest_aiperf.measuring.metrics.load_time import Loading
 from pytest_aiperf.measuring.metrics.throughput import Throughput
 from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
-from pytest_aiperf.measuring.trial import Entry, Role, Trial, Watch
+from pytest_aiperf.measuring.trial import Entry, Trial, Watch
 from pytest_aiperf.vocabulary.contracts import DevicesSeen, Framework, Probe, TimedCalls, Tools
 from pytest_aiperf.vocabulary.errors import UsageError
+from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.records import WHY, Sample
 from pytest_aiperf.vocabulary.terms import Origin, Phase
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.machine.load import TICK
 from pytest_aiperf.measuring.metrics import throughput
+from pytest_aiperf.vocabulary.messages import TakeTurn, TimedTurn, Warm
 from pytest_aiperf.vocabulary.pairing import Arm, Turn
 
 TURN_SECONDS = 0.05
@@ -61,25 +62,13 @@ def plan(seconds_per_call: float, *, tail_calls: int, start_seconds: float, test
     return TurnPlan(calls=calls, batch=batch, rounds=rounds)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Warm:
-    """What a warmed-up side says of itself."""
-
-    seconds: float
-    """Of one call."""
-    queues: bool
-    """Whether a device runs calls behind the processor's back."""
-    items: int
-    """Per call."""
-
-
 class TakesTurns(Protocol):
     """One arm of an interleaving."""
 
     arm: Arm
 
-    def turn(self, *, calls: int, batch: int, queued: bool) -> dict[str, Any] | None:
-        """One turn: `values`, `elapsed`, `foreign`; None where it fails."""
+    def turn(self, asked: TakeTurn) -> TimedTurn | None:
+        """One turn; None where it fails."""
 
 
 class Interleaving:
@@ -150,13 +139,8 @@ def _throughput_of(turn: Turn, items: int) -> Turn:
 
 
 def _turn_of(child: TakesTurns, planned: TurnPlan, *, queued: bool) -> Turn | None:
-    said = child.turn(calls=planned.calls, batch=planned.batch, queued=queued)
-    if said is None:
+    seen = child.turn(TakeTurn(calls=planned.calls, batch=planned.batch, queued=queued))
+    if seen is None:
         return None
-    return Turn(
-        arm=child.arm,
-        metric=THROUGHPUT if queued else LATENCY,
-        values=tuple(said["values"]),
-        elapsed=said["elapsed"],
-        foreign=said["foreign"],
-    )
+    metric = THROUGHPUT if queued else LATENCY
+    return Turn(arm=child.arm, metric=metric, values=seen.values, elapsed=seen.elapsed, foreign=seen.foreign)

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_aiperf.measuring.driver import NANOSECOND, collector_off, flushing
 from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools, TurnLine
 from pytest_aiperf.vocabulary.errors import UsageError
+from pytest_aiperf.vocabulary.messages import At, TakeTurn, TimedTurn, Warm, WarmUp
 from pytest_aiperf.vocabulary.records import Sample
 
 WARM_UPS = 3
@@ -20,8 +21,7 @@ SLOW_SECONDS = 1.0
 class PairedTurns:
     """Says where it is, warms up, then runs one turn per request; sends what it saw, returns nothing.
 
-    Messages out: `at` (test, label), `warm` (seconds of one call, whether a device queues calls), `leg` (values and how
-    busy the machine was). Requests in: `warm` or `skip`; then `turn` (calls, batch, queued) as often as wanted; `go`.
+    It answers `WarmUp`, then `TakeTurn` as often as wanted; `GoOn` ends it at any time.
     """
 
     def __init__(self, line: TurnLine, *, test: str, label: str, items: int, flush: bool = False) -> None:
@@ -33,8 +33,8 @@ class PairedTurns:
 
     def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
         """Yield the turns of every request."""
-        self.line.send(at=[self.test, self.label])
-        if "skip" in self.line.request():
+        self.line.send(At(test=self.test, label=self.label))
+        if not isinstance(self.line.request(), WarmUp):
             yield TimedCalls()
             return ()
         first = yield TimedCalls()
@@ -44,23 +44,23 @@ class PairedTurns:
             seconds.append((yield TimedCalls()))  # noqa: PERF401 - a comprehension cannot yield
         queues = any(accelerator.initialised() for accelerator in tools.accelerators)
         with collector_off():
-            self.line.send(warm={"seconds": median(seconds), "queues": queues, "items": self.items})
-            while "turn" in (request := self.line.request()):
-                yield from self._turn(tools, **request["turn"])
+            self.line.send(Warm(seconds=median(seconds), queues=queues, items=self.items))
+            while isinstance(request := self.line.request(), TakeTurn):
+                yield from self._turn(tools, request)
         return ()
 
-    def _turn(self, tools: Tools, *, calls: int, batch: int, queued: bool) -> Generator[TimedCalls, float, None]:
-        if calls > 1:
+    def _turn(self, tools: Tools, asked: TakeTurn) -> Generator[TimedCalls, float, None]:
+        if asked.calls > 1:
             yield TimedCalls()  # whatever the other process left in the caches, this call pays for
-        before = flushing(tools, wanted=self.flush and not queued)
+        turn = TimedCalls(calls=asked.batch, before=flushing(tools, wanted=self.flush and not asked.queued))
         tools.foreign.start()
         values = []
-        for _ in range(calls):
-            values.append((yield TimedCalls(calls=batch, before=before)) / batch)  # noqa: PERF401 - a comprehension cannot yield
+        for _ in range(asked.calls):
+            values.append((yield turn) / asked.batch)  # noqa: PERF401 - a comprehension cannot yield
         elapsed, foreign = tools.foreign.spent()
-        if queued:
+        if asked.queued:
             values = [self.items / max(value, NANOSECOND) for value in values]
-        self.line.send(turn={"values": values, "elapsed": elapsed, "foreign": foreign})
+        self.line.send(TimedTurn(values=tuple(values), elapsed=elapsed, foreign=foreign))
 
 
 def slowed(function: Callable[[], Any], share: float, *, tools: Tools, every: int = 1) -> Callable[[], Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import signal
@@ -18,8 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+from pytest_aiperf.vocabulary import messages
 from pytest_aiperf.vocabulary.channel import WORKER_VARIABLE
 from pytest_aiperf.vocabulary.errors import ChildGoneError
+from pytest_aiperf.vocabulary.messages import Answer, Doing, Finished, Request
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 5.0
@@ -91,16 +92,16 @@ class Child:
     ) -> None:
         self._stack.close()
 
-    def say(self, record: bytes) -> None:
-        """One line of JSON. A child that is already dead is noticed by the next `hear`."""
+    def say(self, request: Request) -> None:
+        """One message. A child that is already dead is noticed by the next `hear`."""
         with contextlib.suppress(OSError):
-            self._line.sendall(record + b"\n")
+            self._line.sendall(messages.encode(request))
 
     def allow_more_time(self) -> None:
         """The time-out counts from now."""
         self._deadline = self.launch.clock() + self.launch.timeout
 
-    def hear(self) -> Any:
+    def hear(self) -> Answer:
         """The next message. Raises ChildGoneError where none comes any more, or not before the time-out."""
         while b"\n" not in self._buffer:
             if self.launch.clock() > self._deadline:
@@ -114,10 +115,12 @@ class Child:
                 raise ChildGoneError(self._death())
             self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
-        message = json.loads(line)
-        self.phase = message.get("phase", self.phase)
-        self.finished = self.finished or "finished" in message
-        return message
+        match answer := messages.decode_answer(line):
+            case Doing(phase=phase):
+                self.phase = phase
+            case Finished():
+                self.finished = True
+        return answer
 
     def stop(self) -> None:
         """Stop the child and its own children: threads that wait may spin."""

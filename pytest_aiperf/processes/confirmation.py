@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from pytest_aiperf.judging.sequential import LOOKS
 from pytest_aiperf.judging.statistics import fewest_samples
-from pytest_aiperf.measuring.trial import Role, Trial
+from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.pairs import PairBlock, PairOrder
+from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing, Turn
 from pytest_aiperf.vocabulary.records import Measurement
 from pytest_aiperf.vocabulary.terms import Cache, ConfirmedBy, Metric
@@ -162,7 +163,7 @@ class Confirmation:
         report = self.reference.run(arm, order)
         if report.failure is not None:
             self._fail(open_test, f"{arm.code}: {report.failure}")
-        elif mixed := self.reference.mixed_up({arm: list(report.files)}):
+        elif mixed := self.reference.mixed_up({arm: report.files}):
             self._fail(open_test, mixed.reason, anomaly=mixed.anomaly)
         return [turn for measurement in report.measurements for turn in _turns_of(measurement, arm)]
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_aiperf.measuring.trial import Order, Role, Trial
+from pytest_aiperf.measuring.trial import Trial
+from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Sample, Verdict
 from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Cache, Evidence, Origin

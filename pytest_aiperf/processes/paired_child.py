@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
 
-from pytest_aiperf.measuring.interleaving import Warm
 from pytest_aiperf.processes.child import Child
 from pytest_aiperf.vocabulary.errors import ChildGoneError
+from pytest_aiperf.vocabulary.messages import (
+    Answer,
+    At,
+    Doing,
+    Failed,
+    FilesRead,
+    GoOn,
+    Request,
+    TakeTurn,
+    TimedTurn,
+    Warm,
+    WarmUp,
+)
 from pytest_aiperf.vocabulary.pairing import Arm
 
+_Kind = TypeVar("_Kind", At, Warm, TimedTurn)
 Place = tuple[str, str]
 """Node id and label of a measurement."""
 
@@ -23,10 +35,9 @@ class PairedChild:
         self.child = child
         self.tests = tests
         self.at: Place | None = None
-        self.warmed = False
         self.failures: dict[str, str] = {}
         """Test -> why it failed on this side."""
-        self.files: list[str] = []
+        self.files: tuple[str, ...] = ()
         self.current: str | None = None
         self.reached: set[str] = set()
         self.died = False
@@ -39,38 +50,35 @@ class PairedChild:
 
     def start(self) -> None:
         """Wait for the first measurement."""
-        self._hear("at")
+        self._hear(At)
 
     def advance(self) -> None:
         """Go on to the next measurement, or to the end."""
-        self._ask("at", {"go": True} if self.warmed else {"skip": True})
+        self._ask(At, GoOn())
 
     def warm_up(self) -> Warm | None:
         """Make the first calls; None where one fails."""
-        said = self._ask("warm", {"warm": True})
-        self.warmed = said is not None
-        return None if said is None else Warm(**said)
+        return self._ask(Warm, WarmUp())
 
-    def turn(self, *, calls: int, batch: int, queued: bool) -> dict[str, Any] | None:
-        """One turn: `values`, `elapsed`, `foreign`; None where it fails."""
-        turn: dict[str, Any] | None = self._ask("turn", {"turn": {"calls": calls, "batch": batch, "queued": queued}})
-        return turn
+    def turn(self, asked: TakeTurn) -> TimedTurn | None:
+        """One turn; None where it fails."""
+        return self._ask(TimedTurn, asked)
 
-    def _ask(self, answer: str, request: dict[str, Any]) -> Any:
+    def _ask(self, kind: type[_Kind], request: Request) -> _Kind | None:
         self.child.wake()
-        self.child.say(json.dumps(request).encode())
-        return self._hear(answer)
+        self.child.say(request)
+        return self._hear(kind)
 
-    def _hear(self, answer: str) -> Any:
+    def _hear(self, kind: type[_Kind]) -> _Kind | None:
         """Listen until the answer, the next measurement or the end; only the answer is returned."""
         self.child.allow_more_time()
         try:
             while not self.child.finished:
-                message = self.child.hear()
-                self._note(message)
-                if answer in message or "at" in message:
+                answer = self.child.hear()
+                self._note(answer)
+                if isinstance(answer, (kind, At)):
                     self.child.stop()
-                    return message.get(answer)
+                    return answer if isinstance(answer, kind) else None
         except ChildGoneError as gone:
             self.at, self.died = None, self.current is not None
             for test in (self.current,) if self.current else self.tests:
@@ -82,14 +90,15 @@ class PairedChild:
                 self.failures.setdefault(test, f"it was not run: {self.child.last_words()}")
         return None
 
-    def _note(self, message: dict[str, Any]) -> None:
-        if "test" in message:
-            self.current = message["test"]
-        match message:
-            case {"at": [test, label]}:
-                self.at, self.warmed = (test, label), False
+    def _note(self, answer: Answer) -> None:
+        match answer:
+            case Doing(test=str(test)):
+                self.current = test
+            case At(test=test, label=label):
+                self.at = (test, label)
                 self.reached.add(test)
-            case {"failure": reason, "test": test}:
+            case Failed(test=test, reason=reason):
+                self.current = test
                 self.failures.setdefault(test, reason)
-            case {"provenance": files}:
+            case FilesRead(files=files):
                 self.files = files

@@ -11,10 +11,10 @@ from statistics import median
 
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring.interleaving import LATENCY, Interleaving, plan
-from pytest_aiperf.measuring.trial import Order, Orders
 from pytest_aiperf.processes.child import Child, Launch
 from pytest_aiperf.processes.paired_child import PairedChild, Place
-from pytest_aiperf.vocabulary import codec
+from pytest_aiperf.vocabulary.messages import Orders
+from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.pairing import Arm, Block
 
 _HASH_SEEDS = 2**32 - 1
@@ -47,7 +47,7 @@ class PairBlock:
     """Tests without a turn: one before them took its process with it. They are no worse for it."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Test -> its share of the block's time."""
-    files: dict[Arm, list[str]] = field(default_factory=dict)
+    files: dict[Arm, Sequence[str]] = field(default_factory=dict)
     """Files of either tree that each side read."""
 
 
@@ -91,7 +91,7 @@ class PairedProcesses:
             for arm in arms:  # they start side by side: importing a framework takes seconds
                 process = stack.enter_context(self.open_child(self.launches[arm], timing=True, extra=extra))
                 orders = tuple(one.orders[arm] for one in asked)
-                process.say(codec.encode(Orders(orders=orders, watched=self.watched, scratch=process.scratch)))
+                process.say(Orders(orders=orders, watched=self.watched, scratch=process.scratch))
                 children.append(PairedChild(arm, process, tests=[one.test for one in asked]))
             for child in children:
                 child.start()

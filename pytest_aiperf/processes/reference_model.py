@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pytest_aiperf.machine.disturbances import MachineWatch
-from pytest_aiperf.measuring.trial import Order
 from pytest_aiperf.processes.child import Launch
 from pytest_aiperf.processes.pairs import PairBlock, PairedProcesses, PairOrder
 from pytest_aiperf.processes.worker import FreshProcesses, Report
+from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Arm
 
 
@@ -34,7 +34,7 @@ class ReferenceModel:
         """One test in a fresh process."""
         return FreshProcesses(self.launches[arm]).run(order)
 
-    def mixed_up(self, files: Mapping[Arm, list[str]]) -> None:
+    def mixed_up(self, files: Mapping[Arm, Sequence[str]]) -> None:
         """Both sides are meant to run the same code."""
 
     def close(self) -> None:

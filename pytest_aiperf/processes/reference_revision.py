@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pytest_aiperf.machine import filesystems
 from pytest_aiperf.machine.disturbances import MachineWatch
-from pytest_aiperf.measuring.trial import Order
 from pytest_aiperf.processes import provenance
 from pytest_aiperf.processes.child import Launch
 from pytest_aiperf.processes.pairs import PairBlock, PairedProcesses, PairOrder
@@ -18,6 +17,7 @@ from pytest_aiperf.processes.provenance import Trees
 from pytest_aiperf.processes.worker import FreshProcesses, Report
 from pytest_aiperf.processes.worktree import Reference, Worktree, import_roots, project_files
 from pytest_aiperf.vocabulary.errors import AiperfError
+from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.pairing import Arm
 
 OF_FILES = ("load_cold", "ram")
@@ -60,7 +60,7 @@ class ReferenceRevision:
         self.launches: dict[Arm, Launch] = {}
         self._tree: Worktree | None = None
         self._trees: Trees | None = None
-        self._files: dict[Arm, list[str]] = {}
+        self._files: dict[Arm, Sequence[str]] = {}
         self._failure: str | None = None
         self.uncompared: dict[str, str] = {}
         """Metric -> why it says nothing about the code here; known after `prepare`."""
@@ -92,7 +92,7 @@ class ReferenceRevision:
                 self._failure = f"no tree of {self.against}: {error}"
         return self._failure
 
-    def mixed_up(self, files: Mapping[Arm, list[str]]) -> MixedUp | None:
+    def mixed_up(self, files: Mapping[Arm, Sequence[str]]) -> MixedUp | None:
         """What the files that each side has read so far prove against a comparison; None: nothing."""
         if self._trees is None:
             return None

@@ -14,10 +14,10 @@ from scipy import special
 
 from pytest_aiperf.judging.rules.paired import ESTIMATOR, answer_of, differences
 from pytest_aiperf.judging.sequential import LOOKS, Answer, Look, decide
-from pytest_aiperf.measuring.trial import Order, Role
 from pytest_aiperf.processes.paired_child import Place
 from pytest_aiperf.processes.pairs import PairBlock, PairOrder
 from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Arm, Block
 from pytest_aiperf.vocabulary.records import Margins
 from pytest_aiperf.vocabulary.terms import Unit

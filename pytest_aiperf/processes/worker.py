@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_aiperf.measuring.trial import Order, Orders
 from pytest_aiperf.processes.child import Child, Launch
-from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.errors import ChildGoneError
+from pytest_aiperf.vocabulary.messages import Failed, FilesRead, Measured, Orders
+from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.records import Measurement
 from pytest_aiperf.vocabulary.terms import Cache
 
@@ -39,16 +39,16 @@ class FreshProcesses:
         failure: str | None = None
         files: tuple[str, ...] = ()
         with Child(self.launch, timing=order.role.times, cold=order.load is Cache.COLD) as child:
-            child.say(codec.encode(Orders(orders=(order,), watched=self.watched, scratch=child.scratch)))
+            child.say(Orders(orders=(order,), watched=self.watched, scratch=child.scratch))
             try:
                 while not child.finished:
                     match child.hear():
-                        case {"measurements": encoded}:
-                            measurements = codec.decode(encoded.encode(), tuple[Measurement, ...])
-                        case {"failure": reason}:
+                        case Measured(measurements=measurements):
+                            pass
+                        case Failed(reason=reason):
                             failure = failure or reason
-                        case {"provenance": seen}:
-                            files = tuple(seen)
+                        case FilesRead(files=files):
+                            pass
             except ChildGoneError as gone:
                 failure = str(gone)
             if failure is None and not measurements:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
 import queue
 import socket
@@ -18,11 +17,13 @@ from typing import Any
 import pytest
 
 from pytest_aiperf.measuring.allocations import AllocationWatch
-from pytest_aiperf.measuring.trial import Order, Orders, Role, Trial
+from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.provenance import Provenance
 from pytest_aiperf.session.trial_hooks import TRIAL, TrialHooks
-from pytest_aiperf.vocabulary import codec
-from pytest_aiperf.vocabulary.records import Measurement
+from pytest_aiperf.vocabulary import messages
+from pytest_aiperf.vocabulary.errors import ChildGoneError
+from pytest_aiperf.vocabulary.messages import Answer, Doing, Failed, FilesRead, Finished, Measured, Orders, Request
+from pytest_aiperf.vocabulary.orders import Order, Role
 
 # Options of the parent that would make the child select, repeat, distribute, trace or write something else.
 NEUTRAL: dict[str, Any] = {
@@ -63,21 +64,23 @@ class Channel:
         self.requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def orders(self) -> Orders:
-        """The first line that the parent sends."""
-        return codec.decode(self.reader.readline(), Orders)
+        """The first line that the parent sends. Raises ChildGoneError where it is anything else."""
+        request = messages.decode_request(self.reader.readline())
+        if not isinstance(request, Orders):
+            raise ChildGoneError(f"expected orders, not {request}")
+        return request
 
     def watch(self) -> None:
         """Take the parent's further lines, and end this process as soon as its end of the socket closes."""
         threading.Thread(target=self._leave_with_parent, daemon=True, name="aiperf-parent-watch").start()
 
-    def send(self, **message: Any) -> None:
+    def send(self, message: Answer) -> None:
         """One message."""
-        self.socket.sendall(json.dumps(message).encode() + b"\n")
+        self.socket.sendall(messages.encode(message))
 
-    def request(self) -> dict[str, Any]:
+    def request(self) -> Request:
         """Wait for what the parent says next."""
-        said: dict[str, Any] = json.loads(self.requests.get())
-        return said
+        return messages.decode_request(self.requests.get())
 
     def _leave_with_parent(self) -> None:
         with contextlib.suppress(ConnectionResetError):
@@ -131,7 +134,7 @@ class ChildHooks(TrialHooks):
         error = _last_line(report.longrepr)
         for test in self.orders:
             if test.partition("::")[0] == report.nodeid.partition("::")[0]:
-                self.channel.send(failure=f"its module failed to import: {error}", test=test)
+                self.channel.send(Failed(test=test, reason=f"its module failed to import: {error}"))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
@@ -140,7 +143,7 @@ class ChildHooks(TrialHooks):
         outcome = yield
         items[:] = [found[test] for test in self.orders if test in found]
         for test in self.orders.keys() - found.keys():
-            self.channel.send(failure=f"{test} was not found by a fresh pytest process", test=test)
+            self.channel.send(Failed(test=test, reason=f"{test} was not found by a fresh pytest process"))
         return outcome
 
     def pytest_collection_finish(self) -> None:
@@ -151,7 +154,7 @@ class ChildHooks(TrialHooks):
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Tell the parent where this process is."""
-        self.channel.send(phase=f"setup of {item.name}", test=item.nodeid)
+        self.channel.send(Doing(phase=f"setup of {item.name}", test=item.nodeid))
         return (yield)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -160,9 +163,10 @@ class ChildHooks(TrialHooks):
             crash = getattr(report.longrepr, "reprcrash", None)
             message = crash.message if crash else str(report.longrepr)
             reason = f"the test failed in {report.when}: {message.strip().splitlines()[0][:200]}"
-            self.channel.send(failure=reason, test=report.nodeid)
+            self.channel.send(Failed(test=report.nodeid, reason=reason))
         elif report.skipped and report.when != "teardown":
-            self.channel.send(failure=f"the test was skipped in {report.when} of a fresh process", test=report.nodeid)
+            reason = f"the test was skipped in {report.when} of a fresh process"
+            self.channel.send(Failed(test=report.nodeid, reason=reason))
 
     def forgives(self, item: pytest.Item) -> bool:
         """What a test says of a comparison's figures is the parent's business: here there are none."""
@@ -172,7 +176,7 @@ class ChildHooks(TrialHooks):
     def before_call(self, trial: Trial) -> None:
         """The test body starts."""
         super().before_call(trial)
-        self.channel.send(phase="test body")
+        self.channel.send(Doing(phase="test body"))
 
     def settle_trial(self, trial: Trial, item: pytest.Item) -> None:  # noqa: ARG002 - the hook's signature
         """Send what the test saw."""
@@ -181,16 +185,15 @@ class ChildHooks(TrialHooks):
             self.tracing = None
         if self.provenance is not None:
             self.provenance.note(path for entry in trial.entries.values() for path in entry.paths)
-        measurements: tuple[Measurement, ...] = trial.measurements(taken_at=self.now(), commit=None)
-        self.channel.send(measurements=codec.encode(measurements).decode())
+        self.channel.send(Measured(measurements=trial.measurements(taken_at=self.now(), commit=None)))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """Say that nothing more comes."""
         with contextlib.suppress(OSError):
             if self.provenance is not None:
-                self.channel.send(provenance=self.provenance.files(sys.modules))
-            self.channel.send(finished=True)
+                self.channel.send(FilesRead(files=tuple(self.provenance.files(sys.modules))))
+            self.channel.send(Finished())
 
 
 def _last_line(longrepr: object) -> str:

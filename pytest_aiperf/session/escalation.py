@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_aiperf.judging import judge, verdicts
-from pytest_aiperf.measuring.trial import Order, Trial
+from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.fresh_figures import IN_PAIRS, FreshFigures
 from pytest_aiperf.reporting import junit, rows
 from pytest_aiperf.session import limit_markers, markers
@@ -18,6 +18,7 @@ from pytest_aiperf.session.settings import Settings
 from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.contracts import Store
 from pytest_aiperf.vocabulary.errors import BaselineError
+from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.records import Baseline, Criteria, Environment, Margins, Policy, Result
 from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Evidence, Metric, Pairs, Rule
 

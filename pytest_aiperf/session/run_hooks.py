@@ -11,12 +11,13 @@ import pytest
 from pytest_aiperf.judging import suite_trends
 from pytest_aiperf.measuring import out_of_memory
 from pytest_aiperf.measuring.leftovers import Leftovers
-from pytest_aiperf.measuring.trial import Order, Trial
+from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.confirmation import Confirmation, OpenTest
 from pytest_aiperf.session.escalation import Escalation, wants_model_pairs, wants_pairs
 from pytest_aiperf.session.held_reports import HOLDS
 from pytest_aiperf.session.trial_hooks import RESULT, TRIAL, TrialHooks
 from pytest_aiperf.vocabulary.errors import BaselineError
+from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.records import Limit, Margins, Result
 
 MOST_DEAREST = 3

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from pytest_aiperf.measuring.trial import Entry, Order, Trial, Watch
+from pytest_aiperf.measuring.trial import Entry, Trial, Watch
 from pytest_aiperf.session import markers, source_hash
 from pytest_aiperf.session.bench import Bench
 from pytest_aiperf.session.markers import Marked
+from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.records import Limit, Margins, Result
 from pytest_aiperf.vocabulary.terms import MEMORY_METRICS
 

@@ -7,6 +7,7 @@ import functools
 import math
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pytest_aiperf.vocabulary.errors import CodecError
@@ -92,6 +93,15 @@ def encode(record: object) -> bytes:
 def decode(data: bytes, kind: type[Record]) -> Record:
     """A record of that kind. Raises CodecError with the place of the first mistake."""
     return _checked(_loaded(data), kind)
+
+
+def decode_tagged(data: bytes, kinds: Mapping[str, type]) -> Any:
+    """A record whose kind is said by its only key. Raises CodecError with the place of the first mistake."""
+    content = _loaded(data)
+    match content:
+        case dict() if len(content) == 1 and (tag := next(iter(content))) in kinds:
+            return _checked(content[tag], kinds[tag])
+    raise CodecError(f"expected an object whose only key is one of {', '.join(kinds)}")
 
 
 def _plain(record: object) -> Any:

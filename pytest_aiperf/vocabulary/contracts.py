@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from pytest_aiperf.vocabulary.messages import Answer, Request
 from pytest_aiperf.vocabulary.model_figures import Weights
 from pytest_aiperf.vocabulary.records import Baseline, Change, Environment, Measurement, Run, Sample
 from pytest_aiperf.vocabulary.terms import Metric
@@ -268,10 +269,10 @@ class ForeignLoad(Protocol):
 class TurnLine(Protocol):
     """A child's line to the parent that calls its turns."""
 
-    def send(self, **message: Any) -> None:
+    def send(self, message: Answer) -> None:
         """One message."""
 
-    def request(self) -> dict[str, Any]:
+    def request(self) -> Request:
         """Wait for what the parent says next."""
 
 

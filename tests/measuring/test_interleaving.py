@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_aiperf.measuring.interleaving import Interleaving, Warm, plan
+from pytest_aiperf.measuring.interleaving import Interleaving, plan
+from pytest_aiperf.vocabulary.messages import TimedTurn, Warm
 from pytest_aiperf.vocabulary.pairing import Arm
 
 QUIET = {"elapsed": 0.05, "foreign": 0.0}
@@ -19,10 +20,10 @@ class FakePlayer:
         self.log = log
         self.answers = list(answers)
 
-    def turn(self, *, calls, batch, queued):
+    def turn(self, asked):
         self.log.append(self.arm)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return None if answer is None else {"values": [1e-3] * calls, **answer}
+        return None if answer is None else TimedTurn(values=(1e-3,) * asked.calls, **answer)
 
 
 class FakeMachine:

@@ -8,11 +8,11 @@ import pytest
 
 from pytest_aiperf import wiring
 from pytest_aiperf.judging.sequential import LOOKS
-from pytest_aiperf.measuring.trial import Order
 from pytest_aiperf.processes.confirmation import TRIES, Confirmation, OpenTest
 from pytest_aiperf.processes.pairs import PairBlock
 from pytest_aiperf.processes.reference_revision import MixedUp
 from pytest_aiperf.processes.worker import Report
+from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Turn
 from pytest_aiperf.vocabulary.records import Measurement, Sample
 from pytest_aiperf.vocabulary.terms import ConfirmedBy, Origin

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 
 import pytest
 
-from pytest_aiperf.measuring.trial import Order, Orders, Role
 from pytest_aiperf.processes.child import Launch
 from pytest_aiperf.processes.pairs import PairedProcesses, PairOrder
-from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.errors import ChildGoneError
+from pytest_aiperf.vocabulary.messages import (
+    At,
+    Doing,
+    Failed,
+    FilesRead,
+    Finished,
+    GoOn,
+    Orders,
+    TakeTurn,
+    TimedTurn,
+    Warm,
+    WarmUp,
+)
+from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Arm
 from tests import fakes
 
@@ -38,20 +49,18 @@ class FakeChild:
     def __exit__(self, *error):
         self.log.append((self.arm, "ended"))
 
-    def say(self, record):
-        message = json.loads(record)
+    def say(self, request):
         assert self.running, "a stopped child hears nothing"
-        match message:
-            case {"orders": _}:
-                orders = codec.decode(record, Orders)
-                self.places.extend((order.test, label) for order in orders.orders for label in self.labels(order.test))
+        match request:
+            case Orders(orders=orders):
+                self.places.extend((order.test, label) for order in orders for label in self.labels(order.test))
                 self.next()
-            case {"warm": True}:
-                self.answer(warm={"seconds": 0.02, "queues": False, "items": 1})
-            case {"turn": {"calls": calls}}:
+            case WarmUp():
+                self.messages.append(Warm(seconds=0.02, queues=False, items=1))
+            case TakeTurn(calls=calls):
                 self.log.append((self.arm, "turn"))
-                self.answer(turn={"values": [0.02] * calls, "elapsed": 0.1, "foreign": 0.0})
-            case {"skip": True} | {"go": True}:
+                self.messages.append(TimedTurn(values=(0.02,) * calls, elapsed=0.1, foreign=0.0))
+            case GoOn():
                 self.next()
 
     def labels(self, test):
@@ -59,27 +68,24 @@ class FakeChild:
 
     def next(self):
         if not self.places:
-            self.answer(provenance=["/old/net.py" if self.arm is Arm.REFERENCE else "/new/net.py"])
-            self.answer(finished=True)
+            read = "/old/net.py" if self.arm is Arm.REFERENCE else "/new/net.py"
+            self.messages.extend((FilesRead(files=(read,)), Finished()))
             return
         test, label = self.places.popleft()
-        self.answer(phase="setup", test=test)
+        self.messages.append(Doing(phase="setup", test=test))
         if label == "dies":
             self.messages.append(ChildGoneError("killed by SIGSEGV in phase test body"))
         elif label.startswith("fails"):
-            self.answer(failure="the test failed in setup: boom", test=test)
+            self.messages.append(Failed(test=test, reason="the test failed in setup: boom"))
             self.next()
         else:
-            self.answer(at=[test, label])
-
-    def answer(self, **message):
-        self.messages.append(message)
+            self.messages.append(At(test=test, label=label))
 
     def hear(self):
         message = self.messages.popleft()
         if isinstance(message, Exception):
             raise message
-        self.finished = self.finished or "finished" in message
+        self.finished = self.finished or isinstance(message, Finished)
         return message
 
     def allow_more_time(self):
@@ -135,7 +141,7 @@ def test_both_sides_go_through_all_tests_in_turns():
         first, second, third, fourth = turns(log)[start : start + 4]
         assert (first, second) == (fourth, third)
         assert first is not second
-    assert seen.files == {Arm.REFERENCE: ["/old/net.py"], Arm.CANDIDATE: ["/new/net.py"]}
+    assert seen.files == {Arm.REFERENCE: ("/old/net.py",), Arm.CANDIDATE: ("/new/net.py",)}
     assert [what for _, what in log].count("ended") == 2
 
 
@@ -217,10 +223,10 @@ def test_the_waiting_side_is_always_stopped():
             super().__init__(*arguments)
             children.append(self)
 
-        def say(self, record):
-            if b'"turn"' in record:
+        def say(self, request):
+            if isinstance(request, TakeTurn):
                 assert [child.running for child in children if child is not self] == [False]
-            super().say(record)
+            super().say(request)
 
     launches = {
         arm: Launch(arguments=(arm.value,), directory=None, timeout=1.0, quiet_malloc=True, environ={}) for arm in Arm

@@ -10,11 +10,12 @@ import pytest
 
 from pytest_aiperf import wiring
 from pytest_aiperf.measuring.run_context import ChildContext
-from pytest_aiperf.measuring.trial import Order, Role, Trial
+from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.runtimes.frameworks import plain
 from pytest_aiperf.session.bench import Bench
 from pytest_aiperf.vocabulary.contracts import DevicesSeen
 from pytest_aiperf.vocabulary.errors import UsageError
+from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.records import Margins
 from tests import fakes
 
