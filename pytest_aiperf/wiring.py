@@ -36,6 +36,7 @@ HELD_PLUGIN = "aiperf-held-reports"
 def equip_run(config: pytest.Config) -> None:
     """Make this pytest measure. Raises pytest.UsageError for bad settings."""
     from pytest_aiperf.machine import timing_lock
+    from pytest_aiperf.machine.reference_workload import ReferenceWorkload
     from pytest_aiperf.measuring.run_context import RunContext
     from pytest_aiperf.processes.child import Launch
     from pytest_aiperf.processes.reaper import Reaper
@@ -62,7 +63,7 @@ def equip_run(config: pytest.Config) -> None:
         lock=timing_lock.MachineLock(timing_lock.lock_file(), shared_by_tests=under_xdist, tell=progress.show),
         show=progress.show,
         clear=progress.clear,
-        reference_workload=load.reference_log_seconds,
+        reference_workload=ReferenceWorkload(),
         memory_always=chosen.memory,
     )
     place = environment.describe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Callable, Generator, Mapping, Sequence
 from statistics import median
@@ -72,6 +73,7 @@ def interleaved_blocks(
     arms = [TimedModel(arm, function, tools) for arm, function in functions.items()]
     blocks: list[Block] = []
     spent = 0.0
+    gc.collect()
     with collector_off():
         warm = {one.arm: one.warm_up() for one in arms}
         planned = plan(median(one.seconds for one in warm.values()), tail_calls=0, start_seconds=0.0, tests=1)

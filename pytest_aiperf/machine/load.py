@@ -1,26 +1,16 @@
-"""How busy the machine was with other things, and how fast it is at this moment."""
+"""How busy the machine was with other things."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
-import statistics
 import time
 from collections.abc import Callable
 
-NANOSECOND = 1e-9
+from pytest_aiperf.machine import procfs
+
 TICK = 0.01
 """Resolution of the machine's processor times, in seconds."""
-
-REFERENCE_ROUNDS = 45
-FEWEST_ROUNDS = 9
-PART_SECONDS = 0.1
-"""A part that has taken this long stops at its fewest rounds: a busy machine is not kept busy longer."""
-MATRIX_SIDE = 512
-COPY_BYTES = 32 * 1024**2
-"""Beyond the share of the last-level cache that a virtual core usually has."""
-LOOP_TURNS = 60_000
 
 
 class OtherProcesses:
@@ -86,49 +76,14 @@ def machine_seconds() -> float | None:
 
 def own_seconds() -> float:
     """Processor seconds of this process, of the children it has waited for and of those still running."""
-    import psutil
-
     finished = os.times()
     seconds = time.process_time() + finished.children_user + finished.children_system
+    if procfs.is_childless():
+        return seconds
+    import psutil
+
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):  # gone meanwhile
             times = child.cpu_times()
             seconds += times.user + times.system + times.children_user + times.children_system
     return float(seconds)
-
-
-def reference_log_seconds(clock: Callable[[], int] = time.perf_counter_ns) -> float:
-    """Mean log seconds of a matrix product, a copy through memory and a Python loop: the covariate of timings.
-
-    Takes about 0.25 s, somewhat longer on a busy machine. `clock` gives nanoseconds.
-    """
-    import numpy as np
-
-    matrix = np.linspace(0.0, 1.0, MATRIX_SIDE**2, dtype=np.float32).reshape(MATRIX_SIDE, MATRIX_SIDE)
-    product = np.empty_like(matrix)
-    source = np.ones(COPY_BYTES, dtype=np.uint8)
-    target = np.ones(COPY_BYTES, dtype=np.uint8)
-    # The loop comes last: by its end the threads of the matrix product have stopped spinning.
-    parts = (
-        lambda: np.matmul(matrix, matrix, out=product),
-        lambda: np.copyto(target, source),
-        _count,
-    )
-    return statistics.fmean(math.log(_median_seconds(part, clock)) for part in parts)
-
-
-def _median_seconds(part: Callable[[], object], clock: Callable[[], int]) -> float:
-    part()
-    seconds: list[float] = []
-    while len(seconds) < FEWEST_ROUNDS or (len(seconds) < REFERENCE_ROUNDS and sum(seconds) < PART_SECONDS):
-        start = clock()
-        part()
-        seconds.append((clock() - start) * NANOSECOND)
-    return max(statistics.median(seconds), NANOSECOND)
-
-
-def _count() -> int:
-    total = 0
-    for number in range(LOOP_TURNS):
-        total += number & 7
-    return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 from collections.abc import Callable, Generator
 from statistics import median
@@ -43,6 +44,7 @@ class PairedTurns:
         for _ in range(1 if slow else WARM_UPS):
             seconds.append((yield TimedCalls()))  # noqa: PERF401 - a comprehension cannot yield
         queues = any(accelerator.initialised() for accelerator in tools.accelerators)
+        gc.collect()
         with collector_off():
             self.line.send(Warm(seconds=median(seconds), queues=queues, items=self.items))
             while isinstance(request := self.line.request(), TakeTurn):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from pytest_aiperf.machine.reference_workload import ReferenceWorkload
 from pytest_aiperf.machine.timing_lock import MachineLock
 from pytest_aiperf.vocabulary.contracts import Framework, Tools, TurnLine
 from pytest_aiperf.vocabulary.terms import Metric
@@ -22,7 +23,7 @@ class RunContext:
     show: Callable[[str], None]
     """What is being measured, for a person who waits."""
     clear: Callable[[], None]
-    reference_workload: Callable[[], float | None]
+    reference_workload: ReferenceWorkload
     memory_always: bool = False
     base: int = 0
     imports: Mapping[str, float] = field(default_factory=dict)
@@ -39,8 +40,12 @@ class RunContext:
             self.clear()
 
     def reference(self) -> float | None:
-        """The covariate: mean log seconds of the reference workload."""
-        return self.reference_workload()
+        """The covariate: mean log seconds of the reference workload, a few seconds old at most."""
+        return self.reference_workload.log_seconds()
+
+    def doubt_reference(self) -> None:
+        """A timed section was disturbed: the next one has a covariate of its own."""
+        self.reference_workload.doubt()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,3 +67,6 @@ class ChildContext:
 
     def reference(self) -> None:
         """Not measured here."""
+
+    def doubt_reference(self) -> None:
+        """Nothing to do."""

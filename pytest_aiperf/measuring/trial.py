@@ -42,7 +42,10 @@ class RunContext(Protocol):
         """Hold the machine for a timed section; `what` is shown as progress."""
 
     def reference(self) -> float | None:
-        """The covariate: mean log seconds of the reference workload."""
+        """The covariate: mean log seconds of the reference workload, a few seconds old at most."""
+
+    def doubt_reference(self) -> None:
+        """A timed section was disturbed: the next one has a covariate of its own."""
 
 
 @dataclass(slots=True, kw_only=True)

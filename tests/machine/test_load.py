@@ -1,17 +1,14 @@
-"""Who else used the processor, and the reference workload, on clocks that pass as told."""
+"""Who else used the processor, on clocks that pass as told."""
 
 from __future__ import annotations
 
-import math
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from pytest_aiperf.machine import load as noise
-from pytest_aiperf.machine.load import TICK, OtherProcesses, machine_seconds, own_seconds, reference_log_seconds
+from pytest_aiperf.machine.load import TICK, OtherProcesses, machine_seconds, own_seconds
 
 
 def section(*, seconds: float, machine: float | None, own: float, processors: int = 1) -> OtherProcesses:
@@ -80,29 +77,3 @@ def test_it_sees_the_machine_work_at_least_as_much_as_this_process():
     after = machine_seconds()
     assert after is not None
     assert after - machine >= 0.2 - 5 * TICK
-
-
-def readings_of(*seconds: float) -> Iterator[int]:
-    """Two readings of a clock per timed round, that many seconds apart."""
-    return iter([reading for round_seconds in seconds for reading in (0, round(round_seconds * 1e9))])
-
-
-def test_it_averages_the_logs_of_the_three_medians():
-    """Nine slow rounds suffice for each part."""
-    readings = readings_of(*[2.0] * 7, 9.0, 0.5, *[3.0] * 9, *[0.5] * 5, *[4.0] * 4)
-    expected = (math.log(2.0) + math.log(3.0) + math.log(0.5)) / 3
-    assert reference_log_seconds(lambda: next(readings)) == pytest.approx(expected)
-    assert next(readings, None) is None
-
-
-def test_it_makes_more_rounds_while_they_are_short(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(noise, "REFERENCE_ROUNDS", 20)
-    readings = readings_of(*[0.001] * 20, *[0.008] * 13, *[0.001] * 20)
-    expected = (2 * math.log(0.001) + math.log(0.008)) / 3
-    assert reference_log_seconds(lambda: next(readings)) == pytest.approx(expected)
-    assert next(readings, None) is None
-
-
-def test_it_is_finite_on_a_clock_that_stands_still(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(noise, "REFERENCE_ROUNDS", 1)
-    assert math.isfinite(reference_log_seconds(lambda: 0))
