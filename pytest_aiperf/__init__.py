@@ -1,0 +1,112 @@
+"""Performance regression tests for AI models: the public names, each imported when it is first asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_aiperf.comparing.candidates import Comparisons
+    from pytest_aiperf.comparing.comparison import Comparison
+    from pytest_aiperf.comparing.sensitivity import Sensitivity
+    from pytest_aiperf.measuring.concurrent import Concurrent
+    from pytest_aiperf.session.bench import Bench
+    from pytest_aiperf.vocabulary.codec import read_run
+    from pytest_aiperf.vocabulary.contracts import (
+        Accelerator,
+        DeviceTimer,
+        Framework,
+        GpuMemory,
+        History,
+        Probe,
+        Profiler,
+        Reporter,
+        Store,
+        TimedCalls,
+        Tools,
+    )
+    from pytest_aiperf.vocabulary.errors import AiperfError, BaselineError, UsageError
+    from pytest_aiperf.vocabulary.model_figures import Weights
+    from pytest_aiperf.vocabulary.records import (
+        Baseline,
+        Change,
+        Environment,
+        Measurement,
+        Result,
+        Run,
+        Sample,
+        Verdict,
+    )
+    from pytest_aiperf.vocabulary.terms import Better, Metric, Origin, Rule, Status, Unit
+
+_PLACES = {
+    "comparing.candidates": "Comparisons",
+    "comparing.comparison": "Comparison",
+    "comparing.sensitivity": "Sensitivity",
+    "measuring.concurrent": "Concurrent",
+    "session.bench": "Bench",
+    "vocabulary.codec": "read_run",
+    "vocabulary.contracts": (
+        "Accelerator DeviceTimer Framework GpuMemory History Probe Profiler Reporter Store TimedCalls Tools"
+    ),
+    "vocabulary.errors": "AiperfError BaselineError UsageError",
+    "vocabulary.model_figures": "Weights",
+    "vocabulary.records": "Baseline Change Environment Measurement Result Run Sample Verdict",
+    "vocabulary.terms": "Better Metric Origin Rule Status Unit",
+}
+"""Module -> what it gives to the public."""
+_MODULES = {name: module for module, names in _PLACES.items() for name in names.split()}
+
+__all__ = [
+    "Accelerator",
+    "AiperfError",
+    "Baseline",
+    "BaselineError",
+    "Bench",
+    "Better",
+    "Change",
+    "Comparison",
+    "Comparisons",
+    "Concurrent",
+    "DeviceTimer",
+    "Environment",
+    "Framework",
+    "GpuMemory",
+    "History",
+    "Measurement",
+    "Metric",
+    "Origin",
+    "Probe",
+    "Profiler",
+    "Reporter",
+    "Result",
+    "Rule",
+    "Run",
+    "Sample",
+    "Sensitivity",
+    "Status",
+    "Store",
+    "TimedCalls",
+    "Tools",
+    "Unit",
+    "UsageError",
+    "Verdict",
+    "Weights",
+    "read_run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported now; `__version__` as it is installed."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("pytest-aiperf")
+    if name not in _MODULES:
+        raise AttributeError(f"module 'pytest_aiperf' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"pytest_aiperf.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_aiperf.session import settings
 from pytest_aiperf.vocabulary.channel import WORKER_VARIABLE
+
+if TYPE_CHECKING:
+    from pytest_aiperf import Bench
 
 MARKERS = (
     "max_load_s(s, cache='warm', label=None): longest load time in seconds, first inference included",
@@ -52,14 +55,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def aiperf(request: pytest.FixtureRequest) -> Any:
+def aiperf(request: pytest.FixtureRequest) -> Bench:
     """Measure models in this test: `load`, `infer`, `call`, `score`. Without --aiperf each just runs its function."""
     equipment = request.config.pluginmanager.get_plugin("aiperf-run")
     if equipment is None:
         from pytest_aiperf import wiring
 
-        return wiring.pass_through()
-    return equipment.bench_of(request.node)
+        bench: Bench = wiring.pass_through()
+    else:
+        bench = equipment.bench_of(request.node)
+    return bench
 
 
 @pytest.fixture

@@ -267,6 +267,7 @@ def store_at(root: Path) -> Store:
 def _recorder(
     config: pytest.Config, chosen: Settings, store: Store, place: Environment, metrics: dict[str, Metric]
 ) -> Any:
+    from pytest_aiperf.baselines.last_run import LastRun
     from pytest_aiperf.reporting.reporters import terminal
     from pytest_aiperf.session.recorder import Recorder
     from pytest_aiperf.session.run_hooks import RunHooks
@@ -275,6 +276,7 @@ def _recorder(
         config,
         settings=chosen,
         store=store,
+        history=LastRun(config.rootpath),
         environment=place,
         metrics=metrics,
         write_reports=lambda run: _write_reports(run, chosen.report, config.invocation_params.dir),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,27 +16,33 @@ from pytest_aiperf.vocabulary.terms import Metric
 FOLDER = ".aiperf"
 
 
-def file_of(root: Path) -> Path:
-    """Where the last run lies."""
-    return root / FOLDER / "last.json"
+class LastRun:
+    """A history of one run; its folder ignores itself in git."""
 
+    def __init__(self, root: Path) -> None:
+        self.file = root / FOLDER / "last.json"
 
-def keep(root: Path, run: Run) -> None:
-    """Store a run; the folder ignores itself in git."""
-    path = file_of(root)
-    with atomic_files.only_writer(path.parent):
-        path.parent.mkdir(exist_ok=True)
-        (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-        atomic_files.replace_text(path, codec.encode_run(run).decode())
+    def save(self, run: Run) -> None:
+        folder = self.file.parent
+        with atomic_files.only_writer(folder):
+            folder.mkdir(exist_ok=True)
+            (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+            atomic_files.replace_text(self.file, codec.encode_run(run).decode())
+
+    def runs(self, test: str | None = None) -> Iterator[Run]:
+        if not self.file.exists():
+            return
+        run = codec.decode_run(self.file.read_bytes())
+        if test is None or any(result.test == test for result in run.results):
+            yield run
 
 
 def read(root: Path) -> Run:
     """The last run. Raises AiperfError where there is none."""
-    path = file_of(root)
-    try:
-        return codec.decode_run(path.read_bytes())
-    except FileNotFoundError:
-        raise AiperfError(f"{path}: no run is stored here; run `pytest --aiperf` first") from None
+    history = LastRun(root)
+    for run in history.runs():
+        return run
+    raise AiperfError(f"{history.file}: no run is stored here; run `pytest --aiperf` first")
 
 
 def only(run: Run, tests: Sequence[str]) -> Run:

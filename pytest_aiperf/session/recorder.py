@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from pytest_aiperf.baselines import last_run, unused
+from pytest_aiperf.baselines import unused
 from pytest_aiperf.baselines.unused import Collected
 from pytest_aiperf.judging import suite_trends
 from pytest_aiperf.session.run_hooks import mistakes_text
 from pytest_aiperf.session.settings import Settings
 from pytest_aiperf.vocabulary import codec
-from pytest_aiperf.vocabulary.contracts import Store
+from pytest_aiperf.vocabulary.contracts import History, Store
 from pytest_aiperf.vocabulary.errors import AiperfError
 from pytest_aiperf.vocabulary.records import Change, Environment, Result, Run
 from pytest_aiperf.vocabulary.terms import Metric
@@ -35,6 +35,7 @@ class Recorder:
         *,
         settings: Settings,
         store: Store,
+        history: History,
         environment: Environment,
         metrics: dict[str, Metric],
         write_reports: Callable[[Run], Sequence[str]],
@@ -45,6 +46,7 @@ class Recorder:
         self.config = config
         self.settings = settings
         self.store = store
+        self.history = history
         self.environment = environment
         self.metrics = metrics
         self.write_reports = write_reports
@@ -169,7 +171,7 @@ class Recorder:
     def _kept(self, run: Run) -> Run:
         """The run, kept for `pytest-aiperf`; in a checkout that nobody may write into, with a note that it is not."""
         try:
-            last_run.keep(Path(self.config.rootpath), run)
+            self.history.save(run)
         except OSError as error:
             return replace(run, notes=(*run.notes, f"the last run is not kept for `pytest-aiperf show`: {error}"))
         return run

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import os
 import types
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_aiperf.vocabulary.errors import CodecError
@@ -29,6 +31,14 @@ _SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 def encode_run(run: Run) -> bytes:
     """A whole run with its format number. Raises CodecError for text that is not Unicode."""
     return _dumped({"format": FORMAT, **_plain(run)})
+
+
+def read_run(path: str | os.PathLike[str]) -> Run:
+    """The run in a JSON report, or in `.aiperf/last.json`. Raises AiperfError for what is none, OSError."""
+    try:
+        return decode_run(Path(path).read_bytes())
+    except CodecError as error:
+        raise CodecError(f"{os.fspath(path)}: {error}") from None
 
 
 def decode_run(data: bytes) -> Run:

@@ -68,6 +68,7 @@ def book(root, store, *, unused="warn", write_reports=lambda run: [], **more):
         SimpleNamespace(rootpath=root),
         settings=settings,
         store=store,
+        history=last_run.LastRun(root),
         environment=Environment(key="here", comparable={}, details={}),
         metrics={},
         write_reports=write_reports,

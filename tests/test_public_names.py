@@ -1,0 +1,95 @@
+"""What a user may name: every public name resolves, lazily, and a user's annotations pass a strict type checker."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pytest_aiperf
+from pytest_aiperf.vocabulary import codec
+from tests.reporting.reporters.realistic import RUN
+
+USERS_FILE = """
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_aiperf import Bench, Comparison, Framework, Run, Status, read_run
+
+
+@pytest.fixture
+def compared(aiperf: Bench) -> Comparison:
+    comparison: Comparison = aiperf.compare(abs, abs, [1.0])
+    return comparison
+
+
+def failed(path: Path) -> list[str]:
+    run: Run = read_run(path)
+    return [result.test for result in run.results if any(row.status is Status.REGRESSED for row in result.verdicts)]
+
+
+class Forests(Framework):
+    name = "forests"
+
+    def owns(self, model: object) -> bool:
+        return callable(model)
+
+    def bind(self, model: Any, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> Callable[[], Any]:
+        return lambda: model(*inputs, **options)
+
+
+def create() -> Framework:
+    return Forests()
+"""
+
+
+@pytest.mark.parametrize("name", pytest_aiperf.__all__)
+def test_every_public_name_resolves(name: str):
+    assert getattr(pytest_aiperf, name).__name__ == name
+
+
+def test_all_of_them_come_with_a_star():
+    names: dict[str, object] = {}
+    exec("from pytest_aiperf import *", names)  # noqa: S102 - the statement under test stands in modules only
+    assert set(pytest_aiperf.__all__) <= names.keys()
+
+
+def test_they_are_listed_and_nothing_else_is_found():
+    assert set(dir(pytest_aiperf)) == {*pytest_aiperf.__all__, "__version__"}
+    assert pytest_aiperf.__version__
+    with pytest.raises(AttributeError, match="has no attribute 'Bank'"):
+        _ = pytest_aiperf.Bank
+
+
+def test_to_import_the_package_imports_no_part_of_it():
+    script = "import sys, pytest_aiperf; print([name for name in sys.modules if name.startswith('pytest_aiperf.')])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_report_is_read_as_the_run_that_it_shows(tmp_path: Path):
+    file = tmp_path / "out.json"
+    file.write_bytes(codec.encode_run(RUN))
+    assert pytest_aiperf.read_run(file) == RUN
+
+
+def test_a_file_that_is_no_report_is_told_by_its_name(tmp_path: Path):
+    file = tmp_path / "other.json"
+    file.write_text("{}")
+    with pytest.raises(pytest_aiperf.AiperfError, match=r"other\.json: this is not a run of pytest-aiperf"):
+        pytest_aiperf.read_run(file)
+
+
+def test_a_users_annotations_pass_a_strict_type_checker(tmp_path: Path):
+    pytest.importorskip("mypy")
+    file = tmp_path / "test_theirs.py"
+    file.write_text(USERS_FILE)
+    cache = Path(__file__).parent.parent / ".mypy_cache"  # that of the project's own check: most is known there
+    command = [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={cache}", "--config-file=", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "Success: no issues found in 1 source file\n"
