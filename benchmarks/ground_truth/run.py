@@ -111,7 +111,7 @@ def together(run: dict[str, Any]) -> Iterator[Row]:
     yield weighed("two models together: joint peak", 210, value(run, "test_concurrent", "ram", "fresh"))
     alone = samples(run, "test_concurrent", "alone", "fresh")
     for name, expected in (("first", 160), ("second", 80)):
-        (seen,) = [entry["values"][0] for entry in alone if entry["notes"] == [name]]
+        (seen,) = [entry["values"][0] for entry in alone if entry["member"] == name]
         yield weighed(f"the {name} alone: peak", expected, seen)
     yield weighed("loaded the other way round", 210, value(run, "test_concurrent", "reversed", "fresh"))
     yield weighed("kept after del", 0, value(run, "test_concurrent", "kept", "fresh"))

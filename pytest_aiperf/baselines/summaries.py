@@ -59,8 +59,8 @@ class _RefusedError(Exception):
 def _storable(metric: Metric | None, name: str, measurement: Measurement) -> Storable:
     if metric is None:
         raise _RefusedError("no metric has this name")
-    if measurement.anomalies:
-        raise _RefusedError(measurement.anomalies[0])
+    if measurement.disqualified:
+        raise _RefusedError(measurement.disqualified[0])
     if not metric.portable and name in SESSION_WORDS:
         raise _RefusedError("a baseline file uses this word for something else")
     samples = [sample for sample in measurement.samples if sample.metric == name]
@@ -86,7 +86,7 @@ def _why_nothing(samples: Sequence[Sample]) -> str:
     if any(sample.values for sample in samples):
         where = "in a fresh process" if samples[0].origin is Origin.IN_PROCESS else "in the test's own process"
         return f"it was not measured {where}"
-    notes = [note for sample in samples for note in sample.notes]
+    notes = [note for sample in samples for note in sample.told]
     return notes[0] if notes else "it could not be measured"
 
 

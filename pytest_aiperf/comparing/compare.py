@@ -31,7 +31,7 @@ from pytest_aiperf.measuring.trial import Entry, Trial
 from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
 from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Arm, Block, Pairing, Speed
-from pytest_aiperf.vocabulary.records import VOID, WHY, Margins, PortableValue, Sample
+from pytest_aiperf.vocabulary.records import Margins, PortableValue, Sample
 from pytest_aiperf.vocabulary.terms import Metric
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _is_worse(trial: Trial, entry: Entry, seen: Quality) -> bool:
 
 def _keep_quality(entry: Entry, seen: Quality) -> None:
     entry.anomalies = (*entry.anomalies, *(f"the candidate's outputs: {one}" for one in seen.parity.mismatches))
-    notes = (f"{VOID}{told}",) if (told := quality.void(seen)) else ()
+    void = quality.void(seen)
     if seen.candidate:
         entry.add(Sample(metric=seen.metric.name, values=tuple(seen.candidate)))
         entry.reference = {
@@ -203,9 +203,9 @@ def _keep_quality(entry: Entry, seen: Quality) -> None:
         if seen.metric is not accuracy.METRIC:
             entry.scores = (*entry.scores, seen.metric)
     if (agreed := mean(seen.agreement)) is not None:
-        entry.add(Sample(metric=AGREEMENT.name, values=(agreed,), notes=notes))
+        entry.add(Sample(metric=AGREEMENT.name, values=(agreed,), void=void))
     for metric, value in ((SQNR, seen.parity.sqnr_db), (MAX_ABS_ERROR, seen.parity.max_abs_error)):
-        entry.add(Sample(metric=metric.name, values=(value,), notes=notes))
+        entry.add(Sample(metric=metric.name, values=(value,), void=void))
 
 
 def _keep_memory(trial: Trial, entry: Entry, figures: Mapping[Arm, ModelFigures]) -> None:
@@ -215,8 +215,9 @@ def _keep_memory(trial: Trial, entry: Entry, figures: Mapping[Arm, ModelFigures]
     if old and new is not None:
         entry.add(Sample(metric=MEMORY_RATIO.name, values=(new / old,)))
     else:
-        told = tuple(f"child: {failure}" for failure in trial.failures) or ("no fresh process measured it",)
-        entry.add(Sample(metric=MEMORY_RATIO.name, values=(), notes=told))
+        failure = next(iter(trial.failures), "")
+        notes = () if failure else ("no fresh process measured it",)
+        entry.add(Sample(metric=MEMORY_RATIO.name, values=(), notes=notes, failure=failure))
 
 
 def _weighs(trial: Trial, entry: Entry) -> bool:
@@ -227,7 +228,7 @@ def _keep_sizes(entry: Entry, figures: Mapping[Arm, ModelFigures]) -> None:
     old, new = figures[Arm.REFERENCE].size, figures[Arm.CANDIDATE].size
     ratio = (new / old,) if old and new is not None else ()
     told = why_slower.larger(figures[Arm.REFERENCE].weights, figures[Arm.CANDIDATE].weights)
-    entry.reasons |= dict.fromkeys((SIZE_RATIO.name, MEMORY_RATIO.name), tuple(f"{WHY}{reason}" for reason in told))
+    entry.reasons |= dict.fromkeys((SIZE_RATIO.name, MEMORY_RATIO.name), tuple(told))
     entry.add(Sample(metric=SIZE_RATIO.name, values=ratio, notes=() if ratio else ("a size is unknown",)))
 
 

@@ -12,7 +12,6 @@ from pytest_aiperf.comparing.why_slower import Workload
 from pytest_aiperf.machine import processor
 from pytest_aiperf.vocabulary.model_figures import ModelFigures
 from pytest_aiperf.vocabulary.pairing import Arm, Block
-from pytest_aiperf.vocabulary.records import WHY
 
 
 def of_worse_answers(
@@ -26,7 +25,7 @@ def of_worse_answers(
     except Exception as error:  # noqa: BLE001 - of any model; a reason that is not found is told, not raised
         unknown = (f"its layers could not be compared ({type(error).__name__}: {error})",)
     found = why_worse.worse(figures[Arm.REFERENCE].weights, figures[Arm.CANDIDATE].weights, layers, seen.answers)
-    return tuple(f"{WHY}{reason}" for reason in (*found, *unknown))
+    return (*found, *unknown)
 
 
 def of_slow_calls(
@@ -50,4 +49,4 @@ def of_slow_calls(
         for arm in (Arm.REFERENCE, Arm.CANDIDATE)
     )
     found = why_slower.slower(old, new, candidate_seconds=seconds, processor=processor.here())
-    return tuple(f"{WHY}{reason}" for reason in (*found, *unknown))
+    return (*found, *unknown)

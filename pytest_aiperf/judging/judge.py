@@ -9,13 +9,13 @@ from dataclasses import replace
 from pytest_aiperf.judging import memory_notes, missing, statistics, validity
 from pytest_aiperf.judging.case import MEDIAN, PASSES, Case, history_of, last_level, undisturbed_sessions
 from pytest_aiperf.judging.rules import exact, leak, load_time, paired, process_memory, quality, shown, speedup, time
-from pytest_aiperf.vocabulary.notes import OUT_OF_MEMORY
 from pytest_aiperf.vocabulary.records import Baseline, Environment, Limit, Margins, Measurement, Policy, Verdict
 from pytest_aiperf.vocabulary.terms import Metric, Rule, Status, Unit
 
 TIMER_RESOLUTION = clock.get_clock_info("perf_counter").resolution
 FEWEST_SESSIONS = 3
 """Sessions below which a variance is little but luck."""
+OUT_OF_MEMORY = "out of memory"
 
 
 def judge(
@@ -37,7 +37,9 @@ def judge(
     `final` says that nothing more can be measured; otherwise suspicions come back with `want`, and fail nothing.
     """
     known = {**metrics, **{metric.name: metric for metric in measurement.scores}}
-    rows = [_anomalous(measurement, anomaly) for anomaly in measurement.anomalies]
+    rows = [_anomalous(measurement, anomaly, "anomaly") for anomaly in measurement.anomalies]
+    if measurement.out_of_memory is not None:
+        rows.append(_anomalous(measurement, measurement.out_of_memory, OUT_OF_MEMORY))
     for name in dict.fromkeys(sample.metric for sample in measurement.samples):
         samples = [sample for sample in measurement.samples if sample.metric == name]
         held = [limit for limit in limits if _holds(limit, known[name]) and limit.label in (None, measurement.label)]
@@ -60,16 +62,15 @@ def judge(
     return (*rows, *missing.gone(measurement, baseline, known, policy))
 
 
-def _anomalous(measurement: Measurement, anomaly: str) -> Verdict:
-    exhausted = anomaly.startswith(OUT_OF_MEMORY)
+def _anomalous(measurement: Measurement, message: str, title: str) -> Verdict:
     return Verdict(
         label=measurement.label,
         metric="anomaly",
-        title=OUT_OF_MEMORY if exhausted else "anomaly",
+        title=title,
         unit=Unit.NUMBER,
         status=Status.ANOMALOUS,
-        reason="out_of_memory" if exhausted else "anomaly",
-        message=anomaly.removeprefix(f"{OUT_OF_MEMORY}: ") if exhausted else anomaly,
+        reason=title.replace(" ", "_"),
+        message=message,
         fails=True,
     )
 
@@ -108,9 +109,13 @@ def _with_reasons(case: Case, row: Verdict) -> Verdict:
     """Next to a bad figure stands why it is bad, where that was found."""
     if row.status in PASSES:
         return row
-    memory = () if row.status is Status.NEW else (*memory_notes.phases(case), *memory_notes.told(case))
-    reasons = (*case.measurement.reasons.get(case.metric.name, ()), *memory)
-    return replace(row, notes=(*row.notes, *reasons)) if reasons else row
+    name, is_new = case.metric.name, row.status is Status.NEW
+    phases, lines = ((), ()) if is_new else (memory_notes.phases(case), memory_notes.told(case))
+    return replace(
+        row,
+        notes=(*row.notes, *case.measurement.breakdown.get(name, ()), *phases),
+        reasons=(*case.measurement.reasons.get(name, ()), *lines),
+    )
 
 
 def _compared(case: Case) -> Verdict:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from pytest_aiperf.judging.case import Case
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.notes import ON_GPU, place_of
-from pytest_aiperf.vocabulary.records import WHY
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, MEMORY_METRICS, Phase, Unit
 
 MOST_NAMED = 3
@@ -45,7 +44,7 @@ def _held(now: Mapping[str, float], figure: float) -> Iterator[str]:
     """The largest lines that matter; first what no line holds, where that is most of the figure."""
     rest = figure - sum(now.values())
     if rest > figure / 2:
-        yield f"{WHY}{units.text(rest, Unit.BYTES)} allocated outside Python and torch (another runtime, its arena)"
+        yield f"{units.text(rest, Unit.BYTES)} allocated outside Python and torch (another runtime, its arena)"
     for name, size in _largest(now):
         if size > SHARE * figure:
             yield _line(name, size)
@@ -59,7 +58,7 @@ def _grown(now: Mapping[str, float], was: Mapping[str, float]) -> Iterator[str]:
         before = places.get(place_of(name))
         yield _line(name, now[name], f" (was {units.text(before, Unit.BYTES)})" if before else " (new)")
     if not most:
-        yield f"{WHY}no line of Python or torch holds more than in the baseline: another runtime, or its arena"
+        yield "no line of Python or torch holds more than in the baseline: another runtime, or its arena"
 
 
 def _largest(sizes: Mapping[str, float]) -> list[tuple[str, float]]:
@@ -67,7 +66,7 @@ def _largest(sizes: Mapping[str, float]) -> list[tuple[str, float]]:
 
 
 def _line(name: str, size: float, more: str = "") -> str:
-    return f"{WHY}{units.text(size, Unit.BYTES)}{more} held by {name}"
+    return f"{units.text(size, Unit.BYTES)}{more} held by {name}"
 
 
 def _of(case: Case, allocations: Mapping[str, float]) -> dict[str, float]:

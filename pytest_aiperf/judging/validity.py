@@ -9,8 +9,6 @@ from pytest_aiperf.judging.case import Case
 from pytest_aiperf.vocabulary.records import Baseline, Sample, Verdict
 from pytest_aiperf.vocabulary.terms import Rule, Status
 
-CHILD = "child:"
-"""How the note of a sample begins when its fresh process died, hung or raised."""
 _ABOVE_ZERO = frozenset({Rule.TIME, Rule.LOAD_TIME})
 _NEVER_BELOW_ZERO = frozenset({Rule.EXACT, Rule.PROCESS_MEMORY})
 
@@ -22,7 +20,7 @@ def unusable(case: Case, empty: Sequence[Sample]) -> tuple[Verdict, ...] | None:
     """
     notes = tuple(dict.fromkeys(note for sample in empty for note in sample.notes))
     expected = bool(case.limits) or _has_baseline(case)
-    if deaths := [note.removeprefix(CHILD).strip() for note in notes if note.startswith(CHILD)]:
+    if deaths := [sample.failure for sample in empty if sample.failure]:
         return (_refused(case, Status.ANOMALOUS, "child_failed", deaths[0], fails=expected),)
     if not case.samples:
         need = case.metric.needs

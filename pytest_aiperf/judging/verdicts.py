@@ -32,7 +32,7 @@ def verdicts(
             environment=environment,
             final=final,
         )
-    if not any(row.reason == "out_of_memory" for row in rows):  # the test did not get any further
+    if all(measurement.out_of_memory is None for measurement in measurements):  # else the test did not get any further
         rows += judge.unmatched_limits(measurements, criteria.limits, metrics)
     return tuple(_recorded(row) for row in rows if row.reason != "gone") if criteria.stores else tuple(rows)
 

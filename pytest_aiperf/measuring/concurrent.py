@@ -83,7 +83,7 @@ def run(
         in_fresh_processes(names)
         outputs = plainly(loaders, inputs, frameworks)
         accounts = accounts_of(entry)
-        entry.reasons |= {metric: tuple(lines(_TITLES[metric], account)) for metric, account in accounts.items()}
+        entry.breakdown |= {metric: tuple(lines(_TITLES[metric], account)) for metric, account in accounts.items()}
         return Concurrent(outputs, accounts)
     members = order.members or names
     if order.role in (Role.TURNS, Role.WEIGH) or not set(members) <= set(names):
@@ -225,7 +225,7 @@ def _sample(metric: Metric, parts: Mapping[str, float], trial: Trial, name: str 
         metric=metric.name,
         values=(parts.get(RAM.name, 0.0),),
         origin=trial.order.origin,
-        notes=(name,) if name else (),
+        member=name,
         parts=parts,
     )
 
@@ -234,8 +234,7 @@ def _by_name(entry: Entry, wanted: Metric, metric: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for sample in entry.fresh:
         if sample.metric == wanted.name and metric in sample.parts:
-            name = sample.notes[0]
-            found[name] = min(sample.parts[metric], found.get(name, sample.parts[metric]))
+            found[sample.member] = min(sample.parts[metric], found.get(sample.member, sample.parts[metric]))
     return found
 
 

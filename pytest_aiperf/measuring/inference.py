@@ -22,7 +22,7 @@ from pytest_aiperf.measuring.trial import Entry, Trial, Watch
 from pytest_aiperf.vocabulary.contracts import DevicesSeen, Framework, Probe, TimedCalls, Tools
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.orders import Role
-from pytest_aiperf.vocabulary.records import WHY, Sample
+from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Origin, Phase
 
 DISTURBED_SHARE = 0.025
@@ -132,7 +132,7 @@ class Inference:
         times = entry.samples.get(("device_time", Origin.IN_PROCESS))
         share = device_time.busy_share(latencies, times.values) if times is not None else None
         if share is not None and share < HOST_BOUND and (with_events or share > UNSEEN):
-            entry.reasons |= {"latency": (f"{WHY}{device_time.host_bound(share)}",)}
+            entry.reasons |= {"latency": (device_time.host_bound(share),)}
 
     def _keep(self, entry: Entry, samples: Sequence[Sample]) -> None:
         for sample in samples:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.contracts import GpuMemory, Tools
-from pytest_aiperf.vocabulary.notes import OUT_OF_MEMORY
 from pytest_aiperf.vocabulary.package import PACKAGE
 from pytest_aiperf.vocabulary.terms import Unit
 
@@ -29,18 +28,18 @@ _INSIDE = (PACKAGE / "measuring", PACKAGE / "comparing")
 """Whose frames stand only between a test and what it measures."""
 
 
-def told(error: BaseException, tools: Tools) -> str:
-    """What a measured call asked for and what was free; empty for any other error, and outside a measured call.
+def told(error: BaseException, tools: Tools) -> str | None:
+    """What a measured call asked for and what was free; None for any other error, and outside a measured call.
 
     Knows MemoryError (Python, numpy) and the words of torch, ONNX Runtime, JAX and CUDA.
     """
     if not _is_one(error) or not _was_measured(error):
-        return ""
+        return None
     text = str(error)
     asked = _bytes(_ASKED.search(text))
-    wanted = "" if asked is None else f": {units.text(asked, Unit.BYTES)} asked for"
+    wanted = "" if asked is None else f"{units.text(asked, Unit.BYTES)} asked for"
     free = "; ".join(_on_devices(text, tools) if _is_on_a_device(error) else _on_the_host(tools))
-    return f"{OUT_OF_MEMORY}{wanted}" + (f"{',' if wanted else ':'} {free}" if free else "")
+    return ", ".join(filter(None, (wanted, free)))
 
 
 def let_go(error: BaseException) -> None:

@@ -10,7 +10,7 @@ from pytest_aiperf.measuring.driver import Driver, is_asynchronous, settle
 from pytest_aiperf.measuring.metrics.leak import GPU_LEAK, LEAK, Soak
 from pytest_aiperf.measuring.trial import Entry, Trial
 from pytest_aiperf.vocabulary.errors import UsageError
-from pytest_aiperf.vocabulary.records import WHY, Sample
+from pytest_aiperf.vocabulary.records import Sample
 
 FEWEST = 200
 
@@ -45,7 +45,7 @@ async def _soak_async(trial: Trial, entry: Entry, driver: Driver, calls: int) ->
 
 
 def _explain(entry: Entry, reasons: tuple[str, ...]) -> None:
-    entry.reasons |= dict.fromkeys((LEAK.name, GPU_LEAK.name), tuple(f"{WHY}{reason}" for reason in reasons))
+    entry.reasons |= dict.fromkeys((LEAK.name, GPU_LEAK.name), reasons)
 
 
 def _keep(entry: Entry, samples: tuple[Sample, ...]) -> None:

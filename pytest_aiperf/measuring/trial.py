@@ -60,6 +60,7 @@ class Entry:
     paths: tuple[Path, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
     anomalies: tuple[str, ...] = ()
+    out_of_memory: str | None = None
     disturbances: tuple[str, ...] = ()
     conditions: Mapping[str, str] = field(default_factory=dict)
     scores: tuple[Metric, ...] = ()
@@ -68,6 +69,7 @@ class Entry:
     """Of a comparison: what the reference model gave."""
     accuracy_margin: float | None = None
     reasons: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    breakdown: dict[str, tuple[str, ...]] = field(default_factory=dict)
     variant: Variant | None = None
 
     def add(self, sample: Sample) -> None:
@@ -182,7 +184,7 @@ class Trial:
     def note_exhaustion(self, told: str) -> None:
         """The last measurement ended for want of memory."""
         last = next(reversed(self.entries.values()), None) or self.entries.setdefault("", Entry(label=""))
-        last.anomalies = (*last.anomalies, told)
+        last.out_of_memory = told
 
     def measures_gpu(self) -> bool:
         """Whether GPU memory is asked for, or a device runs anyway."""
@@ -237,11 +239,13 @@ class Trial:
                 conditions=entry.conditions,
                 allocations=self.allocations if _has_memory(entry) else {},
                 anomalies=entry.anomalies,
+                out_of_memory=entry.out_of_memory,
                 scores=entry.scores,
                 pairing=self.pairings.get(entry.label),
                 reference=entry.reference,
                 accuracy_margin=entry.accuracy_margin,
                 reasons=entry.reasons,
+                breakdown=entry.breakdown,
                 variant=entry.variant,
             )
             for entry in self.entries.values()

@@ -123,7 +123,7 @@ def _memory_order(trial: Trial) -> Order:
 
 
 def _failed(metric: str, failure: str) -> Sample:
-    return Sample(metric=metric, values=(), origin=Origin.FRESH, notes=(f"child: {failure}",))
+    return Sample(metric=metric, values=(), origin=Origin.FRESH, failure=failure)
 
 
 def _caches(trial: Trial) -> tuple[Cache, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.records import WHY, Interval, Result, Verdict
+from pytest_aiperf.vocabulary.records import Interval, Result, Verdict
 from pytest_aiperf.vocabulary.terms import Unit
 from pytest_aiperf.vocabulary.text import INDENT, SERIOUS, WIDTH, word_of, wrapped
 
@@ -97,10 +97,10 @@ class Layout:
             row, below = self._row(verdict, message=message, paint=paint)
             if below and below[-1] == message and _is_told_by(following, verdict):
                 below.pop()
-            fresh = [note for note in verdict.notes if note not in told]
+            fresh = [remark for remark in verdict.remarks if remark not in told]
             told.update(fresh)
-            why = [note for note in fresh if note.startswith(WHY)]
-            others = [note for note in fresh if note not in why]
+            others = [note for note in fresh if note in verdict.notes]
+            why = fresh[len(others) :]
             lines += row
             for line in (*(why if notes else why[:1]), _GAP.join(below), *(others if notes else ())):
                 lines += wrapped(line, width=self.width, indent=INDENT * 2) if line else []

@@ -112,8 +112,8 @@ class RunHooks(TrialHooks):
     def exhausted(self, item: pytest.Item, error: BaseException) -> bool:
         """Note it, and let go of what the call held."""
         trial = item.stash.get(TRIAL, None)
-        told = out_of_memory.told(error, self.context.tools) if trial is not None else ""
-        if trial is None or not told:
+        told = out_of_memory.told(error, self.context.tools) if trial is not None else None
+        if trial is None or told is None:
             return False
         trial.note_exhaustion(told)
         out_of_memory.let_go(error)

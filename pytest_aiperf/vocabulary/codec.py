@@ -8,7 +8,7 @@ import math
 import os
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ Record = TypeVar("Record")
 #     Later and without a new number, because an absent one reads as none: `pairing`, `grounds`.
 # 2 - `criteria`, `needs`, `turns` and `arm` were `grounds`, `want`, `legs` and `side`. A sample says how many calls one
 #     of its values stands for: in format 1 ten, where memory was watched for leaks. What a message advised at its end
-#     is the verdict's `remedy`.
+#     is the verdict's `remedy`; what began with `why: `, `void: `, `child: ` or `out of memory` has a field of its own.
 FORMAT = 2
 
 _SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -73,9 +73,26 @@ def from_format_1(content: Any) -> Any:
         new["needs"] = "model_pairs"
     if "origin" in new and new.get("metric") in ("leak", "gpu_leak"):
         new["calls_per_value"] = 10
+    if "origin" in new:
+        failures, notes = _told_apart(new.get("notes", ()), "child: ")
+        voids, new["notes"] = _told_apart(notes, "void: ")
+        new |= {"failure": next(iter(failures), ""), "void": next(iter(voids), "")}
+    if "samples" in new:
+        exhausted, new["anomalies"] = _told_apart(new.get("anomalies", ()), "out of memory")
+        new["out_of_memory"] = exhausted[-1].removeprefix(": ") if exhausted else None
+        told = {metric: _told_apart(texts, "why: ") for metric, texts in new.get("reasons", {}).items()}
+        new["reasons"] = {metric: reasons for metric, (reasons, _) in told.items()}
+        new["breakdown"] = {metric: others for metric, (_, others) in told.items() if others}
     if "message" in new and "status" in new:
         new["message"], new["remedy"] = _message_and_remedy(new["message"])
+        new["reasons"], new["notes"] = _told_apart(new.get("notes", ()), "why: ")
     return new
+
+
+def _told_apart(texts: Iterable[str], beginning: str) -> tuple[list[str], list[str]]:
+    """Those that begin so, without their beginning, and the others."""
+    marked = [text.removeprefix(beginning) for text in texts if text.startswith(beginning)]
+    return marked, [text for text in texts if not text.startswith(beginning)]
 
 
 def _message_and_remedy(text: str) -> tuple[str, str]:

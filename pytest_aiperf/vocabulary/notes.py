@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-OUT_OF_MEMORY = "out of memory"
-"""Begins the anomaly of a measurement that this ended."""
 ON_GPU = "GPU: "
 """Begins the name of a line that allocated on a device."""
 

@@ -9,11 +9,6 @@ from pytest_aiperf.vocabulary.model_figures import Variant
 from pytest_aiperf.vocabulary.pairing import Pairing
 from pytest_aiperf.vocabulary.terms import Evidence, Metric, Origin, Pairs, Status, Unit
 
-WHY = "why: "
-"""Begins a note that gives a reason for a bad figure."""
-VOID = "void: "
-"""Begins a note that says why a figure can fail nothing."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
@@ -26,11 +21,23 @@ class Sample:
     values: tuple[float, ...]
     origin: Origin = Origin.IN_PROCESS
     notes: tuple[str, ...] = ()
+    failure: str = ""
+    """Why the fresh process that should have taken it gave nothing: it died, hung or raised."""
+    void: str = ""
+    """Why the figure can fail nothing."""
+    member: str = ""
+    """Of several models in one process: the one that the value belongs to."""
     parts: Mapping[str, float] = field(default_factory=dict)
     """Named shares of the value, for people: `{"read and build": 0.21, "first inference": 0.05}`."""
     calls_per_value: int = 1
     foreign_share: float | None = None
     """Share of the machine's processors that other processes used meanwhile; None where unknown."""
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """All that people should know of it."""
+        facts = (("child: ", self.failure), ("void: ", self.void), ("", self.member))
+        return (*(f"{name}{fact}" for name, fact in facts if fact), *self.notes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +77,8 @@ class Measurement:
     """Device (by UUID) -> its clock, power and throttling while it was timed."""
     anomalies: tuple[str, ...] = ()
     """Why the measurement is not what was asked for (a provider that fell back to the CPU)."""
+    out_of_memory: str | None = None
+    """What was asked for and what was free, where a measured call ended the test for want of memory."""
     allocations: Mapping[str, float] = field(default_factory=dict)
     """Line of code -> bytes that it held at the peak, where a fresh process traced that."""
     scores: tuple[Metric, ...] = ()
@@ -81,9 +90,17 @@ class Measurement:
     accuracy_margin: float | None = None
     """Of a comparison that was given its own."""
     reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Of a comparison: metric -> why the candidate is no better, as its runtime's own means tell."""
+    """Metric -> why its figure is bad, where that was found: of a comparison, as its runtime's own means tell."""
+    breakdown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Metric -> what its figure is made of, to be shown beside a bad one: several models, each of them alone."""
     variant: Variant | None = None
     """Of a comparison: what a table of all candidates shows."""
+
+    @property
+    def disqualified(self) -> tuple[str, ...]:
+        """Every reason for which its figures count for nothing."""
+        exhausted = () if self.out_of_memory is None else (f"out of memory: {self.out_of_memory}".rstrip(": "),)
+        return (*self.anomalies, *exhausted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +228,8 @@ class Verdict:
     limit_source: str | None = None
     """`max_latency_ms(20)`, or None for a relative rule."""
     notes: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    """Why the figure is bad, where that was found."""
     fails: bool = False
     """Whether this verdict fails its test, under the policy of the run."""
     needs: Evidence | None = None
@@ -222,6 +241,11 @@ class Verdict:
     def told(self) -> str:
         """The message with its remedy."""
         return "; ".join(filter(None, (self.message, self.remedy)))
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Everything else that people should know."""
+        return (*self.notes, *(f"why: {reason}" for reason in self.reasons))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

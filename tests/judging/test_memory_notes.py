@@ -20,7 +20,7 @@ def notes(*, allocations, stored=None, metric="ram", parts=(), now=100):
     if stored is not None:
         base = baseline(sessions=sessions_of(metric, [50 * MIB] * 5), allocations=stored)
     limits = [limit(metric, 70 * MIB)] if base is None else []
-    return only(measured(*samples, allocations=allocations), base, limits=limits).notes
+    return only(measured(*samples, allocations=allocations), base, limits=limits).remarks
 
 
 def test_over_a_limit_the_largest_lines_are_named():

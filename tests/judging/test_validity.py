@@ -171,7 +171,7 @@ def test_it_says_nothing_of_an_unmeasurable_figure_that_nobody_expects():
     ],
 )
 def test_it_fails_for_a_fresh_process_that_died_where_somebody_relies_on_it(base, limits, expected):
-    died = seen("load_warm", fresh=True, notes=("child: killed by signal 9 while loading",))
+    died = seen("load_warm", fresh=True, failure="killed by signal 9 while loading")
     row = only(measured(seen("load_warm", 0.1, fresh=True), died), base, limits=limits)
     assert word(row) == expected
     assert row.message == "killed by signal 9 while loading"

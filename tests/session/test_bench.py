@@ -206,7 +206,7 @@ def test_on_a_device_its_own_time_and_the_energy_of_a_call_are_kept():
 def test_a_model_that_the_host_holds_up_is_told(device_time, said):
     reasons = on_a_device(device_time=device_time).reasons
     assert bool(reasons) is said
-    assert not said or "why: the device is busy for 49% of each call" in reasons["latency"][0]
+    assert not said or "the device is busy for 49% of each call" in reasons["latency"][0]
 
 
 def test_what_disturbs_a_device_disturbs_the_timing():

@@ -88,6 +88,25 @@ def test_it_reads_a_run_of_format_1():
 
 
 @pytest.mark.parametrize(
+    ("written", "field", "read"),
+    [
+        ({"origin": "fresh", "notes": ["child: hung", "no GPU"]}, "failure", "hung"),
+        ({"origin": "fresh", "notes": ["child: hung", "no GPU"]}, "notes", ["no GPU"]),
+        ({"origin": "fresh", "notes": ["void: it differs"]}, "void", "it differs"),
+        ({"samples": [], "anomalies": ["slow", "out of memory: 1 GiB"]}, "out_of_memory", "1 GiB"),
+        ({"samples": [], "anomalies": ["slow", "out of memory: 1 GiB"]}, "anomalies", ["slow"]),
+        ({"samples": [], "anomalies": ["slow"]}, "out_of_memory", None),
+        ({"samples": [], "reasons": {"ram": ["why: large", "a: 1 GiB"]}}, "reasons", {"ram": ["large"]}),
+        ({"samples": [], "reasons": {"ram": ["why: large", "a: 1 GiB"]}}, "breakdown", {"ram": ["a: 1 GiB"]}),
+        ({"status": "new", "message": "", "notes": ["why: large", "rough"]}, "reasons", ["large"]),
+        ({"status": "new", "message": "", "notes": ["why: large", "rough"]}, "notes", ["rough"]),
+    ],
+)
+def test_it_finds_the_fields_in_the_notes_of_format_1(written, field, read):
+    assert codec.from_format_1(written)[field] == read
+
+
+@pytest.mark.parametrize(
     ("text", "message", "remedy"),
     [
         ("no baseline; record one: pytest --aiperf-update t", "no baseline", "record one: pytest --aiperf-update t"),

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pytest_aiperf.judging.case import Case
-from pytest_aiperf.vocabulary.records import VOID, Limit, Verdict
+from pytest_aiperf.vocabulary.records import Limit, Verdict
 from pytest_aiperf.vocabulary.terms import Status
 
 
 def against_limit(case: Case, limit: Limit) -> Verdict:
     """Compare the figure itself."""
     over = case.is_worse(case.now(), limit.bound)
-    notes = (note for sample in case.samples for note in sample.notes)
-    if over and (why := next((note.removeprefix(VOID) for note in notes if note.startswith(VOID)), "")):
+    if over and (why := next((sample.void for sample in case.samples if sample.void), "")):
         return case.row(
             Status.INCONCLUSIVE,
             "not_reproducible",

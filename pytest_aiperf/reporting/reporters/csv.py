@@ -70,7 +70,7 @@ def _cells(run: Run, result: Result, verdict: Verdict) -> tuple[object, ...]:
         verdict.limit,
         verdict.limit_source,
         verdict.told,
-        " | ".join(verdict.notes),
+        " | ".join(verdict.remarks),
     )
 
 

@@ -100,7 +100,7 @@ def _cells(test: str, verdict: Verdict, *, with_reasons: bool) -> list[str]:
     if verdict.limit_source:
         limit = f"{limit}<br>{_code(verdict.limit_source)}"
     status = f"**{row.word}**" if row.word.isupper() else row.word
-    reasons = [verdict.message, *verdict.notes] if with_reasons else []
+    reasons = [verdict.message, *verdict.remarks] if with_reasons else []
     told = "<br>".join([status, *(reason.translate(_TEXT) for reason in reasons if reason)])
     return [_code(test), row.title.translate(_TEXT), row.now, row.was, row.change, limit, told]
 

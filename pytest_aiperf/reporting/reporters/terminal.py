@@ -247,14 +247,14 @@ def _seen(measurement: Measurement, of_metric: Mapping[str, Unit]) -> Iterable[s
     for sample in measurement.samples:
         unit = of_metric.get(sample.metric)
         parts = sample.parts.items() if unit is not None else ()  # of a figure without a row they are told elsewhere
-        told = [*(f"{name} {units.text(value, unit)}" for name, value in parts if unit is not None), *sample.notes]
+        told = [*(f"{name} {units.text(value, unit)}" for name, value in parts if unit is not None), *sample.told]
         if sample.foreign_share is not None:
             told.append(f"other processes used {sample.foreign_share * 100:.0f} % of the processors")
         if told:
             yield f"{prefix}{sample.metric}: {', '.join(told)}"
     facts = [f"{name} {value}" for name, value in measurement.facts.items()]
     devices = [f"{name} {value}" for name, value in measurement.conditions.items()]
-    disturbances, anomalies = measurement.disturbances, measurement.anomalies
+    disturbances, anomalies = measurement.disturbances, measurement.disqualified
     for name, texts in (("model", facts), ("on", devices), ("disturbed", disturbances), ("anomaly", anomalies)):
         if texts:
             yield f"{prefix}{name}: {', '.join(texts)}"
