@@ -35,8 +35,8 @@ class Decides(Protocol):
     def give_up(self, items: Sequence[pytest.Item], reason: str) -> None:
         """Leave those that are open undecided, for that reason."""
 
-    def failure_of(self, item: pytest.Item) -> str:
-        """Why the test fails; empty where it does not."""
+    def failure_of(self, item: pytest.Item) -> str | None:
+        """Why the test fails; None where it does not."""
 
     def attach(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Let the result ride on the report of the call."""
@@ -95,7 +95,7 @@ class HeldReports:
     def _final(self, item: pytest.Item, report: pytest.TestReport) -> pytest.TestReport:
         """The report with the verdict in it."""
         if report.when == "call" and report.outcome != "failed":
-            if failure := self.judge.failure_of(item):
+            if (failure := self.judge.failure_of(item)) is not None:
                 _fail(item, report, failure)
             self.judge.attach(item, report)
         report.user_properties[:] = item.user_properties

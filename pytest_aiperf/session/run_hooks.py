@@ -131,7 +131,7 @@ class RunHooks(TrialHooks):
             if item.stash.get(HOLDS, False):
                 return
             self._confirm([item])
-        if text := self.failure_of(item):
+        if (text := self.failure_of(item)) is not None:
             pytest.fail(text, pytrace=False)
 
     def is_open(self, item: pytest.Item) -> bool:
@@ -145,7 +145,7 @@ class RunHooks(TrialHooks):
         if item.nodeid not in self.results and _seconds_per_call(item):
             self.results[item.nodeid] = item.stash[RESULT]
             self.dearest = sorted([*self.dearest, item], key=_seconds_per_call)[-MOST_DEAREST:]
-        return item in self.dearest and not self.failure_of(item)
+        return item in self.dearest and not item.stash[RESULT].fails
 
     def settle(self, items: Sequence[pytest.Item]) -> None:
         """Let pairs decide on tests that have run, all of them together."""
@@ -189,10 +189,10 @@ class RunHooks(TrialHooks):
             result = escalation.judge(trial, taken_at=self.now(), final=True)
         self._take(item, result)
 
-    def failure_of(self, item: pytest.Item) -> str:
-        """The block that a failing test shows; empty where nothing fails."""
+    def failure_of(self, item: pytest.Item) -> str | None:
+        """The block that a failing test shows; None where nothing fails."""
         result = item.stash.get(RESULT, None)
-        return "" if result is None else self.escalation.failure_text(result)
+        return self.escalation.failure_text(result) if result is not None and result.fails else None
 
     def _open_test(self, item: pytest.Item) -> OpenTest:
         trial, escalation = item.stash[TRIAL], self.escalation

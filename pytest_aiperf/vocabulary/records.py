@@ -280,6 +280,11 @@ class Result:
     criteria: Criteria | None = None
     """None where nothing was judged."""
 
+    @property
+    def fails(self) -> bool:
+        """Whether a verdict fails the test."""
+        return any(verdict.fails for verdict in self.verdicts)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
