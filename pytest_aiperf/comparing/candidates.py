@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from pytest_aiperf.comparing.comparison import Comparison
-from pytest_aiperf.judging.rules.speed import speed_of
+from pytest_aiperf.judging.rules.speedup import speed_of
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
 from pytest_aiperf.vocabulary.pairing import Speed

@@ -248,7 +248,7 @@ def _comparison(
 
 
 def _speed_of(blocks: Sequence[Block]) -> Speed:
-    from pytest_aiperf.judging.rules.speed import speed_of  # with scipy: never in a fresh process
+    from pytest_aiperf.judging.rules.speedup import speed_of  # with scipy: never in a fresh process
 
     return speed_of(blocks) if blocks else Speed()
 

@@ -6,10 +6,11 @@ import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from statistics import fmean, median
+from typing import Any
 
 from pytest_aiperf.judging import statistics
+from pytest_aiperf.judging.history import history_of, last_level, occasions, undisturbed_sessions
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.records import (
     Baseline,
@@ -27,16 +28,6 @@ from pytest_aiperf.vocabulary.terms import Better, Evidence, Metric, Origin, Rul
 
 FAILURES = frozenset({Status.REGRESSED, Status.OVER_LIMIT, Status.ANOMALOUS})
 PASSES = frozenset({Status.PASSED, Status.IMPROVED})
-MOST_SESSIONS = 20
-LEVEL_CHANGE = 0.10
-"""Sessions that lie wholly beyond all earlier ones, by this share of the median, are a new level that was accepted."""
-MEMORY_LEVEL_CHANGE = 3.0
-"""The same for process memory, in largest allowed growths between the nearest sessions of both levels.
-
-One low peak would otherwise fail the next usual one: medians 5 % apart raised three times as many false alarms.
-"""
-OCCASION = timedelta(hours=6)
-"""Sessions that follow each other within this time saw the machine on one day, in one mood."""
 DISTURBED_SHARE = 0.025
 """More of the processors than this in foreign hands (5 % of one core of two), and a sample proves nothing."""
 MEDIAN = 50.0
@@ -180,6 +171,17 @@ class Case:
             needs=needs,
         )
 
+    def limited(self, status: Status, reason: str, limit: Limit, **cells: Any) -> Verdict:
+        """A verdict on this metric against a limit; `cells` are those of `row`."""
+        return self.row(status, reason, limit=limit.bound, limit_source=limit.source, **cells)
+
+    def as_it_is(self, limit: Limit, *, message: str = "", now: float | None = None) -> Verdict:
+        """The figure itself against a limit; `message` is for one that is over it."""
+        figure = self.now() if now is None else now
+        if self.is_worse(figure, limit.bound):
+            return self.limited(Status.OVER_LIMIT, "over_limit", limit, message=message, now=figure)
+        return self.limited(Status.PASSED, "within_limit", limit, now=figure)
+
     def unconfirmed(self, needs: Evidence, row: Verdict) -> Verdict:
         """A row that is only a suspicion: fresh processes have to say; where none can any more, it stays open."""
         suspicion = replace(row, status=Status.INCONCLUSIVE, reason="unconfirmed")
@@ -195,48 +197,6 @@ class Case:
 def pooled(samples: Sequence[Sample]) -> tuple[float, ...]:
     """All values of several samples."""
     return tuple(value for sample in samples for value in sample.values)
-
-
-def undisturbed_sessions(baseline: Baseline, metric: Metric) -> tuple[Session, ...]:
-    """The last sessions of this machine class that nothing disturbed and that have the metric."""
-    usable = [session for session in baseline.sessions if not session.disturbed and metric.name in session.values]
-    return tuple(usable[-MOST_SESSIONS:])
-
-
-def last_level(sessions: Sequence[Session], metric: Metric, margins: Margins) -> tuple[Session, ...]:
-    """The sessions since the last change of level: whoever recorded on after one has accepted it."""
-    kept = tuple(sessions)
-    while start := _latest_change([session.values[metric.name] for session in kept], metric, margins):
-        kept = kept[start:]
-    return kept
-
-
-def occasions(sessions: Sequence[Session]) -> list[tuple[Session, ...]]:
-    """Sessions, oldest first, in groups in which each follows the one before within six hours."""
-    groups: list[tuple[Session, ...]] = []
-    for session in sessions:
-        if groups and _moment(session) - _moment(groups[-1][-1]) <= OCCASION:
-            groups[-1] = (*groups[-1], session)
-        else:
-            groups.append((session,))
-    return groups
-
-
-def history_of(
-    groups: Sequence[Sequence[Session]], metric: Metric, *, with_covariate: bool
-) -> statistics.History | None:
-    """The mean of each group of sessions, summed up; None where no session has a value above 0."""
-    positive = [[session for session in group if session.values[metric.name] > 0] for group in groups]
-    kept = [group for group in positive if group]
-    if not kept:
-        return None
-    sign = -1 if metric.better is Better.HIGHER else 1
-    covariates = [[session.covariate for session in group if session.covariate is not None] for group in kept]
-    known = with_covariate and [len(group) for group in covariates] == [len(group) for group in kept]
-    return statistics.summarise(
-        [fmean(sign * math.log(session.values[metric.name]) for session in group) for group in kept],
-        [fmean(group) for group in covariates] if known else None,
-    )
 
 
 def update_command(test: str) -> str:
@@ -261,25 +221,3 @@ def words(interval: Interval, unit: Unit = Unit.SECONDS) -> str:
         return f"{units.points(interval.mid)} {ends}"
     ends = f"[{units.percent_number(interval.low)}, {units.percent_number(interval.high)}]"
     return f"{units.percent(interval.mid)} {ends}"
-
-
-def _latest_change(values: Sequence[float], metric: Metric, margins: Margins) -> int:
-    """Where the shortest last part begins that lies wholly and clearly above or below all before it; 0: nowhere."""
-    for start in range(len(values) - 1, 0, -1):
-        before, after = values[:start], values[start:]
-        lower, upper = (before, after) if max(before) < min(after) else (after, before)
-        if max(lower) < min(upper) and _is_another_level(lower, upper, metric, margins):
-            return start
-    return 0
-
-
-def _is_another_level(lower: Sequence[float], upper: Sequence[float], metric: Metric, margins: Margins) -> bool:
-    if metric.rule is Rule.PROCESS_MEMORY:
-        low, high, share = max(lower), min(upper), MEMORY_LEVEL_CHANGE * margins.max_memory_growth
-    else:
-        low, high, share = median(lower), median(upper), LEVEL_CHANGE
-    return high - low > max(share * low, metric.negligible)
-
-
-def _moment(session: Session) -> datetime:
-    return datetime.fromisoformat(session.at.removesuffix("Z"))

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_aiperf.judging import memory_notes, missing, statistics, validity
-from pytest_aiperf.judging.case import MEDIAN, PASSES, Case, history_of, last_level, undisturbed_sessions
+from pytest_aiperf.judging.case import MEDIAN, PASSES, Case
+from pytest_aiperf.judging.history import history_of, last_level, undisturbed_sessions
 from pytest_aiperf.judging.rules import exact, leak, load_time, paired, process_memory, quality, shown, speedup, time
 from pytest_aiperf.vocabulary.records import Baseline, Environment, Limit, Margins, Measurement, Policy, Verdict
 from pytest_aiperf.vocabulary.terms import Metric, Rule, Status, Unit
@@ -102,7 +103,7 @@ def _rows(case: Case) -> list[Verdict]:
     if case.metric.rule not in (Rule.SHOWN, Rule.SPEEDUP):
         of_median.insert(0, _compared(case))
     others = [_against_limit(case, limit) for limit in case.limits if limit not in median_limits]
-    return [*_merged(of_median), *others, *_paired_tails(case)]
+    return [*_merged(of_median), *others, *paired.tails(case)]
 
 
 def _with_reasons(case: Case, row: Verdict) -> Verdict:
@@ -126,28 +127,20 @@ def _compared(case: Case) -> Verdict:
     return paired.row(case, stored)
 
 
-def _paired_tails(case: Case) -> list[Verdict]:
-    """Where pairs have timed the calls: a row for every other percentile that the user limits."""
-    if not paired.has_blocks(case):
-        return []
-    limited = {limit.percentile for limit in case.limits if limit.percentile not in (None, MEDIAN)}
-    return [paired.tail(case, percentile) for percentile in sorted(filter(None, limited))]
-
-
 def _against_baseline(case: Case) -> Verdict:
+    stored, history = case.stored(), case.history()
     match case.metric.rule:
-        case Rule.TIME:
-            return time.against_baseline(case)
-        case Rule.LOAD_TIME:
-            return load_time.against_baseline(case)
-        case Rule.EXACT:
-            return exact.against_baseline(case)
-        case Rule.PROCESS_MEMORY:
-            return process_memory.against_baseline(case)
-        case Rule.QUALITY:
-            return quality.against_baseline(case)
-        case Rule.SHOWN | Rule.SPEEDUP | Rule.LEAK:
-            raise ValueError(f"{case.metric.name} is shown, never compared")
+        case Rule.TIME if history is not None:
+            return time.against_baseline(case, history)
+        case Rule.LOAD_TIME if history is not None:
+            return load_time.against_baseline(case, history)
+        case Rule.EXACT if stored is not None:
+            return exact.against_baseline(case, stored)
+        case Rule.PROCESS_MEMORY if stored is not None:
+            return process_memory.against_baseline(case, stored)
+        case Rule.QUALITY if stored is not None:
+            return quality.against_baseline(case, stored)
+    raise ValueError(f"{case.metric.name} has nothing that it could be compared with")
 
 
 def _against_limit(case: Case, limit: Limit) -> Verdict:

@@ -120,16 +120,8 @@ def _percentile(case: Case, samples: tuple[Sample, ...], percentile: float) -> f
 
 def _row(case: Case, limit: Limit, status: Status, reason: str, *, now: float, message: str = "") -> Verdict:
     other = limit.percentile is not None and limit.percentile != MEDIAN
-    return case.row(
-        status,
-        reason,
-        title=f"{case.metric.title} p{limit.percentile:g}" if other else "",
-        message=message,
-        now=now,
-        limit=limit.bound,
-        limit_source=limit.source,
-        notes=_disturbances(case),
-    )
+    title = f"{case.metric.title} p{limit.percentile:g}" if other else ""
+    return case.limited(status, reason, limit, title=title, message=message, now=now, notes=_disturbances(case))
 
 
 def _disturbances(case: Case) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_aiperf.judging.case import last_level, occasions
+from pytest_aiperf.judging.history import last_level, occasions
 from pytest_aiperf.judging.judge import session_variance
 from pytest_aiperf.vocabulary.records import Margins
 from pytest_aiperf.vocabulary.terms import Status

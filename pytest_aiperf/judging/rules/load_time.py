@@ -10,6 +10,7 @@ import numpy as np
 from pytest_aiperf.judging import time_limits
 from pytest_aiperf.judging.case import Case, pooled
 from pytest_aiperf.judging.screen import pass_row, screen, screened_row, speed_notes
+from pytest_aiperf.judging.statistics import History
 from pytest_aiperf.vocabulary.records import Limit, Verdict
 from pytest_aiperf.vocabulary.terms import Evidence, Origin, Status
 
@@ -17,11 +18,8 @@ FEWEST_PROCESSES = 3
 ENOUGH_PROCESSES = 5
 
 
-def against_baseline(case: Case) -> Verdict:
+def against_baseline(case: Case, history: History) -> Verdict:
     """Passed where the median of the fresh processes passes the screen; regressed where five show a gross slowdown."""
-    history = case.history()
-    if history is None:
-        raise ValueError("a case without sessions is not comparable")
     fresh = case.of(Origin.FRESH)
     calm = case.calm(fresh)
     values = pooled(calm or fresh)

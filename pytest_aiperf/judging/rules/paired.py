@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 import numpy as np
@@ -41,16 +42,14 @@ def row(case: Case, stored: Verdict) -> Verdict:
     return stored
 
 
-def tail(case: Case, percentile: float) -> Verdict:
-    """The row of another percentile than the median; only where `has_blocks`."""
-    if case.measurement.pairing is None:
-        raise ValueError("a tail is compared in pairs only")
-    return decided(case, case.measurement.pairing, blocks_of(case, case.measurement.pairing), percentile=percentile)
-
-
-def has_blocks(case: Case) -> bool:
-    """Whether pairs have timed this metric."""
-    return bool(blocks_of(case, case.measurement.pairing))
+def tails(case: Case) -> list[Verdict]:
+    """Where pairs have timed the calls: a row for every other percentile that the user limits."""
+    pairing = case.measurement.pairing
+    blocks = blocks_of(case, pairing)
+    if pairing is None or not blocks:
+        return []
+    limited = {limit.percentile for limit in case.limits if limit.percentile not in (None, MEDIAN)}
+    return [decided(case, pairing, blocks, percentile=percentile) for percentile in sorted(filter(None, limited))]
 
 
 def differences(blocks: Sequence[Block], metric: str, *, share: float, higher_is_better: bool = False) -> list[float]:
@@ -251,18 +250,16 @@ def _memory(case: Case, pairing: Pairing, blocks: Sequence[Block]) -> Verdict:
     grown = now - base > max(case.margins.max_memory_growth * base, case.metric.negligible)
     shrunk = base - now > max(case.margins.max_memory_growth * base, case.metric.negligible)
     pairs = f"{len(blocks)} pair{'' if len(blocks) == 1 else 's'} against {pairing.against}"
-
-    def row_of(status: Status, reason: str, message: str) -> Verdict:
-        return case.row(status, reason, message=message, now=now, baseline=base, limit=case.margins.max_memory_growth)
-
+    row = partial(case.row, now=now, baseline=base, limit=case.margins.max_memory_growth)
     if not (grown and min(new) > max(old)):
         smaller = shrunk and max(new) < min(old)
-        return row_of(*((Status.IMPROVED, "smaller") if smaller else (Status.PASSED, "within_margin")), pairs)
+        status, reason = (Status.IMPROVED, "smaller") if smaller else (Status.PASSED, "within_margin")
+        return row(status, reason, message=pairs)
     if len(blocks) >= MEMORY_PAIRS:
-        return row_of(Status.REGRESSED, "larger", f"{pairs}: every new process is above every old one")
+        return row(Status.REGRESSED, "larger", message=f"{pairs}: every new process is above every old one")
     if pairing.failure is not None:
-        return row_of(Status.INCONCLUSIVE, "not_compared", pairing.failure)
-    open_row = row_of(Status.INCONCLUSIVE, "too_few_processes", f"{pairs}; {MEMORY_PAIRS} must agree")
+        return row(Status.INCONCLUSIVE, "not_compared", message=pairing.failure)
+    open_row = row(Status.INCONCLUSIVE, "too_few_processes", message=f"{pairs}; {MEMORY_PAIRS} must agree")
     return open_row if case.final else case.unconfirmed(Evidence.PAIRS, open_row)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from statistics import median
 
 from pytest_aiperf.judging.case import Case
@@ -12,44 +13,34 @@ NEGLIGIBLE = 8 * 1024.0**2
 ENOUGH_PROCESSES = 5
 """Three suspicious ones, and two more that agree."""
 ENOUGH_FOR_LIMIT = 2
+_NOISY = "within noise of the limit; the median decided"
 
 
-def against_baseline(case: Case) -> Verdict:
+def against_baseline(case: Case, base: float) -> Verdict:
     """Passed at the first fresh process that is not suspicious; regressed where five agree."""
     stored = [session.values[case.metric.name] for session in case.sessions()]
-    base = median(stored)
     fresh = case.values(Origin.FRESH)
     margin = case.margins.max_memory_growth
     if not fresh:
         message = "process memory is compared in fresh processes only"
-        row = case.row(Status.INCONCLUSIVE, "unconfirmed", message=message, now=case.now(), baseline=base, limit=margin)
-        return case.unconfirmed(Evidence.FRESH_MEMORY, row)
-    now = median(fresh)
-
-    def row_of(status: Status, reason: str, message: str = "") -> Verdict:
-        return case.row(
-            status,
-            reason,
-            message=message,
-            now=now,
-            baseline=base,
-            worse_by=_growth(fresh, base),
-            limit=margin,
+        alone = case.row(
+            Status.INCONCLUSIVE, "unconfirmed", message=message, now=case.now(), baseline=base, limit=margin
         )
-
+        return case.unconfirmed(Evidence.FRESH_MEMORY, alone)
+    now = median(fresh)
+    row = partial(case.row, now=now, baseline=base, worse_by=_growth(fresh, base), limit=margin)
     smallest = case.metric.negligible or NEGLIGIBLE
     if max(fresh) < min(stored) and base - now > max(margin * base, smallest):
-        return row_of(Status.IMPROVED, "smaller")
+        return row(Status.IMPROVED, "smaller")
     if not (min(fresh) > max(stored) and now - base > max(margin * base, smallest)):
-        return row_of(Status.PASSED, "within_margin")
+        return row(Status.PASSED, "within_margin")
     if len(fresh) >= ENOUGH_PROCESSES:
-        return row_of(
-            Status.REGRESSED, "larger", f"the smallest of {len(fresh)} fresh processes is above every session"
-        )
+        message = f"the smallest of {len(fresh)} fresh processes is above every session"
+        return row(Status.REGRESSED, "larger", message=message)
     message = f"larger in {len(fresh)} fresh process{'' if len(fresh) == 1 else 'es'}; {ENOUGH_PROCESSES} must agree"
     if case.final:
-        return row_of(Status.INCONCLUSIVE, "too_few_processes", message)
-    return case.unconfirmed(Evidence.FRESH_MEMORY, row_of(Status.REGRESSED, "larger", message))
+        return row(Status.INCONCLUSIVE, "too_few_processes", message=message)
+    return case.unconfirmed(Evidence.FRESH_MEMORY, row(Status.REGRESSED, "larger", message=message))
 
 
 def against_limit(case: Case, limit: Limit) -> Verdict:
@@ -57,21 +48,15 @@ def against_limit(case: Case, limit: Limit) -> Verdict:
     here, fresh = case.values(Origin.IN_PROCESS), case.values(Origin.FRESH)
     passed_here = bool(here) and max(here) <= limit.bound
     now = median(fresh) if fresh and not passed_here else max(here)
-
-    def row(status: Status, reason: str, message: str = "") -> Verdict:
-        return case.row(status, reason, message=message, now=now, limit=limit.bound, limit_source=limit.source)
-
     if now <= limit.bound:
         noisy = bool(fresh) and not passed_here and max(fresh) > limit.bound
-        return row(Status.PASSED, "within_limit", "within noise of the limit; the median decided" if noisy else "")
+        return case.limited(Status.PASSED, "within_limit", limit, message=_NOISY if noisy else "", now=now)
     if len(fresh) >= ENOUGH_FOR_LIMIT and min(fresh) > limit.bound:
-        return row(Status.OVER_LIMIT, "over_limit")
+        return case.as_it_is(limit, now=now)
     if not fresh or (not case.final and len(fresh) < ENOUGH_PROCESSES):
         message = "over the limit in too few processes: only fresh ones count"
-        return case.unconfirmed(Evidence.FRESH_MEMORY, row(Status.OVER_LIMIT, "over_limit", message))
-    alone = len(fresh) == 1
-    message = "in the only fresh process" if alone else "within noise of the limit; the median decided"
-    return row(Status.OVER_LIMIT, "over_limit", message)
+        return case.unconfirmed(Evidence.FRESH_MEMORY, case.as_it_is(limit, now=now, message=message))
+    return case.as_it_is(limit, now=now, message="in the only fresh process" if len(fresh) == 1 else _NOISY)
 
 
 def _growth(fresh: tuple[float, ...], base: float) -> Interval:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
 
 import numpy as np
@@ -34,11 +35,8 @@ _ROUNDING = 1e-9
 """0.938 - 0.928 is a little above 0.01."""
 
 
-def against_baseline(case: Case) -> Verdict:
+def against_baseline(case: Case, stored: float) -> Verdict:
     """Regressed where the loss exceeds the margin and chance does not explain it."""
-    stored = case.stored()
-    if stored is None:
-        raise ValueError("a case without a stored value is not comparable")
     examples = case.baseline.portable[case.metric.name].examples if case.baseline and case.metric.portable else None
     values = as_kept(case.values())
     if examples is None or len(examples) == len(values) == 1:
@@ -65,23 +63,21 @@ def against_baseline(case: Case) -> Verdict:
     if not any(losses):
         return case.row(Status.PASSED, "identical", now=base, baseline=base, limit=_margin(case, base))
     loss = _of_flips(losses) if {*examples, *values} <= {0.0, 1.0} else _of_differences(losses)
+    row = partial(case.row, now=fmean(values), baseline=base, worse_by=loss.worse_by, limit=_margin(case, base))
+    if _is_large_gain(case, loss.worse_by.mid) and loss.p_gain < LEAK_RISK:
+        message, remedy = _leaks(case)
+        return row(Status.ANOMALOUS, "too_good", message=f"{loss.seen}; {message}", remedy=remedy)
     if case.drop is not None and case.drop.population:
-        return _generalised(case, base, fmean(values), loss)
-    return _tested(case, base, fmean(values), loss)
+        status, reason, message = _generalised(case, loss, _margin(case, base))
+    else:
+        status, reason, message = _tested(case, loss, _margin(case, base))
+    return row(status, reason, message=message)
 
 
 def against_limit(case: Case, limit: Limit) -> Verdict:
     """The mean itself: a limit on a fixed test set has no noise."""
-    over = case.is_worse(case.now(), limit.bound)
     count = len(case.values())
-    return case.row(
-        Status.OVER_LIMIT if over else Status.PASSED,
-        "over_limit" if over else "within_limit",
-        message=f"mean of {count} examples" if over and count > 1 else "",
-        now=case.now(),
-        limit=limit.bound,
-        limit_source=limit.source,
-    )
+    return case.as_it_is(limit, message=f"mean of {count} examples" if count > 1 else "")
 
 
 def most_luck(wrong: int, right: int, count: int) -> float:
@@ -167,62 +163,32 @@ def _of_differences(losses: Sequence[float]) -> _Loss:
     )
 
 
-def _tested(case: Case, base: float, now: float, loss: _Loss) -> Verdict:
-    margin, mid = _margin(case, base), loss.worse_by.mid
+_Answer = tuple[Status, str, str]
+"""Status, reason and message."""
 
-    def row(status: Status, reason: str, message: str = "", remedy: str = "") -> Verdict:
-        return case.row(
-            status,
-            reason,
-            message=message,
-            remedy=remedy,
-            now=now,
-            baseline=base,
-            worse_by=loss.worse_by,
-            limit=margin,
-        )
 
-    if _is_large_gain(case, mid) and loss.p_gain < LEAK_RISK:
-        return row(Status.ANOMALOUS, "too_good", *_too_good(case, loss))
+def _tested(case: Case, loss: _Loss, margin: float) -> _Answer:
+    mid = loss.worse_by.mid
     if mid > margin + _ROUNDING:
         if loss.is_certain:
-            return row(Status.REGRESSED, "worse", f"{loss.seen}, {_p(loss.p)}{loss.beyond_luck}")
-        return row(Status.INCONCLUSIVE, "few_examples", _what_it_would_take(case, loss, margin))
+            return Status.REGRESSED, "worse", f"{loss.seen}, {_p(loss.p)}{loss.beyond_luck}"
+        return Status.INCONCLUSIVE, "few_examples", _what_it_would_take(case, loss, margin)
     if -mid > margin + _ROUNDING and loss.is_certain_gain:
-        return row(Status.IMPROVED, "better", f"{loss.seen}, {_p(loss.p_gain)}{loss.gain_beyond_luck}")
-    return row(Status.PASSED, "within_margin")
+        return Status.IMPROVED, "better", f"{loss.seen}, {_p(loss.p_gain)}{loss.gain_beyond_luck}"
+    return Status.PASSED, "within_margin", ""
 
 
-def _generalised(case: Case, base: float, now: float, loss: _Loss) -> Verdict:
+def _generalised(case: Case, loss: _Loss, margin: float) -> _Answer:
     """Passed where the loss is proven to be below the margin for examples like these, not only on them."""
-    margin, mid = _margin(case, base), loss.worse_by.mid
-
-    def row(status: Status, reason: str, message: str, remedy: str = "") -> Verdict:
-        return case.row(
-            status,
-            reason,
-            message=message,
-            remedy=remedy,
-            now=now,
-            baseline=base,
-            worse_by=loss.worse_by,
-            limit=margin,
-        )
-
-    if _is_large_gain(case, mid) and loss.p_gain < LEAK_RISK:
-        return row(Status.ANOMALOUS, "too_good", *_too_good(case, loss))
+    mid = loss.worse_by.mid
     if loss.most < margin:
-        better = loss.worse_by.high < 0
-        return row(Status.IMPROVED if better else Status.PASSED, "better" if better else "within_margin", "")
+        return (Status.IMPROVED, "better", "") if loss.worse_by.high < 0 else (Status.PASSED, "within_margin", "")
     if loss.least > 0 and mid > margin + _ROUNDING:
-        return row(Status.REGRESSED, "worse", f"{loss.seen}, {_p(loss.p)}")
+        return Status.REGRESSED, "worse", f"{loss.seen}, {_p(loss.p)}"
     most = units.points(-loss.most)
     needed = f", about {needed_examples(loss.squares, margin - mid)} could" if mid < margin else ""
-    return row(
-        Status.INCONCLUSIVE,
-        "few_examples",
-        f"{loss.seen}: {len(case.values())} examples leave {most} possible{needed}",
-    )
+    message = f"{loss.seen}: {len(case.values())} examples leave {most} possible{needed}"
+    return Status.INCONCLUSIVE, "few_examples", message
 
 
 def _what_it_would_take(case: Case, loss: _Loss, margin: float) -> str:
@@ -266,13 +232,8 @@ def _is_large_gain(case: Case, loss: float) -> bool:
     return case.metric.unit is Unit.FRACTION and -loss > large + _ROUNDING
 
 
-def _too_good(case: Case, loss: _Loss) -> tuple[str, str]:
-    """Message and remedy."""
-    message, remedy = _leaks(case)
-    return f"{loss.seen}; {message}", remedy
-
-
 def _leaks(case: Case) -> tuple[str, str]:
+    """Message and remedy of a gain that is too large."""
     if case.measurement.reference is None:
         return LEAK, case.update("if it is real, store it")
     return f"{LEAK}; if it is real, compare with a margin= above it", ""

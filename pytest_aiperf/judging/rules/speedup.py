@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from statistics import median
 
 from pytest_aiperf.judging.case import Case
 from pytest_aiperf.judging.rules import paired
 from pytest_aiperf.judging.sequential import LOOKS, look
-from pytest_aiperf.vocabulary.pairing import Block, Pairing
+from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Arm, Block, Pairing, Speed
 from pytest_aiperf.vocabulary.records import Limit, Verdict
 from pytest_aiperf.vocabulary.terms import Evidence, Status
 
@@ -17,7 +19,7 @@ LATENCY = "latency"
 
 def against_limit(case: Case, limit: Limit) -> Verdict:
     """The estimate decides, and only that of fresh processes fails; a bound inside its interval is said to be so."""
-    pairing = _pairing(case)
+    pairing = case.measurement.pairing or Pairing(against=REFERENCE_MODEL)
     logs = paired.differences(_blocks(pairing, LATENCY), LATENCY, share=paired.ESTIMATOR)
     if len(logs) < LOOKS[0]:
         return case.row(Status.INCONCLUSIVE, "disturbed", message=f"{len(logs)} undisturbed pairs", limit=limit.bound)
@@ -25,13 +27,12 @@ def against_limit(case: Case, limit: Limit) -> Verdict:
     low, mid, high = (math.exp(-one) for one in (seen.best, seen.estimate, seen.low))
     inside = low < limit.bound <= high
     over = mid < limit.bound
-    row = case.row(
+    row = case.limited(
         Status.OVER_LIMIT if over else Status.PASSED,
         "over_limit" if over else "within_limit",
+        limit,
         message=f"[{low:.2f}, {high:.2f}] in {seen.pairs} pairs{': the bound is within noise' if inside else ''}",
         now=mid,
-        limit=limit.bound,
-        limit_source=limit.source,
     )
     if not over or pairing.blocks:
         return row
@@ -53,7 +54,7 @@ def _blocks(pairing: Pairing, metric: str) -> list[Block]:
 
 def row(case: Case) -> Verdict:
     """A candidate against its reference: turns in one process may pass it, only fresh processes fail it."""
-    pairing = _pairing(case)
+    pairing = case.measurement.pairing or Pairing(against=REFERENCE_MODEL)
     if pairing.blocks or pairing.failure is not None:
         return paired.decided(
             case, pairing, paired.blocks_of(case, pairing), percentile=None, more=Evidence.MODEL_PAIRS
@@ -64,7 +65,29 @@ def row(case: Case) -> Verdict:
     return case.unconfirmed(Evidence.MODEL_PAIRS, row)
 
 
-def _pairing(case: Case) -> Pairing:
-    if case.measurement.pairing is None:
-        raise ValueError("a comparison always has its turns")
-    return case.measurement.pairing
+def speed_of(blocks: Sequence[Block]) -> Speed:
+    """The estimate and its interval; of less than two undisturbed pairs the estimate alone, between 0 and infinity."""
+    seconds = {
+        arm: [value for block in blocks for turn in block.turns if turn.arm is arm for value in turn.values]
+        for arm in Arm
+    }
+    if not all(seconds.values()):
+        return Speed()
+    old, new = (median(seconds[arm]) for arm in (Arm.REFERENCE, Arm.CANDIDATE))
+    logs = paired.differences(blocks, LATENCY, share=paired.ESTIMATOR)
+    if len(logs) < 2:  # noqa: PLR2004 - one difference has no spread
+        undisturbed = [replace(block, disturbances=()) for block in blocks]
+        every = paired.differences(undisturbed, LATENCY, share=paired.ESTIMATOR)
+        estimate = math.exp(-median(every)) if every else math.nan
+        return Speed(
+            speedup=estimate, low=0.0, high=math.inf, pairs=len(logs), reference_seconds=old, candidate_seconds=new
+        )
+    seen = look(logs)
+    return Speed(
+        speedup=math.exp(-seen.estimate),
+        low=math.exp(-seen.best),
+        high=math.exp(-seen.low),
+        pairs=seen.pairs,
+        reference_seconds=old,
+        candidate_seconds=new,
+    )

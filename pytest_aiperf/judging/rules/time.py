@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 
 from pytest_aiperf.judging import time_limits
@@ -19,28 +21,22 @@ WITNESSES = 2
 """How many fresh processes must agree where this one was disturbed."""
 
 
-def against_baseline(case: Case) -> Verdict:
+def against_baseline(case: Case, history: History) -> Verdict:
     """Passed where the screen is passed here or in fresh processes; regressed where a gross slowdown shows in both."""
     if (row := _uncountable(case)) is not None:
         return row
-    history = case.history()
-    if history is None:
-        raise ValueError("a case without sessions is not comparable")
     here_samples, fresh_samples = case.of(Origin.IN_PROCESS), case.of(Origin.FRESH)
     trusted = bool(case.calm(here_samples))
     calm_fresh = case.calm(fresh_samples)
     here = _screen_here(case, history, here_samples)
-    fresh = _screen_fresh(case, history, calm_fresh)
-    seen = here or fresh
+    fresh = _screen(case, history, calm_fresh) if calm_fresh else None
+    seen = here or fresh or _screen(case, history, fresh_samples)
     notes = speed_notes(case, history)
-    if seen is not None and seen.passes:
+    if seen.passes and (here or fresh):
         return pass_row(case, seen, notes=notes)
     if fresh is not None:
         return _with_fresh(case, fresh, here=here if trusted else None, witnesses=len(calm_fresh), notes=notes)
-    first = seen or _screen_fresh(case, history, fresh_samples)
-    if first is None:
-        raise ValueError("a case without values is not usable")
-    return _without_fresh(case, first, disturbed=not trusted, notes=notes)
+    return _without_fresh(case, seen, disturbed=not trusted, notes=notes)
 
 
 def against_limit(case: Case, limit: Limit) -> Verdict:
@@ -117,14 +113,9 @@ def _uncountable(case: Case) -> Verdict | None:
 
 def _screen_here(case: Case, history: History, samples: tuple[Sample, ...]) -> Screen | None:
     values = pooled(case.calm(samples) or samples)
-    return _screen(case, history, [median(values)]) if values else None
+    return _screen(case, history, [replace(samples[0], values=values)]) if values else None
 
 
-def _screen_fresh(case: Case, history: History, samples: tuple[Sample, ...]) -> Screen | None:
-    medians = [median(sample.values) for sample in samples]
-    return _screen(case, history, medians) if medians else None
-
-
-def _screen(case: Case, history: History, medians: list[float]) -> Screen:
-    log_value = median(case.worse_log(value) for value in medians)
+def _screen(case: Case, history: History, samples: Sequence[Sample]) -> Screen:
+    log_value = median(case.worse_log(median(sample.values)) for sample in samples)
     return screen(case, history, log_value, tolerance=case.margins.tolerance, most=case.margins.max_slowdown)
