@@ -61,7 +61,7 @@ def aiperf(request: pytest.FixtureRequest) -> Bench:
     if equipment is None:
         from pytest_aiperf import wiring
 
-        bench: Bench = wiring.pass_through()
+        bench: Bench = wiring.pass_through(request.config.stash)
     else:
         bench = equipment.bench_of(request.node)
     return bench

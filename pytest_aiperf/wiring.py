@@ -24,13 +24,15 @@ from pytest_aiperf.session import settings
 from pytest_aiperf.session.settings import Settings
 from pytest_aiperf.vocabulary.contracts import Accelerator, Framework, Store, Tools
 from pytest_aiperf.vocabulary.errors import AiperfError
-from pytest_aiperf.vocabulary.records import Environment, Run
+from pytest_aiperf.vocabulary.records import Environment, Margins, Run
 from pytest_aiperf.vocabulary.terms import Metric, Pairs
 
 RUN_PLUGIN = "aiperf-run"
 RECORDER_PLUGIN = "aiperf-recorder"
 WATCH_PLUGIN = "aiperf-collection"
 HELD_PLUGIN = "aiperf-held-reports"
+_IDLE = pytest.StashKey[Any]()
+"""The context of a run that does not measure."""
 
 
 def equip_run(config: pytest.Config) -> None:
@@ -39,6 +41,7 @@ def equip_run(config: pytest.Config) -> None:
     from pytest_aiperf.machine.reference_workload import ReferenceWorkload
     from pytest_aiperf.measuring.run_context import RunContext
     from pytest_aiperf.processes.child import Launch
+    from pytest_aiperf.processes.fresh_figures import FreshFigures
     from pytest_aiperf.processes.reaper import Reaper
     from pytest_aiperf.processes.worker import FreshProcesses
     from pytest_aiperf.session.collection import CollectionWatch, notes_to_workeroutput, to_workeroutput
@@ -56,20 +59,7 @@ def equip_run(config: pytest.Config) -> None:
     if chosen.quiet_malloc:
         process_memory.quieten_malloc()
     progress = Progress(config)
-    context = RunContext(
-        tools=tools,
-        frameworks=frameworks,
-        metrics=metrics,
-        lock=timing_lock.MachineLock(timing_lock.lock_file(), shared_by_tests=under_xdist, tell=progress.show),
-        show=progress.show,
-        clear=progress.clear,
-        reference_workload=ReferenceWorkload(),
-        memory_always=chosen.memory,
-    )
-    place = environment.describe(
-        name=chosen.machine, accelerators=tools.accelerators, distributions=distributions(), nvml=Nvml()
-    )
-    store = store_at(config.rootpath)
+    lock = timing_lock.MachineLock(timing_lock.lock_file(), shared_by_tests=under_xdist, tell=progress.show)
     arguments, directory = _invocation(config)
     launch = Launch(
         arguments=arguments,
@@ -78,12 +68,27 @@ def equip_run(config: pytest.Config) -> None:
         quiet_malloc=chosen.quiet_malloc,
         compile_caches=tuple({name: None for framework in frameworks for name in framework.compile_caches}),
     )
+    stores = bool(chosen.update or chosen.update_new_only)
+    fresh = FreshFigures(FreshProcesses(launch).run, most=chosen.processes, stores=stores)
+    context = RunContext(
+        tools=tools,
+        frameworks=frameworks,
+        metrics=metrics,
+        exclusive=lambda what: progress.during(lock.exclusive(), text=what),
+        reference=ReferenceWorkload(),
+        fresh=fresh,
+        memory_always=chosen.memory,
+    )
+    place = environment.describe(
+        name=chosen.machine, accelerators=tools.accelerators, distributions=distributions(), nvml=Nvml()
+    )
+    store = store_at(config.rootpath)
     escalation = Escalation(
         settings=chosen,
         store=store,
         environment=place,
         metrics=metrics,
-        run_fresh=FreshProcesses(launch).run,
+        fresh=fresh,
         commit=lambda: git.current(config.rootpath),
         clock=time.monotonic,
     )
@@ -97,6 +102,7 @@ def equip_run(config: pytest.Config) -> None:
         escalation,
         confirmation,
         lambda: _model_pairs(chosen, context, escalation, launch, reaper=Reaper(tell)),
+        lock=lock,
         tell=tell,
     )
     config.pluginmanager.register(hooks, RUN_PLUGIN)
@@ -110,7 +116,7 @@ def equip_run(config: pytest.Config) -> None:
 
 def equip_worker(config: pytest.Config, *, channel: int) -> None:
     """Make this pytest the fresh process that its parent ordered."""
-    from pytest_aiperf.measuring.run_context import ChildContext
+    from pytest_aiperf.measuring.run_context import RunContext
     from pytest_aiperf.runtimes.import_hook import ImportTimes
     from pytest_aiperf.session.child_hooks import Channel, ChildHooks, neutralise
     from pytest_aiperf.vocabulary.messages import Doing
@@ -125,17 +131,23 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
     times.install()
     for framework in frameworks:
         framework.watch()
-    context = ChildContext(
+    context = RunContext(
         tools=create_tools(), frameworks=frameworks, metrics=known_metrics(), imports=times.seconds, turn_line=line
     )
     config.pluginmanager.register(ChildHooks(config, context, line, orders), RUN_PLUGIN)
 
 
-def pass_through() -> Any:
-    """The fixture of a run that does not measure."""
-    from pytest_aiperf.session.pass_through import PassThrough
+def pass_through(stash: pytest.Stash) -> Any:
+    """The fixture of a run that does not measure; what its benches share is kept in the run's stash."""
+    from pytest_aiperf.measuring.run_context import RunContext
+    from pytest_aiperf.measuring.trial import Trial
+    from pytest_aiperf.session.bench import Bench
+    from pytest_aiperf.vocabulary.orders import Order, Role
 
-    return PassThrough(tools=create_tools, frameworks=create_frameworks, metrics=known_metrics)
+    if _IDLE not in stash:
+        stash[_IDLE] = RunContext(tools=create_tools(), frameworks=create_frameworks(), metrics=known_metrics())
+    order = Order(test="", role=Role.NOTHING)
+    return Bench(Trial(order=order, context=stash[_IDLE], limits=(), margins=Margins(), source=None, wants_ram=False))
 
 
 @contextlib.contextmanager
@@ -144,11 +156,10 @@ def gpu_slot(config: pytest.Config, item: pytest.Item) -> Iterator[tuple[str, ..
     from pytest_aiperf.machine import timing_lock
     from pytest_aiperf.machine.gpu_slot import HELD_VARIABLE, GpuBusyError, GpuSlot, NoGpuError
     from pytest_aiperf.session import markers
-    from pytest_aiperf.session.trial_hooks import TrialHooks
 
     chosen = settings.resolve(config)
     hooks = config.pluginmanager.get_plugin(RUN_PLUGIN)
-    lock = getattr(hooks.context, "lock", None) if isinstance(hooks, TrialHooks) else None
+    lock = getattr(hooks, "lock", None)
     in_fresh_process = hooks is not None and lock is None
     limits = markers.read(item, frozenset()).limits
     slot = GpuSlot(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_aiperf.comparing import diagnosis, quality, why_slower
@@ -27,6 +27,7 @@ from pytest_aiperf.measuring.metrics.comparison import (
     SQNR,
 )
 from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
+from pytest_aiperf.measuring.run_context import RunContext
 from pytest_aiperf.measuring.trial import Entry, Trial
 from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
 from pytest_aiperf.vocabulary.orders import Role
@@ -35,7 +36,7 @@ from pytest_aiperf.vocabulary.records import Margins, PortableValue, Sample
 from pytest_aiperf.vocabulary.terms import Metric
 
 if TYPE_CHECKING:
-    from pytest_aiperf.vocabulary.contracts import Framework, Tools
+    from pytest_aiperf.vocabulary.contracts import Framework
 
 MEMORY = {Arm.REFERENCE: REFERENCE_MEMORY, Arm.CANDIDATE: CANDIDATE_MEMORY}
 
@@ -48,9 +49,8 @@ def compare(
     *,
     label: str | None,
     margin: float | None,
-    weigh: Callable[[], None],
 ) -> Comparison:
-    """Measure and keep; `weigh` has fresh processes measure memory. Raises UsageError for what cannot be compared."""
+    """Measure and keep. Raises UsageError for what cannot be compared."""
     models = _models(reference, candidate, trial.context.frameworks)
     entry = trial.entry(label, "call", "compare")
     context, order = trial.context, trial.order
@@ -64,8 +64,8 @@ def compare(
             _weigh(trial, entry, models[order.arm], asked)
             trial.has_turned = True
             return Comparison.unmeasured()
-        if _weighs(trial, entry) and not entry.has(CANDIDATE_MEMORY.name):
-            weigh()
+        if context.fresh is not None and _weighs(trial, entry) and not entry.has(CANDIDATE_MEMORY.name):
+            context.fresh.weigh(trial)
         seen = quality.quality(models[Arm.REFERENCE], models[Arm.CANDIDATE], asked)
         figures = quality.figures(models, seen, {arm: _lightest(entry, metric) for arm, metric in MEMORY.items()})
         _keep_quality(entry, seen)
@@ -95,19 +95,16 @@ def compare(
     return _comparison(seen, figures, blocks, margin=trial.margins.accuracy_margin if margin is None else margin)
 
 
-def at_a_glance(
-    reference: Any, candidate: Any, asked: Question, means: tuple[Tools, Sequence[Framework]]
-) -> Comparison:
+def at_a_glance(reference: Any, candidate: Any, asked: Question, context: RunContext) -> Comparison:
     """Without a trial: quality as ever, the speed of one short block. Raises UsageError."""
     from pytest_aiperf.comparing.in_process import interleaved_blocks
 
-    tools, frameworks = means
-    models = _models(reference, candidate, frameworks)
-    with quality.inference(frameworks):
+    models = _models(reference, candidate, context.frameworks)
+    with quality.inference(context.frameworks):
         seen = quality.quality(models[Arm.REFERENCE], models[Arm.CANDIDATE], asked)
         functions = {arm: model.bind(seen.first.inputs) for arm, model in models.items()}
         blocks = interleaved_blocks(
-            functions, tools, margins=Margins(), max_seconds=0.0, machine=MachineWatch(), draw=_draw()
+            functions, context.tools, margins=Margins(), max_seconds=0.0, machine=MachineWatch(), draw=_draw()
         )
     return _comparison(seen, quality.figures(models, seen, {}), blocks, margin=Margins().accuracy_margin)
 

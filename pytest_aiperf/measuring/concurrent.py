@@ -73,20 +73,18 @@ def run(
     entry: Entry,
     loaders: Mapping[str, Loader],
     inputs: Any,
-    *,
-    in_fresh_processes: Callable[[tuple[str, ...]], None],
 ) -> Concurrent:
     """Load and run all; their memory is measured by fresh processes. Raises UsageError."""
     names = check(loaders)
     order, frameworks = trial.order, trial.context.frameworks
-    if order.role.times:
-        in_fresh_processes(names)
+    if trial.context.fresh is not None:
+        trial.context.fresh.gather(trial, names)
         outputs = plainly(loaders, inputs, frameworks)
         accounts = accounts_of(entry)
         entry.breakdown |= {metric: tuple(lines(_TITLES[metric], account)) for metric, account in accounts.items()}
         return Concurrent(outputs, accounts)
     members = order.members or names
-    if order.role in (Role.TURNS, Role.WEIGH) or not set(members) <= set(names):
+    if not order.role.reads_memory or order.role is Role.WEIGH or not set(members) <= set(names):
         return Concurrent(plainly(loaders, inputs, frameworks))
     outputs = _measured(trial, entry, {name: loaders[name] for name in members}, inputs)
     trial.has_turned = trial.has_turned or members != names

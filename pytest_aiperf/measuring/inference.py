@@ -103,9 +103,9 @@ class Inference:
 
     def _timed(self, entry: Entry, items: int, owner: Any) -> Generator[Sequence[Probe], None, None]:
         """Latency and throughput, again where others disturbed them; on a device its own time and energy."""
-        trial, order = self._trial, self._trial.order
+        trial, order, reference = self._trial, self._trial.order, self._trial.context.reference
         for _ in range(1 + REPEATS):
-            entry.covariate = trial.context.reference()
+            entry.covariate = None if reference is None else reference.log_seconds()
             yield (Latency(calls=order.calls, seconds=order.seconds, max_seconds=order.max_seconds, flush=order.flush),)
             if trial.runs_on_a_device():
                 yield (Throughput(items=items, seconds=order.seconds / 2),)
@@ -117,7 +117,8 @@ class Inference:
             entry.disturbances = (*_disturbances(entry), *seen.disturbances)
             if not entry.disturbances:
                 break
-            trial.context.doubt_reference()
+            if reference is not None:
+                reference.doubt()
         if trial.runs_on_a_device():
             yield (Energy(seconds=order.seconds),)
             yield from self._on_the_device(entry, owner)

@@ -1,72 +1,51 @@
-"""What a run lends to its trials: tools, runtimes, the machine for itself."""
+"""What a process lends to its trials: tools, runtimes, the machine for itself, fresh processes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_aiperf.machine.reference_workload import ReferenceWorkload
-from pytest_aiperf.machine.timing_lock import MachineLock
 from pytest_aiperf.vocabulary.contracts import Framework, Tools, TurnLine
 from pytest_aiperf.vocabulary.terms import Metric
+
+if TYPE_CHECKING:
+    from pytest_aiperf.measuring.trial import Trial
+
+
+class Fresh(Protocol):
+    """Fresh processes that measure something of a test while it runs; what they saw goes to its trial."""
+
+    def measure_loads(self, trial: Trial) -> None:
+        """Every load of the test, before this process runs its loader."""
+
+    def weigh(self, trial: Trial) -> None:
+        """The memory of both models of each comparison."""
+
+    def gather(self, trial: Trial, names: tuple[str, ...]) -> None:
+        """The memory of several models, alone and together."""
 
 
 @dataclass(slots=True, kw_only=True)
 class RunContext:
-    """Of the process that runs the tests."""
+    """Of the run, of a fresh process, or of a run that measures nothing: what is left out is nothing to them."""
 
     tools: Tools
     frameworks: Sequence[Framework]
     metrics: Mapping[str, Metric]
-    lock: MachineLock
-    show: Callable[[str], None]
-    """What is being measured, for a person who waits."""
-    clear: Callable[[], None]
-    reference_workload: ReferenceWorkload
-    memory_always: bool = False
-    base: int = 0
+    """Every known one, by name."""
+    exclusive: Callable[[str], AbstractContextManager[object]] = nullcontext
+    """Hold the machine for a timed section, which is shown as progress; a fresh process's parent holds it already."""
+    reference: ReferenceWorkload | None = None
+    """Gives the covariate of what is timed; None in a fresh process, whose parent keeps it."""
+    fresh: Fresh | None = None
+    """None where no further processes are started: in one of them, and where nothing is measured."""
+    turn_line: TurnLine | None = None
+    """The line to a parent that calls the turns."""
     imports: Mapping[str, float] = field(default_factory=dict)
-    turn_line: None = None
-
-    @contextmanager
-    def exclusive(self, what: str) -> Iterator[None]:
-        """Hold the machine for a timed section; `what` is shown as progress."""
-        self.show(what)
-        try:
-            with self.lock.exclusive():
-                yield
-        finally:
-            self.clear()
-
-    def reference(self) -> float | None:
-        """The covariate: mean log seconds of the reference workload, a few seconds old at most."""
-        return self.reference_workload.log_seconds()
-
-    def doubt_reference(self) -> None:
-        """A timed section was disturbed: the next one has a covariate of its own."""
-        self.reference_workload.doubt()
-
-
-@dataclass(slots=True, kw_only=True)
-class ChildContext:
-    """Of a fresh process: its parent holds the machine for it, and keeps the covariate."""
-
-    tools: Tools
-    frameworks: Sequence[Framework]
-    metrics: Mapping[str, Metric]
-    imports: Mapping[str, float]
-    turn_line: TurnLine
+    """Seconds that importing each runtime took, where this process measured it."""
     memory_always: bool = False
     base: int = 0
-
-    @contextmanager
-    def exclusive(self, what: str) -> Iterator[None]:  # noqa: ARG002 - same signature as the parent's
-        """Nothing to do."""
-        yield
-
-    def reference(self) -> None:
-        """Not measured here."""
-
-    def doubt_reference(self) -> None:
-        """Nothing to do."""
+    """Bytes of this process after collection, before the first test."""

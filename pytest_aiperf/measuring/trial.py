@@ -3,49 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pytest_aiperf.machine import files as model_files
 from pytest_aiperf.measuring.metrics import model_size
 from pytest_aiperf.measuring.metrics.cpu_memory import RamWatch
 from pytest_aiperf.measuring.metrics.gpu_memory import GpuWatch
 from pytest_aiperf.measuring.metrics.load_time import Loading
-from pytest_aiperf.vocabulary.contracts import Framework, Tools, TurnLine
+from pytest_aiperf.vocabulary.contracts import Framework
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.model_figures import Variant
-from pytest_aiperf.vocabulary.orders import Order
+from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Pairing
 from pytest_aiperf.vocabulary.records import Limit, Margins, Measurement, PortableValue, Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, MEMORY_METRICS, Metric, Origin, Phase
 
+if TYPE_CHECKING:
+    from pytest_aiperf.measuring.run_context import RunContext
+
 Watch = RamWatch | GpuWatch
-
-
-class RunContext(Protocol):
-    """What the run lends to a trial."""
-
-    tools: Tools
-    frameworks: Sequence[Framework]
-    metrics: Mapping[str, Metric]
-    """Every known one, by name."""
-    base: int
-    """Bytes of this process after collection, before the first test."""
-    imports: Mapping[str, float]
-    """Seconds that importing each runtime took, where this process measured it."""
-    turn_line: TurnLine | None
-    """The line to a parent that calls the turns; None where nobody does."""
-
-    def exclusive(self, what: str) -> AbstractContextManager[None]:
-        """Hold the machine for a timed section; `what` is shown as progress."""
-
-    def reference(self) -> float | None:
-        """The covariate: mean log seconds of the reference workload, a few seconds old at most."""
-
-    def doubt_reference(self) -> None:
-        """A timed section was disturbed: the next one has a covariate of its own."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -144,6 +122,8 @@ class Trial:
     def entry(self, label: str | None, kind: str, call: str) -> Entry:
         """The entry of a label, for one more measurement of `kind`. Raises UsageError for a second one."""
         name = label or ""
+        if self.order.role is Role.NOTHING:
+            return Entry(label=name)
         entry = self.entries.setdefault(name, Entry(label=name))
         if kind in entry.kinds:
             which = f"label {name!r} is used twice" if name else "a second one needs a label"

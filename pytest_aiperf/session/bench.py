@@ -17,31 +17,26 @@ from pytest_aiperf.measuring import concurrent as together
 from pytest_aiperf.measuring import load as loads
 from pytest_aiperf.measuring import soak as soaking
 from pytest_aiperf.measuring.concurrent import Concurrent
-from pytest_aiperf.measuring.driver import is_asynchronous
+from pytest_aiperf.measuring.driver import is_asynchronous, settle
 from pytest_aiperf.measuring.inference import Inference
 from pytest_aiperf.measuring.metrics import accuracy, model_size
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary.errors import UsageError
+from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Metric
 
 
 class Bench:
-    """Measures what a test asks for; every call returns what the user's own function returned."""
+    """Measures what a test asks for; every call returns what the user's own function returned.
 
-    def __init__(
-        self,
-        trial: Trial,
-        *,
-        load_in_fresh_processes: Callable[[], None],
-        weigh_in_fresh_processes: Callable[[], None],
-        gather_in_fresh_processes: Callable[[tuple[str, ...]], None],
-    ) -> None:
+    Where nothing is measured, it runs that function once, and compares at a glance.
+    """
+
+    def __init__(self, trial: Trial) -> None:
         self._trial = trial
         self._passes = Inference(trial)
-        self._load_in_fresh_processes = load_in_fresh_processes
-        self._weigh_in_fresh_processes = weigh_in_fresh_processes
-        self._gather_in_fresh_processes = gather_in_fresh_processes
+        self._measures = trial.order.role is not Role.NOTHING
 
     def load(
         self,
@@ -59,6 +54,8 @@ class Bench:
         running event loop the result is a coroutine. `files` are the model's files; paths among the arguments are found
         without. Raises UsageError for a second load under one label, or a file that is not there.
         """
+        if not self._measures:
+            return settle(loader(*args, **kwargs))
         trial = self._trial
         entry = trial.entry(label, "load", "load")
         entry.paths = loads.known_files(files, args, kwargs)
@@ -67,8 +64,8 @@ class Bench:
         )
         if size is not None:
             entry.add(size)
-        if trial.order.role.times:
-            self._load_in_fresh_processes()
+        if trial.context.fresh is not None:
+            trial.context.fresh.measure_loads(trial)
         asynchronous = is_asynchronous(loader)
         return loads.run(trial, entry, lambda: loader(*args, **kwargs), first, asynchronous=asynchronous)
 
@@ -87,8 +84,11 @@ class Bench:
         result is a coroutine. Raises UsageError for a second inference under one label.
         """
         trial = self._trial
-        entry = trial.entry(label, "call", "infer")
         framework = next(framework for framework in trial.context.frameworks if framework.owns(model))
+        if not self._measures:
+            with framework.inference():
+                return settle(framework.bind(model, inputs, kwargs)())
+        entry = trial.entry(label, "call", "infer")
         function = framework.bind(model, inputs, kwargs)
         trial.learn(entry, model, framework)
         items = items_of(inputs) if items is None else items
@@ -108,6 +108,8 @@ class Bench:
 
         The same figures as `infer`; `items` per call default to 1. Raises UsageError for a second call under one label.
         """
+        if not self._measures:
+            return settle(function(*args, **kwargs))
         entry = self._trial.entry(label, "call", "call")
         return self._passes.measure(
             entry,
@@ -126,6 +128,8 @@ class Bench:
         Fails where it grows by more than `max_leak_kb` (20 KiB) per call in both halves of the calls, and says what
         grew. Gradients are left as they are. Raises UsageError for a second soak under one label, or too few calls.
         """
+        if not self._measures:
+            return settle(function(*args, **kwargs))
         entry = self._trial.entry(label, "soak", "soak")
         return soaking.soak(self._trial, entry, lambda: function(*args, **kwargs), calls, owner=function)
 
@@ -140,7 +144,7 @@ class Bench:
         Raises UsageError.
         """
         entry = self._trial.entry(label, "concurrent", "concurrent")
-        return together.run(self._trial, entry, models, inputs, in_fresh_processes=self._gather_in_fresh_processes)
+        return together.run(self._trial, entry, models, inputs)
 
     def score(self, scores: Any, *, name: str = "accuracy", better: str = "higher", label: str | None = None) -> float:
         """Keep a quality figure: one value per example (correct is 1, wrong is 0), or one number; return the mean.
@@ -191,8 +195,9 @@ class Bench:
         )
 
         def one(model: Any, label: str | None) -> Comparison:
-            weigh = self._weigh_in_fresh_processes
-            return trial_compare.compare(self._trial, reference, model, asked, label=label, margin=margin, weigh=weigh)
+            if not self._measures:
+                return trial_compare.at_a_glance(reference, model, asked, self._trial.context)
+            return trial_compare.compare(self._trial, reference, model, asked, label=label, margin=margin)
 
         return of_each(candidate, one, label=label)
 

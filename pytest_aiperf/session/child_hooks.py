@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from pytest_aiperf.measuring.allocations import AllocationWatch
+from pytest_aiperf.measuring.run_context import RunContext
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.provenance import Provenance
 from pytest_aiperf.session.trial_hooks import TRIAL, TrialHooks
@@ -108,7 +109,7 @@ def _argument(root: Path, order: Order) -> str:
 class ChildHooks(TrialHooks):
     """The hooks of a child: the ordered tests, nothing judged, everything sent."""
 
-    def __init__(self, config: pytest.Config, context: Any, channel: Channel, orders: Orders) -> None:
+    def __init__(self, config: pytest.Config, context: RunContext, channel: Channel, orders: Orders) -> None:
         super().__init__(config, context, time.monotonic)
         self.channel = channel
         self.orders = {order.test: order for order in orders.orders}

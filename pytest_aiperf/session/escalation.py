@@ -6,7 +6,6 @@ import contextlib
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from pytest_aiperf.judging import judge, verdicts
 from pytest_aiperf.measuring.trial import Trial
@@ -21,9 +20,6 @@ from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.records import Baseline, Criteria, Environment, Margins, Policy, Result
 from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Evidence, Metric, Pairs, Rule
-
-if TYPE_CHECKING:
-    from pytest_aiperf.processes.worker import Report
 
 FEWEST_HISTORIES = 8
 """Tests with stored sessions below which their median variance says nothing."""
@@ -40,7 +36,7 @@ class Escalation:
         store: Store,
         environment: Environment,
         metrics: Mapping[str, Metric],
-        run_fresh: Callable[[Order], Report],
+        fresh: FreshFigures,
         commit: Callable[[], str | None],
         clock: Callable[[], float],
     ) -> None:
@@ -61,9 +57,9 @@ class Escalation:
             inconclusive_fails=settings.inconclusive == "fail",
             new_fails=settings.new == "fail" and not (settings.update or settings.update_new_only),
             required=frozenset(settings.require),
-            pairs=Pairs(settings.pairs) if settings.against and not self._stores else Pairs.NEVER,
+            pairs=Pairs(settings.pairs) if settings.against and not fresh.stores else Pairs.NEVER,
         )
-        self.rounds = FreshFigures(run_fresh, most=settings.processes, stores=self._stores)
+        self.fresh = fresh
         self._suite_variance: float | type[Escalation] | None = Escalation
 
     def order(self, test: str, rules: Rules) -> Order:
@@ -78,8 +74,8 @@ class Escalation:
 
     def decide(self, trial: Trial, *, taken_at: str) -> Result:
         """The verdicts of a test whose body has ended well; open ones want pairs, and nothing else can be measured."""
-        if self._stores:
-            self.rounds.measure_what_is_stored(trial)
+        if self.fresh.stores:
+            self.fresh.measure_what_is_stored(trial)
         result = self.judge(trial, taken_at=taken_at, final=False)
         for _ in range(self.settings.processes):
             needed = {verdict.needs for verdict in result.verdicts} - {None, *IN_PAIRS}
@@ -87,9 +83,9 @@ class Escalation:
                 break
             with trial.context.exclusive("in a fresh process"):
                 for needs in sorted(filter(None, needed), key=lambda needs: needs.value):
-                    self.rounds.fulfil(needs, trial)
+                    self.fresh.fulfil(needs, trial)
             result = self.judge(trial, taken_at=taken_at, final=False)
-        self.rounds.note_failures(trial, result.verdicts)
+        self.fresh.note_failures(trial, result.verdicts)
         waits = wants_pairs(result) or wants_model_pairs(result)
         return result if waits else self.conclude(trial, taken_at=taken_at)
 
@@ -100,7 +96,7 @@ class Escalation:
         if not memory or trial.allocations or trial.failures:
             return result
         with trial.context.exclusive("who holds the memory"):
-            self.rounds.trace(trial)
+            self.fresh.trace(trial)
         return self.judge(trial, taken_at=taken_at, final=True)
 
     def judge(self, trial: Trial, *, taken_at: str, final: bool) -> Result:
@@ -140,11 +136,6 @@ class Escalation:
     def properties(self, result: Result) -> list[tuple[str, str]]:
         """For JUnit."""
         return junit.properties(result)
-
-    @property
-    def _stores(self) -> bool:
-        """Whether what is measured becomes a baseline: then everything that one may keep is measured."""
-        return bool(self.settings.update or self.settings.update_new_only)
 
     def _criteria(self, trial: Trial) -> Criteria:
         baselines = dict(self.store.read(trial.order.test, self.environment))

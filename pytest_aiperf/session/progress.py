@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -22,6 +23,16 @@ class Progress:
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         writer = getattr(reporter, "_tw", None)
         return writer if writer is not None and reporter.isatty else None
+
+    @contextmanager
+    def during(self, section: AbstractContextManager[object], *, text: str) -> Iterator[None]:
+        """Show a text from before a section is entered until it is left."""
+        self.show(text)
+        try:
+            with section:
+                yield
+        finally:
+            self.clear()
 
     def show(self, text: str) -> None:
         """Replace what is shown."""

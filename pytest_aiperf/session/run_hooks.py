@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from pytest_aiperf.judging import suite_trends
+from pytest_aiperf.machine.timing_lock import MachineLock
 from pytest_aiperf.measuring import out_of_memory
 from pytest_aiperf.measuring.leftovers import Leftovers
+from pytest_aiperf.measuring.run_context import RunContext
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.confirmation import Confirmation, OpenTest
 from pytest_aiperf.session.escalation import Escalation, wants_model_pairs, wants_pairs
@@ -30,14 +31,16 @@ class RunHooks(TrialHooks):
     def __init__(
         self,
         config: pytest.Config,
-        context: Any,
+        context: RunContext,
         escalation: Escalation,
         confirmation: Confirmation | None,
         model_pairs: Callable[[], Confirmation],
         *,
+        lock: MachineLock,
         tell: Callable[[str], object],
     ) -> None:
         super().__init__(config, context, escalation.clock)
+        self.lock = lock
         self.tell = tell
         self.leftovers = Leftovers(context.tools.accelerators)
         self.escalation = escalation
@@ -65,18 +68,6 @@ class RunHooks(TrialHooks):
         """From command line, environment or ini."""
         return self.escalation.default_margins
 
-    def load_fresh(self, trial: Trial) -> None:
-        """The first fresh processes of a test that loads a model."""
-        self.escalation.rounds.measure_loads(trial)
-
-    def weigh_fresh(self, trial: Trial) -> None:
-        """A few fresh processes for each model."""
-        self.escalation.rounds.weigh(trial)
-
-    def gather_fresh(self, trial: Trial, names: tuple[str, ...]) -> None:
-        """One fresh process for each model, and for all of them in both orders."""
-        self.escalation.rounds.gather(trial, names)
-
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
         """Find every mistake in a marker, those that other plugins have added included, before any test runs."""
@@ -98,7 +89,7 @@ class RunHooks(TrialHooks):
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Under xdist, share the machine with the other workers' tests, but not with their timed sections."""
-        with self.context.lock.test():
+        with self.lock.test():
             self.leftovers.open()
             outcome = yield
             if left := self.leftovers.close(item.nodeid):

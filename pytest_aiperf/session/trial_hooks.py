@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
 
 import pytest
 
+from pytest_aiperf.measuring.run_context import RunContext
 from pytest_aiperf.measuring.trial import Entry, Trial, Watch
 from pytest_aiperf.session import markers, source_hash
 from pytest_aiperf.session.bench import Bench
@@ -25,7 +25,7 @@ RESULT = pytest.StashKey[Result]()
 class TrialHooks:
     """What the parent's run and a fresh child have in common."""
 
-    def __init__(self, config: pytest.Config, context: Any, clock: Callable[[], float]) -> None:
+    def __init__(self, config: pytest.Config, context: RunContext, clock: Callable[[], float]) -> None:
         self.config = config
         self.context = context
         self.clock = clock
@@ -56,15 +56,6 @@ class TrialHooks:
         """Whether a measured call ran out of memory, which is a result."""
         return False
 
-    def load_fresh(self, trial: Trial) -> None:
-        """Measure the loads of a test in fresh processes, before this process runs its loader."""
-
-    def weigh_fresh(self, trial: Trial) -> None:
-        """Measure the memory of both models of each comparison in fresh processes."""
-
-    def gather_fresh(self, trial: Trial, names: tuple[str, ...]) -> None:
-        """Measure the memory of several models, alone and together, in fresh processes."""
-
     def default_limits(self) -> tuple[Limit, ...]:
         """Limits for tests without their own."""
         return ()
@@ -84,13 +75,7 @@ class TrialHooks:
 
     def bench_of(self, item: pytest.Item) -> Bench:
         """The object behind the fixture."""
-        trial = item.stash.get(TRIAL, None) or self.begin(item)
-        return Bench(
-            trial,
-            load_in_fresh_processes=lambda: self.load_fresh(trial),
-            weigh_in_fresh_processes=lambda: self.weigh_fresh(trial),
-            gather_in_fresh_processes=lambda names: self.gather_fresh(trial, names),
-        )
+        return Bench(item.stash.get(TRIAL, None) or self.begin(item))
 
     def begin(self, item: pytest.Item) -> Trial:
         """A new attempt at a test."""

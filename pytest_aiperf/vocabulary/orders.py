@@ -12,6 +12,8 @@ from pytest_aiperf.vocabulary.terms import Cache, Origin
 class Role(Enum):
     """What one process does with one test."""
 
+    NOTHING = "nothing"
+    """Run it, and measure nothing."""
     TEST = "test"
     """Run it, time it, and take a first look at its memory; whatever needs a fresh process is asked of one."""
     TIME = "time"
@@ -35,7 +37,7 @@ class Role(Enum):
     @property
     def reads_memory(self) -> bool:
         """Whether peaks are read."""
-        return self not in (Role.TIME, Role.TURNS)
+        return self not in (Role.NOTHING, Role.TIME, Role.TURNS)
 
     @property
     def is_partial(self) -> bool:

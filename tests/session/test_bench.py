@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_aiperf import wiring
-from pytest_aiperf.measuring.run_context import ChildContext
+from pytest_aiperf.measuring.run_context import RunContext
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.runtimes.frameworks import plain
 from pytest_aiperf.session.bench import Bench
@@ -21,9 +21,7 @@ from tests import fakes
 
 
 def surroundings(tools):
-    return ChildContext(
-        tools=tools, frameworks=[plain.create()], metrics=wiring.known_metrics(), imports={}, turn_line=None
-    )
+    return RunContext(tools=tools, frameworks=[plain.create()], metrics=wiring.known_metrics())
 
 
 def bench():
@@ -31,12 +29,7 @@ def bench():
     context = surroundings(fakes.tools())
     order = Order(test="test_x.py::test_it", role=Role.MEMORY)
     trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
-    return Bench(
-        trial,
-        load_in_fresh_processes=lambda: None,
-        weigh_in_fresh_processes=lambda: None,
-        gather_in_fresh_processes=lambda names: None,
-    )
+    return Bench(trial)
 
 
 def timed(*, accelerators):
@@ -46,16 +39,7 @@ def timed(*, accelerators):
     context = surroundings(tools)
     order = Order(test="test_x.py::test_it", seconds=1.0)
     trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
-    return (
-        Bench(
-            trial,
-            load_in_fresh_processes=lambda: None,
-            weigh_in_fresh_processes=lambda: None,
-            gather_in_fresh_processes=lambda names: None,
-        ),
-        trial,
-        lambda: clock.pass_seconds(0.01),
-    )
+    return Bench(trial), trial, lambda: clock.pass_seconds(0.01)
 
 
 @pytest.mark.parametrize(
@@ -129,9 +113,27 @@ def test_it_refuses_an_awaitable_that_nobody_awaits():
     future.get_loop().close()
 
 
-@pytest.fixture(params=[bench, wiring.pass_through], ids=["measuring", "not measuring"])
+@pytest.fixture(params=[bench, lambda: wiring.pass_through(pytest.Stash())], ids=["measuring", "not measuring"])
 def fixture(request):
     return request.param()
+
+
+def test_a_bench_that_measures_nothing_runs_everything_once_and_holds_nobody_to_a_label(tmp_path):
+    fixture, calls = wiring.pass_through(pytest.Stash()), []
+    for _ in range(2):
+        assert fixture.call(lambda: calls.append("call")) is None
+        assert fixture.infer(lambda: "answer") == "answer"
+        assert fixture.load(lambda: "model", files=[tmp_path / "not there"]) == "model"
+        assert fixture.soak(lambda: calls.append("soak"), calls=1) is None
+        assert fixture.concurrent({"a": lambda: abs, "b": lambda: bool}, -1) == {"a": 1, "b": True}
+        assert fixture.score(0.5) == 0.5
+    assert calls == ["call", "soak"] * 2
+
+
+def test_a_bench_that_measures_nothing_compares_at_a_glance():
+    seen = wiring.pass_through(pytest.Stash()).compare(lambda x: x, lambda x: x * 1, np.eye(3))
+    assert seen.agreement == 1.0
+    assert seen.speedup > 0.0
 
 
 @pytest.mark.parametrize(
@@ -185,13 +187,7 @@ def on_a_device(*, device_time, latency=0.01, seen=None, joules=()):
     context = surroundings(tools)
     order = Order(test="test_x.py::test_it", seconds=1.0)
     trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
-    bench = Bench(
-        trial,
-        load_in_fresh_processes=lambda: None,
-        weigh_in_fresh_processes=lambda: None,
-        gather_in_fresh_processes=lambda names: None,
-    )
-    bench.call(lambda: clock.pass_seconds(latency))
+    Bench(trial).call(lambda: clock.pass_seconds(latency))
     return trial.entries[""]
 
 
