@@ -65,6 +65,6 @@ def accept(run: Run, store: Store, *, metrics: Mapping[str, Metric], accept_wors
     return store.update(
         measurements,
         environment=run.environment,
-        metrics={**metrics, **{score.name: score for entry in measurements for score in entry.scores}},
+        metrics=metrics,
         accept_worse=accept_worse,
     )

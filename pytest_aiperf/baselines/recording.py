@@ -41,7 +41,7 @@ def record(measurement: Measurement, entry: Entry | None, terms: Terms) -> tuple
     the model is what is under test, and the verdicts find a new level by themselves.
     """
     old = entry or Entry()
-    metrics = {**terms.metrics, **{metric.name: metric for metric in measurement.scores}}
+    metrics = measurement.metrics(terms.metrics)
     recording = _Recording(
         measurement=measurement,
         old=old,

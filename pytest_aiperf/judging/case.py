@@ -20,6 +20,7 @@ from pytest_aiperf.vocabulary.records import (
     Margins,
     Measurement,
     Policy,
+    PortableValue,
     Sample,
     Session,
     Verdict,
@@ -117,11 +118,17 @@ class Case:
             occasions(self.sessions()), self.metric, with_covariate=self.measurement.covariate is not None
         )
 
+    def portable(self) -> PortableValue | None:
+        """What a portable metric is held against: what a comparison's reference gave, else what is stored."""
+        if not self.metric.portable:
+            return None
+        stored = {} if self.baseline is None else self.baseline.portable
+        return (stored if self.measurement.reference is None else self.measurement.reference).get(self.metric.name)
+
     def stored(self) -> float | None:
         """The baseline's one number: the portable value, or the median session."""
         if self.metric.portable:
-            value = self.baseline.portable.get(self.metric.name) if self.baseline is not None else None
-            return None if value is None else value.value
+            return None if (held := self.portable()) is None else held.value
         sessions = self.sessions()
         return median(session.values[self.metric.name] for session in sessions) if sessions else None
 

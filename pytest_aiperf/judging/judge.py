@@ -37,7 +37,7 @@ def judge(
     `suite_variance` is the median of `session_variance` over the suite's tests, None where too few have one.
     `final` says that nothing more can be measured; otherwise suspicions come back with `want`, and fail nothing.
     """
-    known = {**metrics, **{metric.name: metric for metric in measurement.scores}}
+    known = measurement.metrics(metrics)
     rows = [_anomalous(measurement, anomaly, "anomaly") for anomaly in measurement.anomalies]
     if measurement.out_of_memory is not None:
         rows.append(_anomalous(measurement, measurement.out_of_memory, OUT_OF_MEMORY))

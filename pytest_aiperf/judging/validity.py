@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from pytest_aiperf.judging.case import Case
-from pytest_aiperf.vocabulary.records import Baseline, Sample, Verdict
+from pytest_aiperf.vocabulary.records import Sample, Verdict
 from pytest_aiperf.vocabulary.terms import Rule, Status
 
 _ABOVE_ZERO = frozenset({Rule.TIME, Rule.LOAD_TIME})
@@ -44,7 +44,7 @@ def unusable(case: Case, empty: Sequence[Sample]) -> tuple[Verdict, ...] | None:
 def not_comparable(case: Case) -> Verdict | None:
     """The row that says why there is nothing to compare with; None where there is."""
     baseline, now = case.baseline, case.now()
-    if baseline is None:
+    if baseline is None and case.measurement.reference is None:
         return case.row(
             Status.NEW,
             "no_baseline",
@@ -53,7 +53,7 @@ def not_comparable(case: Case) -> Verdict | None:
             message="no baseline",
             remedy=case.update("record one"),
         )
-    if _never_stored(case, baseline):
+    if _never_stored(case):
         return case.row(
             Status.NEW,
             "no_baseline_for_metric",
@@ -62,7 +62,7 @@ def not_comparable(case: Case) -> Verdict | None:
             message=f"the baseline has no {case.metric.title}",
             remedy=case.update("record it"),
         )
-    if _both_differ(baseline.source, case.measurement.source):
+    if baseline is not None and _both_differ(baseline.source, case.measurement.source):
         return case.row(
             Status.INCONCLUSIVE,
             "stale_source",
@@ -72,7 +72,7 @@ def not_comparable(case: Case) -> Verdict | None:
             message="the test's source changed since the baseline",
             remedy=case.update("renew"),
         )
-    if case.metric.portable:
+    if case.metric.portable or baseline is None:
         return None
     if not baseline.sessions:
         return case.row(
@@ -109,17 +109,17 @@ def file_notes(case: Case) -> tuple[str, ...]:
     return (f"model file{'s' if len(names) > 1 else ''} {', '.join(names)} changed since the baseline",)
 
 
-def _never_stored(case: Case, baseline: Baseline) -> bool:
-    name = case.metric.name
-    if case.metric.portable:
-        return name not in baseline.portable
+def _never_stored(case: Case) -> bool:
+    name, baseline = case.metric.name, case.baseline
+    if case.metric.portable or baseline is None:
+        return case.portable() is None
     if baseline.sessions:
         return not any(name in session.values for session in baseline.sessions)
     return baseline.other_classes == 0
 
 
 def _has_baseline(case: Case) -> bool:
-    return case.baseline is not None and case.metric.rule is not Rule.SHOWN and case.stored() is not None
+    return case.metric.rule is not Rule.SHOWN and case.stored() is not None
 
 
 def _both_differ(stored: str | None, now: str | None) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pytest_aiperf.judging import judge
-from pytest_aiperf.vocabulary.records import Baseline, Criteria, Environment, Limit, Margins, Measurement, Verdict
+from pytest_aiperf.vocabulary.records import Criteria, Environment, Limit, Margins, Measurement, Verdict
 from pytest_aiperf.vocabulary.terms import Metric, Status
 
 
@@ -23,8 +23,8 @@ def verdicts(
     for measurement in measurements:
         rows += judge.judge(
             measurement,
-            _held_against(measurement, criteria),
-            metrics={**metrics, **{metric.name: metric for metric in measurement.scores}},
+            criteria.baselines.get(measurement.label) if measurement.reference is None else None,
+            metrics=metrics,
             limits=_limits(criteria, measurement),
             margins=_margins(measurement, criteria),
             policy=criteria.policy,
@@ -35,20 +35,6 @@ def verdicts(
     if all(measurement.out_of_memory is None for measurement in measurements):  # else the test did not get any further
         rows += judge.unmatched_limits(measurements, criteria.limits, metrics)
     return tuple(_recorded(row) for row in rows if row.reason != "gone") if criteria.stores else tuple(rows)
-
-
-def _held_against(measurement: Measurement, criteria: Criteria) -> Baseline | None:
-    """What is stored; of a comparison, what its reference gave a moment ago."""
-    if measurement.reference is None:
-        return criteria.baselines.get(measurement.label)
-    return Baseline(
-        test=measurement.test,
-        label=measurement.label,
-        source=measurement.source,
-        files={},
-        portable=measurement.reference,
-        sessions=(),
-    )
 
 
 def _margins(measurement: Measurement, criteria: Criteria) -> Margins:

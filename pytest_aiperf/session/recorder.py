@@ -190,7 +190,7 @@ class Recorder:
         return self.store.update(
             measurements,
             environment=self.environment,
-            metrics={**self.metrics, **{score.name: score for entry in measurements for score in entry.scores}},
+            metrics=self.metrics,
             drop=tuple(left_over) if cleans else (),
             new_only=self.settings.update_new_only and not self.settings.update,
             accept_worse=self.settings.accept_worse,

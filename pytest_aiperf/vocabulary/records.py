@@ -96,6 +96,10 @@ class Measurement:
     variant: Variant | None = None
     """Of a comparison: what a table of all candidates shows."""
 
+    def metrics(self, known: Mapping[str, Metric]) -> Mapping[str, Metric]:
+        """The known ones, and those that only this test knows."""
+        return {**known, **{metric.name: metric for metric in self.scores}}
+
     @property
     def disqualified(self) -> tuple[str, ...]:
         """Every reason for which its figures count for nothing."""

@@ -37,7 +37,8 @@ _ROUNDING = 1e-9
 
 def against_baseline(case: Case, stored: float) -> Verdict:
     """Regressed where the loss exceeds the margin and chance does not explain it."""
-    examples = case.baseline.portable[case.metric.name].examples if case.baseline and case.metric.portable else None
+    held = case.portable()
+    examples = held.examples if held is not None else None
     values = as_kept(case.values())
     if examples is None or len(examples) == len(values) == 1:
         note = (
