@@ -10,13 +10,11 @@ from pytest_aiperf.baselines.file_format import Entry, StoredValue
 from pytest_aiperf.baselines.summaries import Storable, sort_out
 from pytest_aiperf.vocabulary.example_values import rounded, unpack
 from pytest_aiperf.vocabulary.records import Change, Measurement, Session
-from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
+from pytest_aiperf.vocabulary.terms import MOST_SESSIONS, Better, Metric, Rule, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-MOST_SESSIONS = 20
-"""Per machine class and label."""
 KEPT_ACCURACY = "kept: worse accuracy is stored only with --aiperf-accept-worse"
 
 _WORSE = 1e-9

@@ -25,13 +25,7 @@ from pytest_aiperf.vocabulary.records import (
     Session,
     Verdict,
 )
-from pytest_aiperf.vocabulary.terms import Better, Evidence, Metric, Origin, Rule, Status, Unit
-
-FAILURES = frozenset({Status.REGRESSED, Status.OVER_LIMIT, Status.ANOMALOUS})
-PASSES = frozenset({Status.PASSED, Status.IMPROVED})
-DISTURBED_SHARE = 0.025
-"""More of the processors than this in foreign hands (5 % of one core of two), and a sample proves nothing."""
-MEDIAN = 50.0
+from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE, Better, Evidence, Metric, Origin, Rule, Status, Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +168,7 @@ class Case:
             limit=limit,
             limit_source=limit_source,
             notes=notes,
-            fails=(status in FAILURES or undecided) if fails is None else fails,
+            fails=(status.is_bad or undecided) if fails is None else fails,
             needs=needs,
         )
 

@@ -9,9 +9,8 @@ from statistics import fmean, median
 
 from pytest_aiperf.judging import statistics
 from pytest_aiperf.vocabulary.records import Baseline, Margins, Session
-from pytest_aiperf.vocabulary.terms import Better, Metric, Rule
+from pytest_aiperf.vocabulary.terms import MOST_SESSIONS, Better, Metric, Rule
 
-MOST_SESSIONS = 20
 LEVEL_CHANGE = 0.10
 """Sessions that lie wholly beyond all earlier ones, by this share of the median, are a new level that was accepted."""
 MEMORY_LEVEL_CHANGE = 3.0

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_aiperf.judging import memory_notes, missing, statistics, validity
-from pytest_aiperf.judging.case import MEDIAN, PASSES, Case
+from pytest_aiperf.judging.case import Case
 from pytest_aiperf.judging.history import history_of, last_level, undisturbed_sessions
 from pytest_aiperf.judging.rules import exact, leak, load_time, paired, process_memory, quality, shown, speedup, time
 from pytest_aiperf.vocabulary.records import Baseline, Environment, Limit, Margins, Measurement, Policy, Verdict
-from pytest_aiperf.vocabulary.terms import Metric, Rule, Status, Unit
+from pytest_aiperf.vocabulary.terms import MEDIAN, Metric, Rule, Status, Unit
 
 TIMER_RESOLUTION = clock.get_clock_info("perf_counter").resolution
 FEWEST_SESSIONS = 3
@@ -108,7 +108,7 @@ def _rows(case: Case) -> list[Verdict]:
 
 def _with_reasons(case: Case, row: Verdict) -> Verdict:
     """Next to a bad figure stands why it is bad, where that was found."""
-    if row.status in PASSES:
+    if row.status.is_pass:
         return row
     name, is_new = case.metric.name, row.status is Status.NEW
     phases, lines = ((), ()) if is_new else (memory_notes.phases(case), memory_notes.told(case))
@@ -168,14 +168,14 @@ def _merged(rows: Sequence[Verdict]) -> list[Verdict]:
     if not rows:
         return []
     first, *limited = rows
-    bound = next((row for row in limited if row.status in PASSES), None)
-    if first.status in PASSES or first.limit is None:
+    bound = next((row for row in limited if row.status.is_pass), None)
+    if first.status.is_pass or first.limit is None:
         first = _with_bound(first, bound)
-    failing = [row for row in limited if row.status not in PASSES]
-    if first.status in PASSES and not failing:
+    failing = [row for row in limited if not row.status.is_pass]
+    if first.status.is_pass and not failing:
         return [first]
     informed = [replace(row, baseline=first.baseline, worse_by=first.worse_by) for row in failing]
-    told_enough = first.status in PASSES or (first.status is Status.NEW and not first.fails)
+    told_enough = first.status.is_pass or (first.status is Status.NEW and not first.fails)
     return informed if failing and told_enough else [first, *informed]
 
 

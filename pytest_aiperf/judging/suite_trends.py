@@ -43,7 +43,7 @@ def _together(results: Sequence[Result]) -> str:
     together = common_slowdown(results)
     if together is None:
         return ""
-    share = units.percent(together).lstrip("+")
+    share = units.share(together)
     return f"the tests became slower together, by {share} (median): a dependency, the machine, or code that all use"
 
 
@@ -68,7 +68,7 @@ def _blind(results: Sequence[Result]) -> str:
 
 
 def _sees(slowdown: float) -> str:
-    share = units.percent(slowdown).lstrip("+")
+    share = units.share(slowdown)
     return f"sees {share} and more" if slowdown < 1 else f"sees a factor of {1 + slowdown:.1f}"
 
 

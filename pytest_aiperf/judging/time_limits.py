@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 
-from pytest_aiperf.judging.case import MEDIAN, Case, slowdown, words
+from pytest_aiperf.judging.case import Case, slowdown, words
 from pytest_aiperf.judging.screen import SCREENED
 from pytest_aiperf.judging.statistics import (
     Prediction,
@@ -19,7 +19,7 @@ from pytest_aiperf.judging.statistics import (
 )
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.records import Limit, Sample, Verdict
-from pytest_aiperf.vocabulary.terms import Better, Evidence, Origin, Status
+from pytest_aiperf.vocabulary.terms import MEDIAN, Better, Evidence, Origin, Status
 
 PASS_RISK = 0.05
 """Chance that so few values beyond the limit are luck: at most this to pass."""
@@ -131,5 +131,5 @@ def _disturbances(case: Case) -> tuple[str, ...]:
     shares = [sample.foreign_share for sample in case.samples if sample.foreign_share is not None]
     if case.measurement.disturbances:
         return case.measurement.disturbances
-    share = units.percent(max(shares, default=0.0)).lstrip("+")
+    share = units.share(max(shares, default=0.0))
     return (f"other processes used {share} of the processors meanwhile",) if shares else ()

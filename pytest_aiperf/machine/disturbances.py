@@ -12,15 +12,13 @@ from pytest_aiperf.machine.gpu_records import Condition
 from pytest_aiperf.machine.load import TICK, machine_seconds, processor_count
 from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.terms import Unit
+from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE, Unit
 
 MOST_STEAL = 0.02
 """Share of the machine that other virtual machines may take."""
 SLOWEST_CLOCK = 0.9
 """Share of the session's median clock below which a block is not like the others."""
 FEWEST_CLOCKS = 3
-QUIET_SHARE = 0.025
-"""Share of the processors that others may use on a machine that is called quiet."""
 QUIET_WINDOW = 0.25
 LONGEST_WAIT = 10.0
 SHORTEST_WAIT = 0.5
@@ -74,7 +72,7 @@ class MachineWatch:
             self.sleep(QUIET_WINDOW)
             after = self.busy()
             available = (self.clock() - began) * self.processors
-            if before is None or after is None or after - before - TICK < QUIET_SHARE * available:
+            if before is None or after is None or after - before - TICK < DISTURBED_SHARE * available:
                 self.patience = self.longest_wait
                 return True
         self.patience = max(SHORTEST_WAIT, self.patience / 2)

@@ -8,6 +8,7 @@ from contextlib import ExitStack, nullcontext
 from statistics import median
 from typing import Any
 
+from pytest_aiperf.judging.summary import busy_share
 from pytest_aiperf.measuring.driver import Driver, settle
 from pytest_aiperf.measuring.metrics import device_time, energy, throughput
 from pytest_aiperf.measuring.metrics.cpu_memory import CpuMemoryPeak
@@ -23,11 +24,10 @@ from pytest_aiperf.vocabulary.contracts import DevicesSeen, Framework, Probe, Ti
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.records import Sample
-from pytest_aiperf.vocabulary.terms import Origin, Phase
+from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE, Origin, Phase
 
-DISTURBED_SHARE = 0.025
-"""More of the processors than this in foreign hands, and a timed pass is repeated."""
 REPEATS = 2
+"""Passes more, where others disturbed one."""
 HOST_BOUND = 0.5
 """Busy for less than this share of each call, a device waits for the host."""
 UNSEEN = 0.02
@@ -131,7 +131,7 @@ class Inference:
         latencies = entry.timed("latency").values
         yield (DeviceTime(latency=median(latencies), flush=self._trial.order.flush),)
         times = entry.samples.get(("device_time", Origin.IN_PROCESS))
-        share = device_time.busy_share(latencies, times.values) if times is not None else None
+        share = busy_share(latencies, times.values) if times is not None else None
         if share is not None and share < HOST_BOUND and (with_events or share > UNSEEN):
             entry.reasons |= {"latency": (device_time.host_bound(share),)}
 

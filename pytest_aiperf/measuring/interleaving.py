@@ -12,6 +12,7 @@ from pytest_aiperf.machine.load import TICK
 from pytest_aiperf.measuring.metrics import throughput
 from pytest_aiperf.vocabulary.messages import TakeTurn, TimedTurn, Warm
 from pytest_aiperf.vocabulary.pairing import Arm, Turn
+from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE
 
 TURN_SECONDS = 0.05
 FEWEST_CALLS = 3
@@ -27,9 +28,8 @@ SLOW_SECONDS = 1.0
 BURSTS = 5
 MOST_ROUNDS = 3
 """Rounds of four turns (A B B A): more where few tests share the start of the processes."""
-BUSY_SHARE = 0.025
-"""More of the processors than this in foreign hands (5 % of one core of two), and a couple of turns is repeated."""
 ATTEMPTS = 3
+"""At a couple of turns that others disturbed."""
 LATENCY, THROUGHPUT = "latency", "throughput"
 
 
@@ -104,7 +104,7 @@ class Interleaving:
         elapsed = sum(turn.elapsed for turn in known)
         foreign = sum(turn.foreign or 0.0 for turn in known) - 2 * TICK
         share = max(0.0, foreign) / elapsed / self.machine.processors if elapsed else 0.0
-        if self._busy_to_the_end or share > BUSY_SHARE:
+        if self._busy_to_the_end or share > DISTURBED_SHARE:
             return (f"other processes used {share:.0%} of the processors during its turns",)
         return ()
 
@@ -130,7 +130,7 @@ class Interleaving:
 
     def _is_busy(self, turn: Turn) -> bool:
         available = turn.elapsed * self.machine.processors
-        return turn.foreign is not None and available > 0 and (turn.foreign - TICK) / available > BUSY_SHARE
+        return turn.foreign is not None and available > 0 and (turn.foreign - TICK) / available > DISTURBED_SHARE
 
 
 def _throughput_of(turn: Turn, items: int) -> Turn:

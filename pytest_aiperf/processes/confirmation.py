@@ -15,7 +15,7 @@ from pytest_aiperf.processes.pairs import PairBlock, PairOrder
 from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing, Turn
 from pytest_aiperf.vocabulary.records import Measurement
-from pytest_aiperf.vocabulary.terms import Cache, ConfirmedBy, Metric
+from pytest_aiperf.vocabulary.terms import MEDIAN, Cache, ConfirmedBy, Metric
 
 if TYPE_CHECKING:
     from pytest_aiperf.processes.reaper import Reaper
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """How often a block is measured until nothing disturbed it."""
-MEDIAN = 50.0
 OUT_OF_MEMORY = ("out of memory", "memoryerror", "bad_alloc", "cannot allocate memory")
 """How processes and runtimes say that the memory was not enough; a killed child is guessed to have had too little."""
 Wanted = Mapping[str, frozenset[str]]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST_NAMED = 3
+from pytest_aiperf.vocabulary.text import listed
 
 
 class Provenance:
@@ -59,11 +59,11 @@ def mixed_up(trees: Trees, *, old: Sequence[str], new: Sequence[str]) -> str | N
     strayed = [file for file in _below(trees.new, old) if file in trees.project_files]
     if strayed:
         return (
-            f"the old side read {_named(strayed)} of the working tree, not of the reference: both sides ran the same "
-            "code there; is the package found by an absolute path, or by an import hook of its installation?"
+            f"the old side read {listed(strayed, 'files')} of the working tree, not of the reference: both sides ran "
+            "the same code there; is the package found by an absolute path, or by an import hook of its installation?"
         )
     if strayed := list(_below(trees.old, new)):
-        return f"the new side read {_named(strayed)} of the reference's tree"
+        return f"the new side read {listed(strayed, 'files')} of the reference's tree"
     return None
 
 
@@ -76,8 +76,3 @@ def nothing_own(trees: Trees, *, old: Sequence[str], new: Sequence[str]) -> bool
 def _below(folder: Path, files: Sequence[str]) -> Iterable[str]:
     prefix = os.path.join(folder, "")  # noqa: PTH118
     return (file.removeprefix(prefix) for file in files if file.startswith(prefix))
-
-
-def _named(files: Sequence[str]) -> str:
-    more = f" and {len(files) - MOST_NAMED} more files" if len(files) > MOST_NAMED else ""
-    return ", ".join(files[:MOST_NAMED]) + more

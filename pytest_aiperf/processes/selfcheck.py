@@ -169,14 +169,14 @@ def _finding_lines(one: Finding, seen: Check, width: int) -> list[str]:
     said, look = _said(one.same, seen.margins)
     told = [
         f"{units.text(one.seconds_per_call, Unit.SECONDS)} per call",
-        f"pairs vary by {_share(one.spread)}",
+        f"pairs vary by {units.share(one.spread)}",
         f"unchanged: {_answer(said, look)}",
     ]
     if one.slowed:
         said, look = _said(one.slowed, seen.margins)
         told.append(f"{units.percent(seen.margins.max_slowdown)}: {_answer(said, look)}")
     visible = smallest_seen(one.careful_spread or one.spread, seen.margins)
-    told.append(f"sees {_share(visible)} and more" if visible else "sees nothing below a factor of two")
+    told.append(f"sees {units.share(visible)} and more" if visible else "sees nothing below a factor of two")
     return [*wrapped(head, width=width), *wrapped(", ".join(told), width=width, indent="  ")]
 
 
@@ -188,8 +188,8 @@ def _advice(seen: Check, checked: Sequence[Finding], width: int) -> list[str]:
         advice = f"advice: keep max_slowdown = {seen.margins.max_slowdown:g}: every test here sees it"
     elif visible is not None:
         advice = (
-            f"advice: {name} sees {_share(visible)}: give it aiperf(max_slowdown={visible:g}), more work per call, "
-            "or a quieter machine (pytest-aiperf doctor)"
+            f"advice: {name} sees {units.share(visible)}: give it aiperf(max_slowdown={visible:g}), more work per "
+            "call, or a quieter machine (pytest-aiperf doctor)"
         )
     else:
         advice = f"advice: {name} is noise on this machine; see pytest-aiperf doctor"
@@ -210,10 +210,6 @@ def _answer(said: Answer, look: Look | None) -> str:
         return "no pairs"
     word = "undecided" if said is Answer.OPEN else said.value
     return f"{word} ({units.percent(math.expm1(look.estimate))}, {look.pairs} pairs)"
-
-
-def _share(value: float) -> str:
-    return units.percent(value).lstrip("+")
 
 
 def _order(test: str, slowdown: float) -> PairOrder:

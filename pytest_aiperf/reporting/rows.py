@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.records import Interval, Result, Verdict
 from pytest_aiperf.vocabulary.terms import Unit
-from pytest_aiperf.vocabulary.text import INDENT, SERIOUS, WIDTH, word_of, wrapped
+from pytest_aiperf.vocabulary.text import INDENT, WIDTH, listed, word_of, wrapped
 
-_MOST_NAMED = 3
 _GAP = "  "
 _NARROWEST_TITLE = 12
 _RATIOS = (Unit.SECONDS, Unit.BYTES, Unit.PER_SECOND)
@@ -59,9 +58,7 @@ def failure_text(result: Result, *, width: int = WIDTH) -> str:
 
 def _headline(failed: Sequence[Verdict]) -> str:
     """What pytest's own line of a failed test shows: the figures and what is wrong with each."""
-    named = [f"{row_of(verdict).title} {word_of(verdict).lower()}" for verdict in failed[:_MOST_NAMED]]
-    more = f" and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
-    return f"aiperf: {', '.join(named)}{more}"
+    return f"aiperf: {listed([f'{row_of(verdict).title} {word_of(verdict).lower()}' for verdict in failed])}"
 
 
 class Layout:
@@ -126,7 +123,7 @@ class Layout:
 
 def _is_told_by(following: Verdict | None, verdict: Verdict) -> bool:
     """Whether the next row says the same: no baseline, no GPU."""
-    if following is None or verdict.status in SERIOUS:
+    if following is None or verdict.status.is_bad:
         return False
     return all(getattr(following, name) == getattr(verdict, name) for name in ("status", "reason", "message"))
 

@@ -20,10 +20,10 @@ from pytest_aiperf.vocabulary.contracts import History, Store
 from pytest_aiperf.vocabulary.errors import AiperfError
 from pytest_aiperf.vocabulary.records import Change, Environment, Result, Run
 from pytest_aiperf.vocabulary.terms import Metric
+from pytest_aiperf.vocabulary.text import listed
 
 Stored = Mapping[Path, Sequence[tuple[str, str]]]
 """Test module -> (node id, label) of every baseline."""
-_MOST_NAMES = 3
 
 
 class Recorder:
@@ -124,7 +124,7 @@ class Recorder:
         self.errors += self._guarded(lambda: self.write_reports(run)) or ()
         if self.settings.unused == "fail" and run.unused:
             self.errors.append(
-                f"unused baselines fail this run: {_listed(run.unused)}; drop them with `pytest --aiperf-update`, "
+                f"unused baselines fail this run: {listed(run.unused)}; drop them with `pytest --aiperf-update`, "
                 "or only report them with --aiperf-unused=warn"
             )
         if self.errors and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -166,7 +166,7 @@ class Recorder:
         if not names:
             return ()
         were = "1 test with a baseline was" if len(names) == 1 else f"{len(names)} tests with baselines were"
-        return (f"{were} skipped: {_listed(names)}",)
+        return (f"{were} skipped: {listed(names)}",)
 
     def _kept(self, run: Run) -> Run:
         """The run, kept for `pytest-aiperf`; in a checkout that nobody may write into, with a note that it is not."""
@@ -204,8 +204,3 @@ class Recorder:
             if str(error) not in self.errors:
                 self.errors.append(str(error))
             return None
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_MOST_NAMES])
-    return f"{shown} and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else shown

@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+DISTURBED_SHARE = 0.025
+"""More of the processors than this in foreign hands (5 % of one core of two), and a figure proves nothing."""
+MEDIAN = 50.0
+"""As a percentile."""
+MOST_SESSIONS = 20
+"""Kept, and looked at, per machine class and label."""
+
+
 class Unit(Enum):
     """What a number counts; `units.py` alone turns it into text."""
 
@@ -145,6 +153,16 @@ class Status(Enum):
     def is_open(self) -> bool:
         """Whether nobody knows if it is good or bad."""
         return self in (Status.INCONCLUSIVE, Status.NEW, Status.UNMEASURED)
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether somebody has to act."""
+        return self in (Status.REGRESSED, Status.OVER_LIMIT, Status.ANOMALOUS)
+
+    @property
+    def is_pass(self) -> bool:
+        """Whether all is well, or better."""
+        return self in (Status.PASSED, Status.IMPROVED)
 
 
 class Evidence(Enum):

@@ -1,11 +1,10 @@
-"""Base units (seconds, bytes, fractions) to text that people read, and back."""
+"""Base units (seconds, bytes, fractions) to text that people read."""
 
 from __future__ import annotations
 
 import math
 import re
 
-from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.terms import Unit
 
 _SECONDS = ((" ns", 1e-9), (" us", 1e-6), (" ms", 1e-3), (" s", 1.0))
@@ -14,14 +13,6 @@ _BYTES = ((" KiB", _KIB), (" MiB", _KIB**2), (" GiB", _KIB**3), (" TiB", _KIB**4
 _COUNTS = ((" k", 1e3), (" M", 1e6), (" G", 1e9), (" T", 1e12))
 _JOULES = ((" mJ", 1e-3), (" J", 1.0), (" kJ", 1e3))
 _RATES = ((" /s", 1.0), ("k /s", 1e3), ("M /s", 1e6), ("G /s", 1e9))
-
-_QUANTITY = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*([a-zµμ%]*)\s*", re.IGNORECASE)
-_SECONDS_PER = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
-_BYTES_PER = {
-    "b": 1.0,
-    **{f"{prefix}{ending}": _KIB**power for power, prefix in enumerate("kmgt", start=1) for ending in ("b", "ib")},
-}
-_SHARE_PER = {"": 1.0, "%": 0.01, "point": 0.01, "points": 0.01}
 
 
 def text(value: float | None, unit: Unit, *, digits: int = 3) -> str:
@@ -72,6 +63,11 @@ def percent(fraction: float) -> str:
     return f"{percent_number(fraction)} %"
 
 
+def share(fraction: float) -> str:
+    """A part of a whole: `12 %`."""
+    return percent(fraction).removeprefix("+")
+
+
 def percent_number(fraction: float) -> str:
     """The same without its sign of percent, for the ends of an interval."""
     return _signed(fraction * 100, decimals=0 if round(abs(fraction * 100), 1) >= 10 else 1)  # noqa: PLR2004 - two digits
@@ -99,29 +95,6 @@ def duration(seconds: float) -> str:
     if whole < 120:  # noqa: PLR2004 - seconds stay readable up to two minutes
         return f"{whole} s"
     return f"{whole // 60} min {whole % 60} s"
-
-
-def parse_bytes(written: str) -> float:
-    """Bytes of `500 MB` or `1.5 GiB`; MB is 1024**2 bytes. Raises UsageError."""
-    return _parse(written, _BYTES_PER, "an amount of memory such as 500 MB or 1.5 GiB (1 MB is 1024**2 bytes)")
-
-
-def parse_seconds(written: str) -> float:
-    """Seconds of `20 ms` or `1.5 s`. Raises UsageError."""
-    return _parse(written, _SECONDS_PER, "a time such as 20 ms, 35 us, 1.5 s or 2 min")
-
-
-def parse_fraction(written: str) -> float:
-    """The fraction of `5 %`, `0.05` or `5 points`. Raises UsageError."""
-    return _parse(written, _SHARE_PER, "a share such as 5 %, 0.05 or 5 points")
-
-
-def _parse(written: str, factors: dict[str, float], accepted: str) -> float:
-    match = _QUANTITY.fullmatch(written)
-    factor = factors.get(match[2].lower()) if match else None
-    if match is None or factor is None or not math.isfinite(float(match[1])):
-        raise UsageError(f"{written!r} is not understood: expected {accepted}")
-    return float(match[1]) * factor
 
 
 def _scaled(value: float, scale: tuple[tuple[str, float], ...], digits: int, *, step: int) -> str:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_aiperf.baselines.recording import KEPT_ACCURACY, MOST_SESSIONS, Terms, dropped, record, stored_value
+from pytest_aiperf.baselines.recording import KEPT_ACCURACY, Terms, dropped, record, stored_value
 from pytest_aiperf.vocabulary.records import Change, Measurement
-from pytest_aiperf.vocabulary.terms import Rule, Unit
+from pytest_aiperf.vocabulary.terms import MOST_SESSIONS, Rule, Unit
 from tests.recorded import METRICS, disturbed, measured, metric, sample
 
 if TYPE_CHECKING:

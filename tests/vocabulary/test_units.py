@@ -7,7 +7,6 @@ import math
 import pytest
 
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.terms import Unit
 
 MIB = 1024.0**2
@@ -136,66 +135,3 @@ def test_it_shows_a_difference_of_numbers_with_its_sign(value, shown):
 )
 def test_it_shows_how_long_something_took(seconds, shown):
     assert units.duration(seconds) == shown
-
-
-@pytest.mark.parametrize(
-    ("written", "count"),
-    [
-        ("500 MB", 500 * MIB),
-        ("500MiB", 500 * MIB),
-        (" 1.5 gib ", 1.5 * 1024 * MIB),
-        ("2 KB", 2048.0),
-        ("1 TB", 1024.0**4),
-        ("12 B", 12.0),
-        ("1e3 B", 1000.0),
-        (".5 MB", 0.5 * MIB),
-    ],
-)
-def test_it_reads_amounts_of_memory(written, count):
-    assert units.parse_bytes(written) == count
-
-
-@pytest.mark.parametrize(
-    ("written", "seconds"),
-    [("20 ms", 0.02), ("35us", 35e-6), ("35 µs", 35e-6), ("1.5 s", 1.5), ("2 min", 120.0), ("7 ns", 7e-9)],
-)
-def test_it_reads_times(written, seconds):
-    assert units.parse_seconds(written) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize(
-    ("written", "fraction"), [("5 %", 0.05), ("5%", 0.05), ("0.05", 0.05), ("1 point", 0.01), ("2.5 points", 0.025)]
-)
-def test_it_reads_shares(written, fraction):
-    assert units.parse_fraction(written) == pytest.approx(fraction)
-
-
-@pytest.mark.parametrize(
-    ("parse", "written", "accepted"),
-    [
-        (units.parse_bytes, "500", "500 MB"),
-        (units.parse_bytes, "many MB", "500 MB"),
-        (units.parse_bytes, "-5 MB", "500 MB"),
-        (units.parse_bytes, "5 ms", "1 MB is 1024\\*\\*2 bytes"),
-        (units.parse_bytes, "1e999 MB", "500 MB"),
-        (units.parse_seconds, "20", "20 ms"),
-        (units.parse_seconds, "nan s", "20 ms"),
-        (units.parse_seconds, "", "20 ms"),
-        (units.parse_fraction, "5 percent", "5 %"),
-        (units.parse_fraction, "1.2.3", "5 %"),
-    ],
-)
-def test_it_refuses_what_it_cannot_read_and_says_what_it_accepts(parse, written, accepted):
-    with pytest.raises(UsageError, match=accepted) as refused:
-        parse(written)
-    assert repr(written) in str(refused.value)
-
-
-@pytest.mark.parametrize("value", [1e-9, 3.21e-5, 0.02, 1.5, 99.0])
-def test_it_reads_back_the_times_that_it_shows(value):
-    assert units.parse_seconds(units.text(value, Unit.SECONDS)) == pytest.approx(value, rel=5e-3)
-
-
-@pytest.mark.parametrize("value", [1.0, 2000.0, 24 * MIB, 3e12])
-def test_it_reads_back_the_amounts_that_it_shows(value):
-    assert units.parse_bytes(units.text(value, Unit.BYTES)) == pytest.approx(value, rel=5e-3)

@@ -10,13 +10,13 @@ from statistics import median
 
 import numpy as np
 
-from pytest_aiperf.judging.case import MEDIAN, Case
+from pytest_aiperf.judging.case import Case
 from pytest_aiperf.judging.sequential import LOOKS, Answer, Look, decide
 from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing
 from pytest_aiperf.vocabulary.records import Interval, Verdict
-from pytest_aiperf.vocabulary.terms import ConfirmedBy, Evidence, Pairs, Rule, Status
+from pytest_aiperf.vocabulary.terms import MEDIAN, ConfirmedBy, Evidence, Pairs, Rule, Status
 
 ESTIMATOR = 0.25
 """Quantile of a side's values that stands for its block: the least noisy one in A/A pairs (benchmarks/lab)."""
@@ -83,7 +83,7 @@ def answer_of(
 
 
 def _suspicious(case: Case, stored: Verdict) -> bool:
-    passes = stored.status in (Status.PASSED, Status.IMPROVED)
+    passes = stored.status.is_pass
     return case.policy.pairs is Pairs.ALWAYS or (case.policy.pairs is Pairs.SUSPICIOUS and not passes)
 
 

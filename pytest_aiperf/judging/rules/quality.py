@@ -193,7 +193,7 @@ def _generalised(case: Case, loss: _Loss, margin: float) -> _Answer:
 
 
 def _what_it_would_take(case: Case, loss: _Loss, margin: float) -> str:
-    share = units.percent(loss.changed).lstrip("+")
+    share = units.share(loss.changed)
     cannot = f"{loss.seen}, {_p(loss.p)}: {len(case.values())} examples of which {share} changed cannot tell"
     return f"{cannot}, about {needed_examples(loss.squares, margin)} could" if margin > 0 else cannot
 

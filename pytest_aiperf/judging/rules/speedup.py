@@ -60,7 +60,7 @@ def row(case: Case) -> Verdict:
             case, pairing, paired.blocks_of(case, pairing), percentile=None, more=Evidence.MODEL_PAIRS
         )
     row = paired.decided(case, pairing, _blocks(pairing, case.metric.name), percentile=None, more=Evidence.MODEL_PAIRS)
-    if row.status in (Status.PASSED, Status.IMPROVED):
+    if row.status.is_pass:
         return replace(row, notes=(*row.notes, "both models in one process"))
     return case.unconfirmed(Evidence.MODEL_PAIRS, row)
 

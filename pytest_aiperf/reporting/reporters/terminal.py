@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
 
+from pytest_aiperf.judging.summary import summary_of
 from pytest_aiperf.reporting import rows
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.contracts import Reporter
 from pytest_aiperf.vocabulary.records import Change, Measurement, Result, Run, Verdict
-from pytest_aiperf.vocabulary.terms import Origin, Status, Unit
-from pytest_aiperf.vocabulary.text import SERIOUS, WIDTH, word_of, wrapped
+from pytest_aiperf.vocabulary.terms import Status, Unit
+from pytest_aiperf.vocabulary.text import WIDTH, listed, word_of, wrapped
 
 RECORD_NEW = "pytest --aiperf-update-new-only"
 RENEW = "pytest --aiperf-update"
 
 _ALIKE = 4
 """As many figures with the same open answer are shown one by one; more become one line."""
-_MOST_NAMES = 3
 _MOST_CHANGES = 30
 _SHORT = 30
-_LATENCY = "latency"
-_SHARES = (50, 90, 95, 99)
 _NARROWEST = 40
 _PLAIN, _RED, _GREEN, _YELLOW = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m"
 
@@ -110,7 +106,7 @@ def _groups(grouped: dict[Kind, list[Row]], *, width: int) -> Iterable[list[str]
         if status is Status.IMPROVED:
             yield [head]
             continue
-        yield [*wrapped(f"{head}: {message}", width=width), *wrapped(_names(tests), width=width, indent="  ")]
+        yield [*wrapped(f"{head}: {message}", width=width), *wrapped(listed(tests), width=width, indent="  ")]
 
 
 def _families(run: Run, *, width: int) -> Iterable[list[str]]:
@@ -187,7 +183,7 @@ def _hints(run: Run, *, width: int) -> Iterable[list[str]]:
         yield wrapped(names, width=width)
     if run.unused:
         head = f"{_count(len(run.unused), 'baseline')} that no test uses any more (dropped by {RENEW}):"
-        yield [*wrapped(head, width=width), *wrapped(_names(run.unused), width=width, indent="  ")]
+        yield [*wrapped(head, width=width), *wrapped(listed(run.unused), width=width, indent="  ")]
 
 
 def _counts(run: Run, *, width: int) -> list[str]:
@@ -222,24 +218,17 @@ def _what_was_seen(result: Result, *, width: int, details: bool) -> list[str]:
 
 
 def _percentiles(measurement: Measurement) -> Iterable[str]:
+    """Of its calls; their own time on a device, and their energy."""
     prefix = f"{measurement.label}: " if measurement.label else ""
-    for sample in measurement.samples:
-        if sample.metric == _LATENCY and sample.values and sample.origin is Origin.IN_PROCESS:
-            ordered = sorted(sample.values)
-            at = {share: ordered[math.ceil(share / 100 * len(ordered)) - 1] for share in _SHARES}
-            shown = ", ".join(f"p{share} {units.text(value, Unit.SECONDS)}" for share, value in at.items())
-            yield f"{prefix}{sample.metric}: {shown} of {len(ordered)} calls"
-    yield from (f"{prefix}{text}" for text in _on_the_device(measurement))
-
-
-def _on_the_device(measurement: Measurement) -> Iterable[str]:
-    """Its own time, beside the latency, and the energy of a call."""
-    seen = {sample.metric: sample.values for sample in measurement.samples if sample.values}
-    if times := seen.get("device_time"):
-        busy = f", {min(1.0, median(times) / median(seen[_LATENCY])):.0%} of the latency" if _LATENCY in seen else ""
-        yield f"device time: p50 {units.text(median(times), Unit.SECONDS)}{busy}"
-    if joules := seen.get("energy"):
-        yield f"energy per call: {units.text(joules[0], Unit.JOULES)}"
+    seen = summary_of(measurement)
+    if seen.calls:
+        shown = ", ".join(f"p{share} {units.text(value, Unit.SECONDS)}" for share, value in seen.percentiles.items())
+        yield f"{prefix}latency: {shown} of {seen.calls} calls"
+    if seen.device_seconds is not None:
+        busy = f", {seen.busy:.0%} of the latency" if seen.busy is not None else ""
+        yield f"{prefix}device time: p50 {units.text(seen.device_seconds, Unit.SECONDS)}{busy}"
+    if seen.joules is not None:
+        yield f"{prefix}energy per call: {units.text(seen.joules, Unit.JOULES)}"
 
 
 def _seen(measurement: Measurement, of_metric: Mapping[str, Unit]) -> Iterable[str]:
@@ -260,16 +249,11 @@ def _seen(measurement: Measurement, of_metric: Mapping[str, Unit]) -> Iterable[s
             yield f"{prefix}{name}: {', '.join(texts)}"
 
 
-def _names(tests: Sequence[str]) -> str:
-    shown = ", ".join(tests[:_MOST_NAMES])
-    return f"{shown} and {len(tests) - _MOST_NAMES} more" if len(tests) > _MOST_NAMES else shown
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _paint(word: str, verdict: Verdict) -> str:
-    if verdict.fails or verdict.status in SERIOUS:
+    if verdict.fails or verdict.status.is_bad:
         return f"{_RED}{word}{_PLAIN}"
     return f"{_YELLOW if verdict.status.is_open else _GREEN}{word}{_PLAIN}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_aiperf.judging.summary import busy_share
 from pytest_aiperf.measuring.driver import Driver
 from pytest_aiperf.measuring.metrics import device_time
 from pytest_aiperf.measuring.metrics.device_time import DeviceTime
@@ -42,9 +43,9 @@ def test_without_a_clock_there_is_no_sample_and_no_call(device):
 
 
 def test_the_busy_share_is_of_the_latency():
-    assert device_time.busy_share([0.010, 0.012, 0.011], [0.0022, 0.0021, 0.0030]) == pytest.approx(0.2)
-    assert device_time.busy_share([0.010], [0.011]) == 1.0
-    assert device_time.busy_share([0.010], []) is None
+    assert busy_share([0.010, 0.012, 0.011], [0.0022, 0.0021, 0.0030]) == pytest.approx(0.2)
+    assert busy_share([0.010], [0.011]) == 1.0
+    assert busy_share([0.010], []) is None
     assert "busy for 20% of each call" in device_time.host_bound(0.2)
 
 
