@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import importlib.metadata
 import pkgutil
+import sys
 from typing import Any
 
 from pytest_aiperf.vocabulary.errors import UsageError
@@ -58,7 +60,14 @@ def _own(shelf: str) -> frozenset[str]:
 
 
 def _foreign(shelf: str) -> dict[str, importlib.metadata.EntryPoint]:
-    return {_key(point.name): point for point in importlib.metadata.entry_points(group=f"pytest_aiperf.{shelf}")}
+    points = _entry_points(tuple(sys.path)).select(group=f"pytest_aiperf.{shelf}")
+    return {_key(point.name): point for point in points}
+
+
+@functools.cache
+def _entry_points(path: tuple[str, ...]) -> Any:  # noqa: ARG001 - what they depend on
+    """Of every installed package: reading them once costs as much as reading one group."""
+    return importlib.metadata.entry_points()
 
 
 def _key(name: str) -> str:

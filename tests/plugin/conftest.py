@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.plugin.repository import Repository
 
 FAST = ("--aiperf-seconds=0.02", "--aiperf-processes=3")
+MACHINES = Path(__file__).parent / "machines"
 _NO_QUIET = ("disturbed", "out_of_budget")
 
 
@@ -26,6 +28,12 @@ class Project:
         own.mkdir(exist_ok=True)
         monkeypatch.setenv("TMPDIR", str(own))
         monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:asyncio -p no:benchmark -p no:codspeed")
+        self.runs_on("calm_machine")
+
+    def runs_on(self, *machines: str) -> None:
+        """What a story's processes find instead of this machine: `calm_machine`, `exact_clock`, or nothing."""
+        self.monkeypatch.setenv("PYTEST_PLUGINS", ",".join(machines))
+        self.monkeypatch.setenv("PYTHONPATH", str(MACHINES))
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name
@@ -34,13 +42,10 @@ class Project:
 
     def pytest(self, *arguments: str, fast: bool = True, **environ: str) -> pytest.RunResult:
         """Run `pytest` with the arguments; short timing passes unless told otherwise."""
-        for name, value in environ.items():
-            self.monkeypatch.setenv(name, value)
-        try:
+        with self.monkeypatch.context() as patched:
+            for name, value in environ.items():
+                patched.setenv(name, value, prepend=os.pathsep if name == "PYTHONPATH" else None)
             return self.pytester.runpytest_subprocess(*arguments, *(FAST if fast else ()))
-        finally:
-            for name in environ:
-                self.monkeypatch.delenv(name)
 
     def baseline(self, module: str = "test_model.py") -> Path:
         path = self.root / module
@@ -91,4 +96,4 @@ def edit(project: Project) -> Callable[[str, str, str], None]:
 @pytest.fixture
 def repository(project: Project) -> Callable[..., Repository]:
     """Make the project a git repository in a layout."""
-    return lambda layout="flat": Repository(project, layout)
+    return lambda *layout, **code: Repository(project, *layout, **code)

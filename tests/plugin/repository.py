@@ -6,15 +6,27 @@ import subprocess
 from pathlib import Path
 
 NET = """
+from exact_clock import nap
+
+SECONDS = 0.002
+EXTRA = 0
+
+def forward(x):
+    nap(SECONDS * (1 + EXTRA))
+    return x
+"""
+
+BUSY = """
 STEPS = 4000
 EXTRA = 0
 
 def forward(x):
     total = x
-    for step in range(STEPS + EXTRA):
+    for step in range(int(STEPS * (1 + EXTRA))):
         total = (total * 31 + step) & 0xFFFF
     return total
 """
+"""Works as long as it takes, on this machine's own clock: for what must be caught at work."""
 
 TESTS = """
 import pytest
@@ -34,15 +46,16 @@ FLAT, SRC = "flat", "src"
 class Repository:
     """Writes files and commits; `net` is the package's folder."""
 
-    def __init__(self, project, layout=FLAT) -> None:
+    def __init__(self, project, layout=FLAT, *, code=NET) -> None:
         self.project = project
         self.root = project.root
         self.net = self.root / ("src/net" if layout == SRC else "net")
+        project.runs_on("calm_machine", *(["exact_clock"] if code is NET else []))
         self.git("init", "-q", "-b", "main")
         project.write(".gitignore", "__pycache__/\n.aiperf/\n*.weights\n")
         path = 'pythonpath = ["src"]\n' if layout == SRC else ""
         project.write("pyproject.toml", f'[tool.pytest.ini_options]\ntestpaths = ["tests"]\n{path}')
-        project.write(str((self.net / "__init__.py").relative_to(self.root)), NET)
+        project.write(str((self.net / "__init__.py").relative_to(self.root)), code)
         project.write("tests/test_net.py", TESTS)
         self.commit("first")
 
@@ -61,7 +74,7 @@ class Repository:
         file.write_text(text.replace(old, new), encoding="utf-8")
 
     def slow_down(self, share: float) -> None:
-        self.change_net("EXTRA = 0", f"EXTRA = {round(4000 * share)}")
+        self.change_net("EXTRA = 0", f"EXTRA = {share}")
 
     def trees(self) -> list[str]:
         """Checked-out trees of the repository, the user's own included."""

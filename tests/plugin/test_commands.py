@@ -6,13 +6,15 @@ import sys
 
 import pytest
 
+from tests.plugin.repository import BUSY
+
 pytestmark = pytest.mark.slow
 
 CLI = (sys.executable, "-m", "pytest_aiperf.cli")
 
 
 def test_a_selfcheck_runs_the_tests_of_the_last_run(project, repository):
-    repository()
+    repository(code=BUSY)
     assert project.pytester.run(*CLI, "selfcheck").ret == 1
     project.pytest("--aiperf")
     result = project.pytester.run(*CLI, "selfcheck", "--minutes=0.1", "--max-slowdown=0.5", "--seed=7")

@@ -37,7 +37,10 @@ def test_a_slower_commit_is_red_its_revert_and_a_documentation_commit_are_green(
     assert result.ret == 1, result.stdout.str()
     result.stdout.fnmatch_lines(["*aiperf: latency p50 regressed*", "*pairs against HEAD~1@*"])
     (measurement,) = project.last()[TEST]["measurements"]
-    assert {turn["side"] for block in measurement["pairing"]["blocks"] for turn in block["legs"]} == {"old", "new"}
+    assert {turn["arm"] for block in measurement["pairing"]["blocks"] for turn in block["turns"]} == {
+        "reference",
+        "candidate",
+    }
 
     made.git("revert", "--no-edit", "HEAD")
     result = project.pytest(*AGAINST, BRIEFLY)
@@ -72,7 +75,7 @@ BROKEN = {
     ),
     "it has another signature": (
         {"tests/test_net.py": "import net\n\ndef test_forward(aiperf):\n    aiperf.call(net.forward, 1, speed=2)\n"},
-        "def forward(x, speed=1):\n    return sum(range(3000))\n",
+        "def forward(x, speed=1):\n    nap(SECONDS)\n    return x\n",
         "old code: the test failed in call: TypeError: forward() got an unexpected keyword argument 'speed'",
     ),
     "its fixture fails there": (
@@ -248,8 +251,8 @@ def test_a_replay_gives_the_same_verdicts(project, repository):
     replayed = project.pytester.run(*replay, "result.json")
     assert replayed.ret == 0
     replayed.stdout.fnmatch_lines(["*latency p50*REGRESSED*", "the same verdicts"])
-    text = (project.root / "result.json").read_text().replace('"side":"old"', '"side":"OLD"')
-    text = text.replace('"side":"new"', '"side":"old"').replace('"side":"OLD"', '"side":"new"')
+    text = (project.root / "result.json").read_text().replace('"arm":"reference"', '"arm":"REFERENCE"')
+    text = text.replace('"arm":"candidate"', '"arm":"reference"').replace('"arm":"REFERENCE"', '"arm":"candidate"')
     (project.root / "swapped.json").write_text(text)
     swapped = project.pytester.run(*replay, "swapped.json")
     assert swapped.ret == 1

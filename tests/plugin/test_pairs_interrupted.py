@@ -11,6 +11,8 @@ import time
 import psutil
 import pytest
 
+from tests.plugin.repository import BUSY
+
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="fresh processes need POSIX for now")]
 
 PATIENCE = 60.0
@@ -43,7 +45,7 @@ def alive(processes):
 @pytest.mark.usefixtures("_hears_ctrl_c")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=["Ctrl-C", "kill", "kill -9"])
 def test_nothing_survives_the_end_of_the_parent(project, repository, ending):
-    made = repository()
+    made = repository(code=BUSY)
     made.slow_down(0.02)
     made.commit("a little slower")
     command = [sys.executable, "-m", "pytest", "--aiperf", "--aiperf-against=HEAD~1", "--aiperf-pairs=always"]
@@ -65,7 +67,7 @@ def test_nothing_survives_the_end_of_the_parent(project, repository, ending):
 
 
 def test_a_side_that_hangs_is_a_reason_and_is_ended(project, repository):
-    made = repository()
+    made = repository(code=BUSY)
     made.change_net("    total = x\n", "    total = x\n    hang()\n")
     made.change_net(
         "def forward",
@@ -82,7 +84,7 @@ def test_a_side_that_hangs_is_a_reason_and_is_ended(project, repository):
 
 
 def test_a_failing_test_with_x_leaves_the_others_undecided(project, repository):
-    made = repository()
+    made = repository(code=BUSY)
     project.write("tests/test_zz.py", "def test_red():\n    assert False\n")
     made.commit("red")
     result = project.pytest("--aiperf", "--aiperf-against=HEAD~1", "-x")
@@ -94,7 +96,7 @@ def test_a_failing_test_with_x_leaves_the_others_undecided(project, repository):
 
 @pytest.mark.usefixtures("_hears_ctrl_c")
 def test_a_guardian_that_died_is_told(project, repository):
-    made = repository()
+    made = repository(code=BUSY)
     made.slow_down(0.02)
     made.commit("a little slower")
     command = [sys.executable, "-m", "pytest", "--aiperf", "--aiperf-against=HEAD~1", "--aiperf-pairs=always"]
