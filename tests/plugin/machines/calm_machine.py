@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 
-from pytest_aiperf.machine import load
+from pytest_aiperf.machine import reference_workload
 from pytest_aiperf.machine.disturbances import MachineWatch
 
 REFERENCE_LOG_SECONDS = -6.0
@@ -15,11 +15,11 @@ def _settle() -> None:
     idle = psutil.cpu_times()
     for name in ("seen", "wait_for_quiet"):
         assert callable(getattr(MachineWatch, name)), name
-    assert callable(load.reference_log_seconds)
+    assert callable(reference_workload.log_seconds)
     psutil.cpu_times = lambda percpu=False: idle
     MachineWatch.seen = lambda self: ()
     MachineWatch.wait_for_quiet = lambda self: True
-    load.reference_log_seconds = lambda clock=None: REFERENCE_LOG_SECONDS
+    reference_workload.log_seconds = lambda clock=None: REFERENCE_LOG_SECONDS
 
 
 _settle()
