@@ -17,7 +17,7 @@ from pytest_aiperf.vocabulary.records import Result, Run
 
 Record = TypeVar("Record")
 
-# History of the run format:
+# History of the run format, told to users in docs/json-report.md:
 # 1 - the fields of `Run` and of the records in it, beside "format". Enums by value, NaN and infinities as strings.
 #     Later and without a new number, because an absent one reads as none: `pairing`, `grounds`.
 # 2 - `criteria`, `needs`, `turns` and `arm` were `grounds`, `want`, `legs` and `side`. A sample says how many calls one
