@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from pytest_aiperf.vocabulary.records import Limit, Margins
 
 TOLERATED_SHARE = 0.2
 """Of the largest slowdown: the tolerance that goes with it, as 1 % goes with 5 %."""
+_OF_MARGINS = ("max_slowdown", "tolerance", "accuracy_margin")
 _NEAR = 0.8
 """How alike (difflib ratio) an unknown marker must be to one of ours to be taken for a typing mistake."""
 
@@ -34,15 +35,32 @@ class Rules:
 
     def margins(self, defaults: Margins) -> Margins:
         """The relative rules of the test, with the run's defaults filled in."""
-        return Margins(
-            tolerance=self._tolerance(defaults) if self.tolerance is None else self.tolerance,
-            max_slowdown=defaults.max_slowdown if self.max_slowdown is None else self.max_slowdown,
-            load_tolerance=defaults.load_tolerance,
-            max_load_slowdown=defaults.max_load_slowdown,
-            accuracy_margin=defaults.accuracy_margin if self.accuracy_margin is None else self.accuracy_margin,
-            max_size_growth=defaults.max_size_growth,
-            max_memory_growth=defaults.max_memory_growth,
-        )
+        asked = {name: value for name, value in self.given().items() if name in _OF_MARGINS}
+        return replace(defaults, **{"tolerance": self._tolerance(defaults), **asked})
+
+    def given(self) -> dict[str, Any]:
+        """What was asked for, by name."""
+        return {rule.name: value for rule in fields(self) if (value := getattr(self, rule.name)) is not None}
+
+    def check(self) -> None:
+        """Find a mistake in what one marker says. Raises ValueError."""
+        for name, value in self.given().items():
+            if name in _OF_MARGINS and not 0 <= as_number(name, value) < 10:  # noqa: PLR2004 - nobody means 1,000 %
+                raise ValueError(f"{name}={value!r}: expected a fraction such as 0.05 (5 %)")
+            if name in ("memory", "flush_l2") and not isinstance(value, bool):
+                raise ValueError(f"{name}={value!r}: expected True or False")
+        if self.calls is not None and (
+            isinstance(self.calls, bool) or not isinstance(self.calls, int) or self.calls < 1
+        ):
+            raise ValueError(f"calls={self.calls!r}: expected a whole number above zero")
+        if self.seconds is not None:
+            above_zero("seconds", self.seconds)
+        if self.group is not None and not (isinstance(self.group, str) and self.group.strip()):
+            raise ValueError(f"group={self.group!r}: expected a name")
+        if self.max_slowdown is not None and self.tolerance is not None and self.max_slowdown < self.tolerance:
+            raise ValueError(
+                f"max_slowdown={self.max_slowdown} is below tolerance={self.tolerance}: these contradict each other"
+            )
 
     def _tolerance(self, defaults: Margins) -> float:
         """Grows with a `max_slowdown` that was asked for: who lets 50 % pass does not want to hear of 2 %."""
@@ -58,45 +76,6 @@ class Marked:
     limits: list[Limit] = field(default_factory=list)
     rules: Rules = field(default_factory=Rules)
     mistakes: list[str] = field(default_factory=list)
-
-
-def aiperf(
-    *,
-    max_slowdown: float | None = None,
-    tolerance: float | None = None,
-    accuracy_margin: float | None = None,
-    calls: int | None = None,
-    seconds: float | None = None,
-    memory: bool | None = None,
-    group: str | None = None,
-    flush_l2: bool | None = None,
-) -> Rules:
-    """The relative rules of a test, how long to measure it, and whose table its comparisons stand in."""
-    fractions = {"max_slowdown": max_slowdown, "tolerance": tolerance, "accuracy_margin": accuracy_margin}
-    for name, value in fractions.items():
-        if value is not None and not 0 <= as_number(name, value) < 10:  # noqa: PLR2004 - nobody means 1,000 %
-            raise ValueError(f"{name}={value!r}: expected a fraction such as 0.05 (5 %)")
-    if calls is not None and (isinstance(calls, bool) or not isinstance(calls, int) or calls < 1):
-        raise ValueError(f"calls={calls!r}: expected a whole number above zero")
-    if seconds is not None:
-        above_zero("seconds", seconds)
-    for name, switch in (("memory", memory), ("flush_l2", flush_l2)):
-        if switch is not None and not isinstance(switch, bool):
-            raise ValueError(f"{name}={switch!r}: expected True or False")
-    if group is not None and not (isinstance(group, str) and group.strip()):
-        raise ValueError(f"group={group!r}: expected a name")
-    if max_slowdown is not None and tolerance is not None and max_slowdown < tolerance:
-        raise ValueError(f"max_slowdown={max_slowdown} is below tolerance={tolerance}: these contradict each other")
-    return Rules(
-        max_slowdown=max_slowdown,
-        tolerance=tolerance,
-        accuracy_margin=accuracy_margin,
-        calls=calls,
-        seconds=seconds,
-        memory=memory,
-        group=group,
-        flush_l2=flush_l2,
-    )
 
 
 def default_limits(values: Mapping[str, Any]) -> tuple[Limit, ...]:
@@ -120,9 +99,9 @@ def read(item: pytest.Item, registered: frozenset[str]) -> Marked:
     rules: dict[str, Any] = {}
     for level, mark in _by_closeness(item):
         if mark.name == "aiperf":
-            parsed = _parse(aiperf, mark, marked.mistakes)
+            parsed = _parse(Rules, mark, marked.mistakes)
             if parsed is not None:
-                rules = {name: value for name, value in _given(parsed).items() if value is not None} | rules
+                rules = parsed.given() | rules
         elif mark.name in LIMITS:
             limit = _parse(LIMITS[mark.name], mark, marked.mistakes)
             if limit is not None:
@@ -159,10 +138,13 @@ def _parse(function: Callable[..., Any], mark: pytest.Mark, mistakes: list[str])
     """Call the marker's function. A limit's value may be positional, as may `percentile`, `kind` and `cache`."""
     try:
         inspect.signature(function).bind(*mark.args, **mark.kwargs)
-        return function(*mark.args, **mark.kwargs)
+        meant = function(*mark.args, **mark.kwargs)
+        if isinstance(meant, Rules):
+            meant.check()
     except (TypeError, ValueError) as error:
         mistakes.append(f"{_spelled(mark)}: {error}; expected {mark.name}{_signature(function)}")
         return None
+    return meant
 
 
 def _signature(function: Callable[..., Any]) -> str:
@@ -181,10 +163,6 @@ def _misspelt(name: str, registered: frozenset[str]) -> str | None:
 def _spelled(mark: pytest.Mark) -> str:
     arguments = [repr(value) for value in mark.args] + [f"{name}={value!r}" for name, value in mark.kwargs.items()]
     return f"{mark.name}({', '.join(arguments)})"
-
-
-def _given(rules: Rules) -> dict[str, Any]:
-    return {name: getattr(rules, name) for name in Rules.__slots__}
 
 
 def _written(limit: Limit, source: str) -> Limit:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+
 import pytest
 
+from pytest_aiperf import plugin
 from pytest_aiperf.judging.verdicts import with_defaults
 from pytest_aiperf.session import limit_markers, markers
 from pytest_aiperf.vocabulary.records import Margins
@@ -139,7 +143,27 @@ def test_it_takes_each_rule_from_the_closest_marker_that_names_it(pytester):
 
 @pytest.mark.parametrize(("slowest", "tolerance"), [(0.03, 0.01), (0.05, 0.01), (9, 1.8), (0.004, 0.004)])
 def test_the_tolerance_goes_with_the_largest_slowdown(slowest, tolerance):
-    assert markers.aiperf(max_slowdown=slowest).margins(Margins()).tolerance == pytest.approx(tolerance)
+    assert markers.Rules(max_slowdown=slowest).margins(Margins()).tolerance == pytest.approx(tolerance)
+
+
+def test_a_marker_leaves_every_margin_that_it_does_not_name():
+    defaults = Margins(tail_tolerance=0.1, max_tail_slowdown=0.5, load_tolerance=0.2, max_memory_growth=0.3)
+    assert markers.Rules(calls=50).margins(defaults) == defaults
+    told = markers.Rules(accuracy_margin=0.5).margins(defaults)
+    assert told == dataclasses.replace(defaults, accuracy_margin=0.5)
+
+
+def test_what_pytest_tells_of_each_marker_agrees_with_what_it_takes():
+    """The text stands apart, because an unused plugin must not import the markers for it."""
+    taken = {**limit_markers.LIMITS, "aiperf": markers.Rules}
+    told = dict(text.partition("): ")[0].split("(", maxsplit=1) for text in plugin.MARKERS)
+    assert told.keys() == taken.keys()
+    for name, parameters in told.items():
+        if name == "aiperf":
+            expected = ", ".join(inspect.signature(markers.Rules).parameters)
+        else:
+            expected = markers._signature(taken[name]).strip("()").replace("*, ", "")
+        assert parameters == expected
 
 
 def test_it_applies_a_default_only_where_the_metric_was_measured_without_its_own_limit():
