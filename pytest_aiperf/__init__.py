@@ -12,10 +12,7 @@ if TYPE_CHECKING:
     from pytest_aiperf.session.bench import Bench
     from pytest_aiperf.vocabulary.codec import read_run
     from pytest_aiperf.vocabulary.contracts import (
-        Accelerator,
-        DeviceTimer,
         Framework,
-        GpuMemory,
         History,
         Probe,
         Profiler,
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
         TimedCalls,
         Tools,
     )
+    from pytest_aiperf.vocabulary.devices import Accelerator, DeviceTimer, GpuMemory
     from pytest_aiperf.vocabulary.errors import AiperfError, BaselineError, UsageError
     from pytest_aiperf.vocabulary.model_figures import Weights
     from pytest_aiperf.vocabulary.records import (
@@ -45,9 +43,8 @@ _PLACES = {
     "measuring.concurrent": "Concurrent",
     "session.bench": "Bench",
     "vocabulary.codec": "read_run",
-    "vocabulary.contracts": (
-        "Accelerator DeviceTimer Framework GpuMemory History Probe Profiler Reporter Store TimedCalls Tools"
-    ),
+    "vocabulary.contracts": "Framework History Probe Profiler Reporter Store TimedCalls Tools",
+    "vocabulary.devices": "Accelerator DeviceTimer GpuMemory",
     "vocabulary.errors": "AiperfError BaselineError UsageError",
     "vocabulary.model_figures": "Weights",
     "vocabulary.records": "Baseline Change Environment Measurement Result Run Sample Verdict",

@@ -22,7 +22,8 @@ from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.processes import git
 from pytest_aiperf.session import settings
 from pytest_aiperf.session.settings import Settings
-from pytest_aiperf.vocabulary.contracts import Accelerator, Framework, Store, Tools
+from pytest_aiperf.vocabulary.contracts import Frameworks, Store, Tools
+from pytest_aiperf.vocabulary.devices import Devices
 from pytest_aiperf.vocabulary.errors import AiperfError
 from pytest_aiperf.vocabulary.records import Environment, Margins, Run
 from pytest_aiperf.vocabulary.terms import Metric, Pairs
@@ -80,7 +81,7 @@ def equip_run(config: pytest.Config) -> None:
         memory_always=chosen.memory,
     )
     place = environment.describe(
-        name=chosen.machine, accelerators=tools.accelerators, distributions=distributions(), nvml=Nvml()
+        name=chosen.machine, accelerators=tools.devices, distributions=distributions(), nvml=Nvml()
     )
     store = store_at(config.rootpath)
     escalation = Escalation(
@@ -165,7 +166,7 @@ def gpu_slot(config: pytest.Config, item: pytest.Item) -> Iterator[tuple[str, ..
     slot = GpuSlot(
         folder=timing_lock.lock_file().parent,
         nvml=Nvml(),
-        accelerators=create_tools().accelerators,
+        devices=create_tools().devices,
         modules=sys.modules,
         environ={**os.environ, HELD_VARIABLE: "parent"} if in_fresh_process else os.environ,
         timeout=chosen.gpu_timeout,
@@ -190,13 +191,12 @@ def known_metrics() -> dict[str, Metric]:
 
 def create_tools() -> Tools:
     """Everything that touches the machine."""
-    accelerators: list[Accelerator] = [shelves.create("accelerators", name) for name in shelves.names("accelerators")]
     return Tools(
         clock=time.perf_counter_ns,
-        accelerators=accelerators,
+        devices=Devices(shelves.create("accelerators", name) for name in shelves.names("accelerators")),
         memory=process_memory.create(),
         foreign=load.OtherProcesses(),
-        devices=NvmlConditions(Nvml()),
+        conditions=NvmlConditions(Nvml()),
     )
 
 
@@ -205,10 +205,10 @@ def distributions() -> tuple[str, ...]:
     return tuple(name for framework in create_frameworks() for name in framework.distributions)
 
 
-def create_frameworks() -> list[Framework]:
+def create_frameworks() -> Frameworks:
     """Every runtime; the plain one, which owns anything, last."""
     names = sorted(shelves.names("frameworks"), key=lambda name: (name == "plain", name))
-    return [shelves.create("frameworks", name) for name in names]
+    return Frameworks(shelves.create("frameworks", name) for name in names)
 
 
 def _confirmation(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pytest_aiperf.vocabulary.contracts import Accelerator, DevicesSeen, GpuMemory, Tools
+from pytest_aiperf.vocabulary.contracts import Tools
+from pytest_aiperf.vocabulary.devices import Accelerator, Devices, DevicesSeen, GpuMemory
 
 
 class FakeClock:
@@ -156,13 +157,13 @@ def tools(
     memory: FakeMemory | None = None,
     accelerators: Sequence[FakeAccelerator] = (),
     foreign: FakeForeignLoad | None = None,
-    devices: FakeConditions | None = None,
+    conditions: FakeConditions | None = None,
 ) -> Tools:
     """Tools that touch nothing of this machine."""
     return Tools(
         clock=clock or FakeClock(),
-        accelerators=accelerators,
+        devices=Devices(accelerators),
         memory=memory or FakeMemory(),
         foreign=foreign or FakeForeignLoad(),
-        devices=devices or FakeConditions(),
+        conditions=conditions or FakeConditions(),
     )

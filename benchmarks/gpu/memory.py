@@ -20,7 +20,7 @@ def known_tensors(bench: Bench) -> list[str]:
     torch.ones(1, device="cuda")
     rows = []
     for size in SIZES:
-        watch = GpuWatch(bench.tools.accelerators)
+        watch = GpuWatch(bench.tools.devices)
         watch.start()
         torch.cuda.reset_peak_memory_stats()
         held = torch.cuda.memory_allocated()

@@ -30,7 +30,7 @@ class Bench:
 
     def wait(self) -> None:
         """Until the device has finished."""
-        for accelerator in self.tools.accelerators:
+        for accelerator in self.tools.devices:
             if accelerator.initialised():
                 accelerator.wait()
 

@@ -36,7 +36,7 @@ from pytest_aiperf.vocabulary.records import Margins, PortableValue, Sample
 from pytest_aiperf.vocabulary.terms import Metric
 
 if TYPE_CHECKING:
-    from pytest_aiperf.vocabulary.contracts import Framework
+    from pytest_aiperf.vocabulary.contracts import Frameworks
 
 MEMORY = {Arm.REFERENCE: REFERENCE_MEMORY, Arm.CANDIDATE: CANDIDATE_MEMORY}
 
@@ -55,7 +55,7 @@ def compare(
     entry = trial.entry(label, "call", "compare")
     context, order = trial.context, trial.order
     entry.reference, entry.accuracy_margin = {}, margin
-    with quality.inference(context.frameworks):
+    with context.frameworks.inference():
         if order.role is Role.TURNS:
             _take_turns(trial, models[order.arm], asked, entry.label)
             trial.has_turned = True
@@ -100,7 +100,7 @@ def at_a_glance(reference: Any, candidate: Any, asked: Question, context: RunCon
     from pytest_aiperf.comparing.in_process import interleaved_blocks
 
     models = _models(reference, candidate, context.frameworks)
-    with quality.inference(context.frameworks):
+    with context.frameworks.inference():
         seen = quality.quality(models[Arm.REFERENCE], models[Arm.CANDIDATE], asked)
         functions = {arm: model.bind(seen.first.inputs) for arm, model in models.items()}
         blocks = interleaved_blocks(
@@ -109,7 +109,7 @@ def at_a_glance(reference: Any, candidate: Any, asked: Question, context: RunCon
     return _comparison(seen, quality.figures(models, seen, {}), blocks, margin=Margins().accuracy_margin)
 
 
-def _models(reference: Any, candidate: Any, frameworks: Sequence[Framework]) -> dict[Arm, Model]:
+def _models(reference: Any, candidate: Any, frameworks: Frameworks) -> dict[Arm, Model]:
     quality.check(reference, candidate)
     return {Arm.REFERENCE: Model(reference, frameworks), Arm.CANDIDATE: Model(candidate, frameworks)}
 

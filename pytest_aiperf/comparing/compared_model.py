@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_aiperf.measuring.driver import is_asynchronous
@@ -10,17 +10,17 @@ from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.model_figures import ModelFigures, Weights
 
 if TYPE_CHECKING:
-    from pytest_aiperf.vocabulary.contracts import Framework
+    from pytest_aiperf.vocabulary.contracts import Frameworks
 
 
 class Model:
     """One of the two, with the runtime it belongs to."""
 
-    def __init__(self, model: Any, frameworks: Sequence[Framework]) -> None:
+    def __init__(self, model: Any, frameworks: Frameworks) -> None:
         if is_asynchronous(model):
             raise UsageError("aiperf.compare: an async model; compare a function that runs it to its end")
         self.model = model
-        self.framework = next(framework for framework in frameworks if framework.owns(model))
+        self.framework = frameworks.of(model)
 
     def bind(self, inputs: tuple[Any, ...]) -> Callable[[], Any]:
         """One inference on inputs that are converted, moved and cast beforehand."""

@@ -41,7 +41,7 @@ class TimedModel:
         """The first calls; what one takes after them."""
         first = self.seconds([1])[0]
         seconds = self.seconds([1] * (1 if first > SLOW_SECONDS else WARM_UPS))
-        queues = any(accelerator.initialised() for accelerator in self.tools.accelerators)
+        queues = bool(self.tools.devices.started())
         return Warm(seconds=median(seconds), queues=queues, items=1)
 
     def turn(self, asked: TakeTurn) -> TimedTurn:

@@ -6,13 +6,13 @@ import gc
 from collections.abc import Callable
 from typing import Any
 
-from pytest_aiperf.vocabulary.contracts import Accelerator, Tools
+from pytest_aiperf.vocabulary.contracts import Tools
+from pytest_aiperf.vocabulary.devices import Devices
 
 
 def working_memory(call: Callable[[], Any], tools: Tools) -> int | None:
     """Bytes that one call adds at its peak: of a device's allocator where one runs, else of the process."""
-    devices = [one for one in tools.accelerators if one.initialised()]
-    if devices:
+    if devices := tools.devices.started():
         return _on_devices(call, devices)
     gc.collect()
     if not tools.memory.reset_peak():
@@ -23,18 +23,16 @@ def working_memory(call: Callable[[], Any], tools: Tools) -> int | None:
     return None if peak is None else max(0, peak - before)
 
 
-def _on_devices(call: Callable[[], Any], devices: list[Accelerator]) -> int | None:
-    for device in devices:
-        device.reset_peak()
+def _on_devices(call: Callable[[], Any], devices: Devices) -> int | None:
+    devices.reset_peaks()
     before = _allocated(devices)
     call()
-    for device in devices:
-        device.wait()
+    devices.wait()
     after = _allocated(devices)
     return None if before is None or after is None else max(0, after - before)
 
 
-def _allocated(devices: list[Accelerator]) -> int | None:
+def _allocated(devices: Devices) -> int | None:
     """Peaks since the reset, right after it what is held."""
-    peaks = [memory.allocated_peak for device in devices for memory in device.memory()]
+    peaks = [record.allocated_peak for record in devices.memory()]
     return None if None in peaks else sum(peak for peak in peaks if peak is not None)

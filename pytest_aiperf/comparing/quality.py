@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,6 @@ from pytest_aiperf.vocabulary.pairing import Arm
 if TYPE_CHECKING:
     import numpy as np
 
-    from pytest_aiperf.vocabulary.contracts import Framework
     from pytest_aiperf.vocabulary.terms import Metric
 
 NOVEL = 5
@@ -47,14 +45,6 @@ class Quality:
     """Per example; empty where no answers can be read from the outputs."""
     answers: Answers | None = None
     """Of labelled examples, where each has one whole number as its answer."""
-
-
-def inference(frameworks: Sequence[Framework]) -> ExitStack:
-    """No gradients in any runtime."""
-    stack = ExitStack()
-    for framework in frameworks:
-        stack.enter_context(framework.inference())
-    return stack
 
 
 def check(reference: Any, candidate: Any) -> None:

@@ -16,7 +16,7 @@ from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.terms import Unit
 
 if TYPE_CHECKING:
-    from pytest_aiperf.vocabulary.contracts import Framework
+    from pytest_aiperf.vocabulary.contracts import Frameworks
 
 BITS = 8
 FEWEST_BITS, MOST_BITS = 2, 16
@@ -86,7 +86,7 @@ def sensitivity(
     *,
     layers: Sequence[str] | None,
     bits: int,
-    frameworks: Sequence[Framework],
+    frameworks: Frameworks,
 ) -> Sensitivity:
     """Optimise each layer of a copy alone, and compare. Raises UsageError."""
     known = _layers(model)
@@ -99,7 +99,7 @@ def sensitivity(
         raise UsageError(f"aiperf.sensitivity: bits={bits}: expected {FEWEST_BITS} to {MOST_BITS}")
     reference = Model(model, frameworks)
     costs, title = [], ""
-    with quality.inference(frameworks):
+    with frameworks.inference():
         for name in chosen:
             copied = copy.deepcopy(model)
             changed = None

@@ -19,7 +19,7 @@ from typing import Any
 from pytest_aiperf.machine import cgroup
 from pytest_aiperf.machine.gpu_records import Unavailable
 from pytest_aiperf.machine.nvml import Nvml
-from pytest_aiperf.vocabulary.contracts import Accelerator
+from pytest_aiperf.vocabulary.devices import Accelerator
 from pytest_aiperf.vocabulary.records import Environment
 
 NAMED_FIRST = "torch"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_aiperf.machine.gpu_records import Condition, Unavailable
 from pytest_aiperf.machine.nvml import Nvml
-from pytest_aiperf.vocabulary.contracts import DevicesSeen
+from pytest_aiperf.vocabulary.devices import DevicesSeen
 
 
 class NvmlConditions:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_aiperf.machine.gpu_records import Unavailable
 from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.contracts import Accelerator
+from pytest_aiperf.vocabulary.devices import Devices
 from pytest_aiperf.vocabulary.errors import AiperfError
 from pytest_aiperf.vocabulary.terms import Unit
 
@@ -45,7 +44,7 @@ class GpuSlot:
 
     folder: Path
     nvml: Nvml
-    accelerators: Sequence[Accelerator]
+    devices: Devices
     modules: Mapping[str, ModuleType]
     environ: MutableMapping[str, str]
     timeout: float
@@ -142,11 +141,7 @@ class GpuSlot:
 
     def _empty(self) -> None:
         """Give back what the test's caches hold, before the next test looks."""
-        started = [one for one in self.accelerators if one.initialised()]
-        if started:
-            gc.collect()
-        for accelerator in started:
-            accelerator.reset_peak()
+        self.devices.reset_peaks()
 
 
 def _usable_by_torch(torch: Any) -> bool:

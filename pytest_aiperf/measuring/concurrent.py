@@ -13,7 +13,7 @@ from pytest_aiperf.measuring.metrics.cpu_memory import RAM
 from pytest_aiperf.measuring.metrics.gpu_memory import ALLOCATED, PROCESS, RESERVED
 from pytest_aiperf.measuring.trial import Entry, Trial
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.contracts import Framework
+from pytest_aiperf.vocabulary.contracts import Frameworks
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.records import Sample
@@ -104,7 +104,7 @@ def check(loaders: Mapping[str, Loader]) -> tuple[str, ...]:
     return tuple(loaders)
 
 
-def plainly(loaders: Mapping[str, Loader], inputs: Any, frameworks: Sequence[Framework]) -> dict[str, Any]:
+def plainly(loaders: Mapping[str, Loader], inputs: Any, frameworks: Frameworks) -> dict[str, Any]:
     """Load all, then run each once."""
     models = {name: settle(loader()) for name, loader in loaders.items()}
     return {name: _infer(models[name], _inputs_of(name, inputs, models), frameworks) for name in models}
@@ -174,8 +174,8 @@ def lines(title: str, account: Account) -> Iterator[str]:
         yield f"  kept after del: {_text(account.kept)}"
 
 
-def _infer(model: Any, inputs: Any, frameworks: Sequence[Framework]) -> Any:
-    framework = next(framework for framework in frameworks if framework.owns(model))
+def _infer(model: Any, inputs: Any, frameworks: Frameworks) -> Any:
+    framework = frameworks.of(model)
     positional = inputs if isinstance(inputs, tuple) else (inputs,)
     with framework.inference():
         return settle(framework.bind(model, positional, {})())
@@ -189,7 +189,7 @@ def _inputs_of(name: str, inputs: Any, names: Mapping[str, Any]) -> Any:
 def _held(trial: Trial) -> dict[str, float]:
     """Bytes at this moment, as far as they are counted."""
     gc.collect()
-    records = [record for one in trial.context.tools.accelerators if one.initialised() for record in one.memory()]
+    records = trial.context.tools.devices.started().memory()
     allocated = [record.allocated for record in records if record.allocated is not None]
     process = [record.process for record in records if record.process is not None]
     held = {RAM.name: float(trial.context.tools.memory.now())}
@@ -203,9 +203,7 @@ def _held(trial: Trial) -> dict[str, float]:
 def _give_back(trial: Trial) -> None:
     gc.collect()
     trial.context.tools.memory.give_back()
-    for accelerator in trial.context.tools.accelerators:
-        if accelerator.initialised():
-            accelerator.reset_peak()
+    trial.context.tools.devices.reset_peaks()
 
 
 def _above(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:

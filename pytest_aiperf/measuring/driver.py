@@ -61,9 +61,9 @@ class Driver:
             plan.close()
 
     def _turn(self, turn: TimedCalls) -> float:
-        function, clock = self.function, self.tools.clock
+        function, clock, wait = self.function, self.tools.clock, self.tools.devices.wait
         self.result = result = None
-        self._wait()
+        wait()
         if turn.before is not None:
             turn.before()
         start = clock()
@@ -71,16 +71,16 @@ class Driver:
             result = function()
         if turn.after is not None:
             turn.after()
-        self._wait()
+        wait()
         end = clock()
         self.result = result
         return (end - start) * NANOSECOND
 
     async def _async_turn(self, turn: TimedCalls) -> float:
         function: Callable[[], Awaitable[Any]] = self.function
-        clock = self.tools.clock
+        clock, wait = self.tools.clock, self.tools.devices.wait
         self.result = result = None
-        self._wait()
+        wait()
         if turn.before is not None:
             turn.before()
         start = clock()
@@ -88,25 +88,18 @@ class Driver:
             result = await function()
         if turn.after is not None:
             turn.after()
-        self._wait()
+        wait()
         end = clock()
         self.result = result
         return (end - start) * NANOSECOND
-
-    def _wait(self) -> None:
-        for accelerator in self.tools.accelerators:
-            if accelerator.initialised():
-                accelerator.wait()
 
 
 def flushing(tools: Tools, *, wanted: bool) -> Callable[[], None] | None:
     """What empties the devices' caches before a turn, where that is wanted; waits until it is done."""
 
     def flush() -> None:
-        for accelerator in tools.accelerators:
-            if accelerator.initialised():
-                accelerator.flush()
-                accelerator.wait()
+        tools.devices.flush()
+        tools.devices.wait()
 
     return flush if wanted else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager
 from statistics import median
 from typing import Any
 
@@ -20,7 +20,8 @@ from pytest_aiperf.measuring.metrics.load_time import Loading
 from pytest_aiperf.measuring.metrics.throughput import Throughput
 from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
 from pytest_aiperf.measuring.trial import Entry, Trial, Watch
-from pytest_aiperf.vocabulary.contracts import DevicesSeen, Framework, Probe, TimedCalls, Tools
+from pytest_aiperf.vocabulary.contracts import Probe, TimedCalls, Tools
+from pytest_aiperf.vocabulary.devices import DevicesSeen
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.records import Sample
@@ -51,7 +52,7 @@ class Inference:
         *,
         asynchronous: bool,
         owner: Any,
-        contexts: Sequence[Framework],
+        context: AbstractContextManager[object],
     ) -> Any:
         """Run every pass that the trial's order asks for; return what the function returned. Raises UsageError."""
         if items < 1:
@@ -61,17 +62,17 @@ class Inference:
             function = slowed(function, order.slowdown, tools=tools, every=order.slowed_every)
         driver = Driver(function, tools)
         if not asynchronous:
-            with _inference(contexts):
+            with context:
                 for probes in self._passes(entry, items, owner):
                     self._keep(entry, driver.run(probes))
             self._trial.check(entry, owner)
             return _done(driver.result)
-        return settle(self._measure_async(entry, driver, items, owner, contexts))
+        return settle(self._measure_async(entry, driver, items, owner, context))
 
     async def _measure_async(
-        self, entry: Entry, driver: Driver, items: int, owner: Any, contexts: Sequence[Framework]
+        self, entry: Entry, driver: Driver, items: int, owner: Any, context: AbstractContextManager[object]
     ) -> Any:
-        with _inference(contexts):
+        with context:
             for probes in self._passes(entry, items, owner):
                 self._keep(entry, await driver.run_async(probes))
         self._trial.check(entry, owner)
@@ -111,7 +112,7 @@ class Inference:
                 yield (Throughput(items=items, seconds=order.seconds / 2),)
             else:
                 self._keep(entry, (throughput.derived(entry.timed("latency"), items=items),))
-            seen = trial.context.tools.devices.seen() if trial.runs_on_a_device() else _NOTHING_SEEN
+            seen = trial.context.tools.conditions.seen() if trial.runs_on_a_device() else _NOTHING_SEEN
             entry.conditions = seen.facts
             self._keep(entry, energy.samples_of(seen))
             entry.disturbances = (*_disturbances(entry), *seen.disturbances)
@@ -125,7 +126,7 @@ class Inference:
 
     def _on_the_device(self, entry: Entry, owner: Any) -> Generator[Sequence[Probe], None, None]:
         """The device's own time. Only torch's streams have its events: other runtimes queue on streams of their own."""
-        with_events = self._trial.framework_of(owner).uses_torch_streams
+        with_events = self._trial.context.frameworks.of(owner).uses_torch_streams
         if with_events is False:
             return
         latencies = entry.timed("latency").values
@@ -192,11 +193,3 @@ def _disturbances(entry: Entry) -> tuple[str, ...]:
     if worst <= DISTURBED_SHARE:
         return ()
     return (f"other processes used {worst:.0%} of the processors while this was timed",)
-
-
-def _inference(contexts: Sequence[Framework]) -> ExitStack:
-    stack = ExitStack()
-    stack.enter_context(nullcontext())
-    for framework in contexts:
-        stack.enter_context(framework.inference())
-    return stack

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from pytest_aiperf.measuring.allocations import tensor_text
 from pytest_aiperf.measuring.out_of_memory import let_go
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.contracts import Accelerator
+from pytest_aiperf.vocabulary.devices import Devices
 from pytest_aiperf.vocabulary.terms import Unit
 
 NEGLIGIBLE = 1024.0**2
@@ -21,8 +20,8 @@ MOST_NAMED = 3
 class Leftovers:
     """Clears up after each test; says what stayed on a device, and cannot be a fixture of a wider scope."""
 
-    def __init__(self, accelerators: Sequence[Accelerator]) -> None:
-        self._accelerators = accelerators
+    def __init__(self, devices: Devices) -> None:
+        self._devices = devices
         self._errors: list[BaseException] = []
         self._wider: list[str] = []
         self._before: dict[str, int] = {}
@@ -50,11 +49,9 @@ class Leftovers:
         if self._errors:
             gc.collect()
         self._errors.clear()
-        started = [one for one in self._accelerators if one.initialised()]
-        if not started:
+        if not self._devices.started():
             return ""
-        for accelerator in started:
-            accelerator.reset_peak()
+        self._devices.reset_peaks()
         stayed = {device: held - self._before.get(device, 0) for device, held in self._held().items()}
         grown = {device: size for device, size in stayed.items() if size > NEGLIGIBLE}
         if not grown or self._wider:
@@ -65,9 +62,7 @@ class Leftovers:
     def _held(self) -> dict[str, int]:
         return {
             record.device: record.allocated
-            for accelerator in self._accelerators
-            if accelerator.initialised()
-            for record in accelerator.memory()
+            for record in self._devices.started().memory()
             if record.allocated is not None
         }
 

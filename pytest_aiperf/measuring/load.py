@@ -68,9 +68,7 @@ async def _measured(trial: Trial, entry: Entry, loader: Loader, first: First | N
 async def _timed(loading: Loading, part: str, function: Loader, tools: Tools) -> Any:
     start = tools.clock()
     result = await _settled(function())
-    for accelerator in tools.accelerators:
-        if accelerator.initialised():
-            accelerator.wait()
+    tools.devices.wait()
     loading.parts[part] = (tools.clock() - start) * NANOSECOND
     return result
 

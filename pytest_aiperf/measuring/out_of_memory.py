@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.contracts import GpuMemory, Tools
+from pytest_aiperf.vocabulary.contracts import Tools
+from pytest_aiperf.vocabulary.devices import GpuMemory
 from pytest_aiperf.vocabulary.package import PACKAGE
 from pytest_aiperf.vocabulary.terms import Unit
 
@@ -79,7 +80,7 @@ def _bytes(found: re.Match[str] | None) -> float | None:
 
 
 def _on_devices(text: str, tools: Tools) -> Iterator[str]:
-    records = [record for one in tools.accelerators if one.initialised() for record in one.memory()]
+    records = tools.devices.started().memory()
     yield from filter(None, map(_of_one_device, records))
     if not records and (free := _bytes(_FREE.search(text))) is not None:
         yield f"{units.text(free, Unit.BYTES)} free on the device"

@@ -43,7 +43,7 @@ class PairedTurns:
         seconds = []
         for _ in range(1 if slow else WARM_UPS):
             seconds.append((yield TimedCalls()))  # noqa: PERF401 - a comprehension cannot yield
-        queues = any(accelerator.initialised() for accelerator in tools.accelerators)
+        queues = bool(tools.devices.started())
         gc.collect()
         with collector_off():
             self.line.send(Warm(seconds=median(seconds), queues=queues, items=self.items))
@@ -81,9 +81,7 @@ def slowed(function: Callable[[], Any], share: float, *, tools: Tools, every: in
         if inspect.isawaitable(result):
             raise UsageError("a known slowdown cannot be put behind an `async def`: name a test of a plain function")
         if calls % every == 0:
-            for accelerator in tools.accelerators:
-                if accelerator.initialised():
-                    accelerator.wait()
+            tools.devices.wait()
             end = clock()
             until = end + round((end - start) * share)
             while clock() < until:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_aiperf.machine.reference_workload import ReferenceWorkload
-from pytest_aiperf.vocabulary.contracts import Framework, Tools, TurnLine
+from pytest_aiperf.vocabulary.contracts import Frameworks, Tools, TurnLine
 from pytest_aiperf.vocabulary.terms import Metric
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class RunContext:
     """Of the run, of a fresh process, or of a run that measures nothing: what is left out is nothing to them."""
 
     tools: Tools
-    frameworks: Sequence[Framework]
+    frameworks: Frameworks
     metrics: Mapping[str, Metric]
     """Every known one, by name."""
     exclusive: Callable[[str], AbstractContextManager[object]] = nullcontext

@@ -142,12 +142,8 @@ class Trial:
         `function` is the model, or a bound method of one such as `session.run`.
         """
         model = getattr(function, "__self__", function)
-        if anomaly := self.framework_of(model).anomaly(model):
+        if anomaly := self.context.frameworks.of(model).anomaly(model):
             entry.anomalies = (*entry.anomalies, anomaly)
-
-    def framework_of(self, model: object) -> Framework:
-        """The runtime that a model belongs to."""
-        return next(framework for framework in self.context.frameworks if framework.owns(model))
 
     def learn(self, entry: Entry, model: Any, framework: Framework) -> None:
         """Note what the runtime says of the model: its facts, size and files."""
@@ -176,13 +172,13 @@ class Trial:
         The processor's comes last: asking a driver takes memory, too.
         """
         tools, origin = self.context.tools, self.order.origin
-        of_gpu = [GpuWatch(tools.accelerators, origin=origin, phase=phase)] if gpu else []
+        of_gpu = [GpuWatch(tools.devices, origin=origin, phase=phase)] if gpu else []
         of_ram = [RamWatch(tools.memory, base=self.context.base, origin=origin, phase=phase)] if ram else []
         return [*of_gpu, *of_ram]
 
     def runs_on_a_device(self) -> bool:
         """Whether this process has started a device, which may queue calls behind the processor's back."""
-        return any(accelerator.initialised() for accelerator in self.context.tools.accelerators)
+        return bool(self.context.tools.devices.started())
 
     def pending_load(self, model: Any) -> Loading | None:
         """The measured load whose model has not answered yet, where `model` is that one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from pytest_aiperf.comparing import compare as trial_compare
@@ -84,7 +85,7 @@ class Bench:
         result is a coroutine. Raises UsageError for a second inference under one label.
         """
         trial = self._trial
-        framework = next(framework for framework in trial.context.frameworks if framework.owns(model))
+        framework = trial.context.frameworks.of(model)
         if not self._measures:
             with framework.inference():
                 return settle(framework.bind(model, inputs, kwargs)())
@@ -93,7 +94,12 @@ class Bench:
         trial.learn(entry, model, framework)
         items = items_of(inputs) if items is None else items
         return self._passes.measure(
-            entry, function, items, asynchronous=is_asynchronous(model), owner=model, contexts=trial.context.frameworks
+            entry,
+            function,
+            items,
+            asynchronous=is_asynchronous(model),
+            owner=model,
+            context=trial.context.frameworks.inference(),
         )
 
     def call(
@@ -117,7 +123,7 @@ class Bench:
             1 if items is None else items,
             asynchronous=is_asynchronous(function),
             owner=function,
-            contexts=(),
+            context=nullcontext(),
         )
 
     def soak(

@@ -42,7 +42,7 @@ class RunHooks(TrialHooks):
         super().__init__(config, context, escalation.clock)
         self.lock = lock
         self.tell = tell
-        self.leftovers = Leftovers(context.tools.accelerators)
+        self.leftovers = Leftovers(context.tools.devices)
         self.escalation = escalation
         self.confirmation = confirmation
         self.model_pairs = model_pairs

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from pytest_aiperf.vocabulary.devices import DeviceConditions, Devices
 from pytest_aiperf.vocabulary.messages import Answer, Request
 from pytest_aiperf.vocabulary.model_figures import Weights
 from pytest_aiperf.vocabulary.records import Baseline, Change, Environment, Measurement, Run, Sample
@@ -27,96 +28,6 @@ class TimedCalls:
     """Run before the first reading, once the accelerators have been waited for."""
     after: Callable[[], object] | None = None
     """Run behind the last call, before the accelerators are waited for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GpuMemory:
-    """Bytes of one device (by UUID where the driver knows it); None where it cannot be known."""
-
-    device: str
-    allocated_peak: int | None
-    reserved_peak: int | None
-    process: int | None
-    device_used: int | None = None
-    """Of all processes."""
-    device_total: int | None = None
-    allocated: int | None = None
-    """At this moment, as the allocator counts."""
-    reserved: int | None = None
-    """At this moment: what the allocator holds, handed out or not."""
-    notes: tuple[str, ...] = ()
-
-
-class Accelerator(ABC):
-    """How a device is waited for and asked. Imports its runtime never, its driver library late.
-
-    A member must say `initialised` and `wait`; what it does not know is left to these answers.
-    """
-
-    @abstractmethod
-    def initialised(self) -> bool:
-        """Whether this process has already started the device through a runtime it imported."""
-
-    @abstractmethod
-    def wait(self) -> None:
-        """Block until everything queued by this process has finished."""
-
-    def reset_peak(self) -> None:
-        """Collect, empty caches and restart the peak counters."""
-
-    def memory(self) -> Sequence[GpuMemory]:
-        """One record per device that this process uses."""
-        return ()
-
-    def timer(self) -> DeviceTimer | None:
-        """A clock of its own; None where it has none, or was not started."""
-        return None
-
-    def flush(self) -> None:
-        """Push everything out of its last-level cache; nothing where that cannot be done."""
-
-    def facts(self) -> Mapping[str, str]:
-        """Comparable facts: device model and count, driver x.y. Empty without a device."""
-        return {}
-
-
-class DeviceTimer(Protocol):
-    """A device's own clock, around work that is queued on its current stream."""
-
-    def hold(self, seconds: float) -> None:
-        """Keep the device busy for about so long, so that work piles up behind; nothing where that cannot be done."""
-
-    def start(self) -> None:
-        """Queue the first reading."""
-
-    def stop(self) -> None:
-        """Queue the second one."""
-
-    def seconds(self) -> float:
-        """Between both, once the device has been waited for; the largest of several devices."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DevicesSeen:
-    """How devices did during a section."""
-
-    facts: Mapping[str, str]
-    """UUID -> clock, throttling, power and other processes, for people."""
-    disturbances: tuple[str, ...]
-    megahertz: float | None = None
-    """Of the slowest of them."""
-    watts: float | None = None
-    """Of all of them."""
-
-
-class DeviceConditions(Protocol):
-    """What the driver says of the devices that this process uses."""
-
-    def seen(self) -> DevicesSeen:
-        """At this moment."""
-
-    def joules(self) -> float | None:
-        """Energy that they have taken together, since some moment; None where the driver does not count it."""
 
 
 class Profiler:
@@ -213,16 +124,34 @@ class Framework(ABC):
         return nullcontext()
 
 
+class Frameworks(tuple[Framework, ...]):
+    """All runtimes as one; the last of them owns anything."""
+
+    __slots__ = ()
+
+    def of(self, model: object) -> Framework:
+        """The runtime that a model belongs to."""
+        return next(framework for framework in self if framework.owns(model))
+
+    @contextmanager
+    def inference(self) -> Iterator[None]:
+        """No gradients in any of them."""
+        with ExitStack() as contexts:
+            for framework in self:
+                contexts.enter_context(framework.inference())
+            yield
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """What a probe may use; everything that touches the machine, so that tests can pass fakes."""
 
     clock: Callable[[], int]
     """Nanoseconds, monotonic."""
-    accelerators: Sequence[Accelerator]
+    devices: Devices
     memory: CpuMemory
     foreign: ForeignLoad
-    devices: DeviceConditions
+    conditions: DeviceConditions
 
 
 class CpuMemory(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_aiperf.comparing.model_memory import working_memory
-from pytest_aiperf.vocabulary.contracts import GpuMemory
+from pytest_aiperf.vocabulary.devices import Devices, GpuMemory
 from tests.fakes import tools
 
 MIB = 1024**2
@@ -68,11 +68,11 @@ def test_of_devices_it_is_what_their_allocators_add_once_they_have_finished():
     def call():
         one.pending, other.pending, idle.pending = 3 * MIB, 4 * MIB, 99 * MIB
 
-    held = replace(tools(), accelerators=(one, other, idle), memory=Process())
+    held = replace(tools(), devices=Devices((one, other, idle)), memory=Process())
     assert working_memory(call, held) == 7 * MIB
 
 
 def test_a_device_that_cannot_say_leaves_it_unknown():
     blind = Device(0)
     blind.memory = lambda: [GpuMemory(device="GPU-0", allocated_peak=None, reserved_peak=None, process=5)]
-    assert working_memory(lambda: None, replace(tools(), accelerators=(blind,))) is None
+    assert working_memory(lambda: None, replace(tools(), devices=Devices((blind,)))) is None

@@ -10,11 +10,12 @@ from pytest_aiperf.comparing.parity import IDENTICAL_DB
 from pytest_aiperf.comparing.quality import check, layers, novel, quality, void
 from pytest_aiperf.comparing.scoring import Question
 from pytest_aiperf.runtimes.frameworks import onnxruntime, plain, torch
+from pytest_aiperf.vocabulary.contracts import Frameworks
 from pytest_aiperf.vocabulary.errors import UsageError
 
 LABELS = np.arange(100) % 10
 INPUTS = np.arange(200.0).reshape(100, 2)
-FRAMEWORKS = [onnxruntime.create(), torch.create(), plain.create()]
+FRAMEWORKS = Frameworks([onnxruntime.create(), torch.create(), plain.create()])
 
 
 def logits(answers):
@@ -130,7 +131,7 @@ def test_float64_tells_rounding_from_error():
     layers = [tensors.nn.Linear(64, 64), tensors.nn.Tanh(), tensors.nn.Linear(64, 10)]
     model = tensors.nn.Sequential(*layers).requires_grad_(requires_grad=False)
     rows = tensors.randn(32, 64)
-    frameworks = [torch.create(), plain.create()]
+    frameworks = Frameworks([torch.create(), plain.create()])
 
     def rounding(candidate):
         with tensors.inference_mode():
@@ -223,5 +224,5 @@ def test_weights_that_cannot_be_counted_fail_nothing():
         def weights(self, model):
             raise NotImplementedError("count_nonzero of a packed format")
 
-    figures = Model(right, [Odd()]).figures((INPUTS,), score=None, memory=None)
+    figures = Model(right, Frameworks([Odd()])).figures((INPUTS,), score=None, memory=None)
     assert figures.weights is None

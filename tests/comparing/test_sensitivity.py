@@ -9,10 +9,11 @@ from pytest_aiperf.comparing.scoring import Question
 from pytest_aiperf.comparing.sensitivity import sensitivity
 from pytest_aiperf.runtimes.frameworks import plain
 from pytest_aiperf.runtimes.frameworks import torch as torch_adapter
+from pytest_aiperf.vocabulary.contracts import Frameworks
 from pytest_aiperf.vocabulary.errors import UsageError
 
 torch = pytest.importorskip("torch")
-FRAMEWORKS = [torch_adapter.create(), plain.create()]
+FRAMEWORKS = Frameworks([torch_adapter.create(), plain.create()])
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import contextlib
 import pytest
 
 from pytest_aiperf.machine.gpu_slot import HELD_VARIABLE, GpuBusyError, GpuSlot, NoGpuError
+from pytest_aiperf.vocabulary.devices import Devices
 from tests.fakes import FakeAccelerator
 from tests.fakes_gpu import MIB, FakeGpu, FakeNvmlError, nvml, torch_with_mps, without_driver
 
@@ -29,7 +30,7 @@ class World:
         yield
 
     def slot(self, folder, *devices: FakeGpu, environ=None, timeout: float = 10.0, **more) -> GpuSlot:
-        given = {"nvml": nvml(*devices), "accelerators": [], "modules": {}, **more}
+        given = {"nvml": nvml(*devices), "devices": Devices(), "modules": {}, **more}
         return GpuSlot(
             folder=folder,
             environ={} if environ is None else environ,
@@ -131,6 +132,6 @@ def test_a_device_that_only_torch_knows_counts(tmp_path):
 
 def test_caches_are_emptied_before_the_next_test_looks(tmp_path):
     used, unused = FakeAccelerator(), FakeAccelerator(initialised=False)
-    with World().slot(tmp_path, full("GPU-a", left=900), accelerators=[used, unused]).hold():
+    with World().slot(tmp_path, full("GPU-a", left=900), devices=Devices([used, unused])).hold():
         assert used.resets == 0
     assert (used.resets, unused.resets) == (1, 0)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_aiperf.measuring.leftovers import Leftovers
-from pytest_aiperf.vocabulary.contracts import GpuMemory
+from pytest_aiperf.vocabulary.devices import Devices, GpuMemory
 from tests.fakes import FakeAccelerator
 
 MIB = 1024**2
 
 
-class Devices(FakeAccelerator):
+class TwoGpus(FakeAccelerator):
     """Two devices; `cleared` is what emptying the caches gives back of the first."""
 
     def __init__(self, *, initialised: bool = True, cleared: int = 0) -> None:
@@ -30,9 +30,9 @@ class Devices(FakeAccelerator):
         ]
 
 
-def after(devices: Devices, took: dict[str, int], *, fixtures: Sequence[tuple[str, str]] = ()) -> str:
+def after(devices: TwoGpus, took: dict[str, int], *, fixtures: Sequence[tuple[str, str]] = ()) -> str:
     """What is told of a test that took so many bytes."""
-    keeper = Leftovers([devices])
+    keeper = Leftovers(Devices([devices]))
     keeper.open()
     for name, scope in fixtures:
         keeper.set_up(name, scope)
@@ -42,27 +42,27 @@ def after(devices: Devices, took: dict[str, int], *, fixtures: Sequence[tuple[st
 
 
 def test_what_stays_allocated_is_told_of_its_own_device():
-    assert after(Devices(), {"GPU-b": 64 * MIB}) == "test_a left 64.0 MiB on GPU-b"
+    assert after(TwoGpus(), {"GPU-b": 64 * MIB}) == "test_a left 64.0 MiB on GPU-b"
 
 
 def test_what_the_caches_give_back_is_no_remainder():
-    devices = Devices(cleared=64 * MIB)
+    devices = TwoGpus(cleared=64 * MIB)
     assert after(devices, {"GPU-a": 64 * MIB}) == ""
     assert devices.resets == 1
 
 
 def test_workspaces_stay_without_a_word():
-    assert after(Devices(), {"GPU-a": MIB}) == ""
+    assert after(TwoGpus(), {"GPU-a": MIB}) == ""
 
 
 def test_a_fixture_of_a_wider_scope_keeps_what_it_took():
-    assert after(Devices(), {"GPU-a": 64 * MIB}, fixtures=[("model", "session")]) == ""
-    assert after(Devices(), {"GPU-a": 64 * MIB}, fixtures=[("model", "function")]) != ""
+    assert after(TwoGpus(), {"GPU-a": 64 * MIB}, fixtures=[("model", "session")]) == ""
+    assert after(TwoGpus(), {"GPU-a": 64 * MIB}, fixtures=[("model", "function")]) != ""
 
 
 def test_only_the_next_test_is_charged_with_its_own():
-    devices = Devices()
-    keeper = Leftovers([devices])
+    devices = TwoGpus()
+    keeper = Leftovers(Devices([devices]))
     keeper.open()
     devices.held["GPU-a"] += 64 * MIB
     assert keeper.close("test_a") != ""
@@ -71,7 +71,7 @@ def test_only_the_next_test_is_charged_with_its_own():
 
 
 def test_a_device_that_nobody_has_started_is_left_alone():
-    devices = Devices(initialised=False)
+    devices = TwoGpus(initialised=False)
     assert after(devices, {"GPU-a": 64 * MIB}) == ""
     assert devices.resets == 0
 
@@ -98,7 +98,7 @@ class Tensor:
 
 def test_the_largest_tensors_that_stayed_are_named():
     kept = [Tensor((512, 1024), "cuda:0"), Tensor((512, 1024), "cuda:0"), Tensor((4096, 4096), "cpu")]
-    told = after(Devices(), {"GPU-a": 64 * MIB})
+    told = after(TwoGpus(), {"GPU-a": 64 * MIB})
     assert told.startswith("test_a left 64.0 MiB on GPU-a: 2 x tensor (512, 1024) float32 on cuda:0")
     assert "4096" not in told
     del kept

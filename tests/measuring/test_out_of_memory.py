@@ -10,7 +10,7 @@ import pytest
 from pytest_aiperf.measuring import out_of_memory
 from pytest_aiperf.measuring.driver import Driver
 from pytest_aiperf.measuring.metrics.latency import Latency
-from pytest_aiperf.vocabulary.contracts import GpuMemory
+from pytest_aiperf.vocabulary.devices import GpuMemory
 from tests.fakes import FakeAccelerator, FakeMemory, tools
 
 GIB = 1024**3

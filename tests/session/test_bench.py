@@ -13,7 +13,8 @@ from pytest_aiperf.measuring.run_context import RunContext
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.runtimes.frameworks import plain
 from pytest_aiperf.session.bench import Bench
-from pytest_aiperf.vocabulary.contracts import DevicesSeen
+from pytest_aiperf.vocabulary.contracts import Frameworks
+from pytest_aiperf.vocabulary.devices import DevicesSeen
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.records import Margins
@@ -21,7 +22,7 @@ from tests import fakes
 
 
 def surroundings(tools):
-    return RunContext(tools=tools, frameworks=[plain.create()], metrics=wiring.known_metrics())
+    return RunContext(tools=tools, frameworks=Frameworks([plain.create()]), metrics=wiring.known_metrics())
 
 
 def bench():
@@ -183,7 +184,7 @@ def on_a_device(*, device_time, latency=0.01, seen=None, joules=()):
     """The entry of a call on a device whose own clock shows `device_time`."""
     clock = fakes.FakeClock()
     device = fakes.FakeAccelerator(clock=fakes.FakeTimer(device_time))
-    tools = fakes.tools(clock=clock, accelerators=[device], devices=fakes.FakeConditions(*joules, seen=seen))
+    tools = fakes.tools(clock=clock, accelerators=[device], conditions=fakes.FakeConditions(*joules, seen=seen))
     context = surroundings(tools)
     order = Order(test="test_x.py::test_it", seconds=1.0)
     trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)

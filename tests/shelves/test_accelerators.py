@@ -16,7 +16,7 @@ from pytest_aiperf.runtimes.accelerators.cuda import Cuda
 from pytest_aiperf.runtimes.accelerators.jax import Jax
 from pytest_aiperf.runtimes.accelerators.mps import Mps
 from pytest_aiperf.runtimes.accelerators.xpu import Xpu
-from pytest_aiperf.vocabulary.contracts import Accelerator, GpuMemory
+from pytest_aiperf.vocabulary.devices import Accelerator, GpuMemory
 from tests.fakes_gpu import (
     MIB,
     OWN,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_aiperf.vocabulary.contracts import Accelerator, Framework
+from pytest_aiperf.vocabulary.contracts import Framework
+from pytest_aiperf.vocabulary.devices import Accelerator
 
 
 class Forest:

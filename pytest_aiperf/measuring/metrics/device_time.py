@@ -42,14 +42,13 @@ class DeviceTime:
 
     def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
         """Yield one turn per call; no sample where no device has a clock."""
-        timers = [timer for one in tools.accelerators if one.initialised() and (timer := one.timer()) is not None]
+        timers = [timer for one in tools.devices.started() if (timer := one.timer()) is not None]
         if not timers:
             return ()
 
         def start() -> None:
-            for one in tools.accelerators if self.flush else ():
-                if one.initialised():
-                    one.flush()
+            if self.flush:
+                tools.devices.flush()
             for timer in timers:
                 timer.hold(min(LONGEST_HOLD, HEAD_START + 1.5 * self.latency))
                 timer.start()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from pytest_aiperf.measuring.driver import collector_off
-from pytest_aiperf.vocabulary.contracts import DevicesSeen, TimedCalls, Tools
+from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
+from pytest_aiperf.vocabulary.devices import DevicesSeen
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
 
@@ -36,16 +37,16 @@ class Energy:
 
     def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
         """Yield one turn per burst; no sample where the driver does not count energy."""
-        if tools.devices.joules() is None:
+        if tools.conditions.joules() is None:
             return ()
         burst = max(1, round(BURST_SECONDS / max((yield TimedCalls()), 1e-9)))
         calls, spent = 0, 0.0
         with collector_off():
-            before = tools.devices.joules()
+            before = tools.conditions.joules()
             while spent < self.seconds:
                 spent += yield TimedCalls(calls=burst)
                 calls += burst
-            after = tools.devices.joules()
+            after = tools.conditions.joules()
         if before is None or after is None:
             return ()
         return (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 
-from pytest_aiperf.vocabulary.contracts import Accelerator, GpuMemory, TimedCalls, Tools
+from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
+from pytest_aiperf.vocabulary.devices import Devices, GpuMemory
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Better, Metric, Need, Origin, Phase, Rule, Unit
 
@@ -63,21 +64,19 @@ class GpuWatch:
 
     def __init__(
         self,
-        accelerators: Sequence[Accelerator],
+        devices: Devices,
         *,
         origin: Origin = Origin.IN_PROCESS,
         phase: Phase | None = None,
     ) -> None:
-        self._accelerators = accelerators
+        self._devices = devices
         self._origin = origin
         self._phase = phase
         self._before: Mapping[str, float] = {}
 
     def start(self) -> None:
         """Restart every peak and note what is held already."""
-        for accelerator in self._accelerators:
-            if accelerator.initialised():
-                accelerator.reset_peak()
+        self._devices.reset_peaks()
         seen = self._read()
         self._before = {metric: sum(_by_device(metric, seen).values()) for metric in FIGURES}
 
@@ -87,7 +86,7 @@ class GpuWatch:
         return tuple(self._sample(metric, seen) for metric in FIGURES)
 
     def _read(self) -> list[Sequence[GpuMemory]]:
-        return [accelerator.memory() for accelerator in self._accelerators]
+        return [device.memory() for device in self._devices]
 
     def _sample(self, metric: str, seen: Sequence[Sequence[GpuMemory]]) -> Sample:
         known = _by_device(metric, seen)
@@ -122,7 +121,7 @@ class GpuMemoryPeak:
 
     def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
         """Restart the peaks, make one call, read them."""
-        watch = GpuWatch(tools.accelerators, origin=self._origin, phase=self._phase)
+        watch = GpuWatch(tools.devices, origin=self._origin, phase=self._phase)
         watch.start()
         yield TimedCalls(calls=1)
         return watch.samples()

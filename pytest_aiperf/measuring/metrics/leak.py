@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator, Sequence
 
-from pytest_aiperf.vocabulary.contracts import Accelerator, TimedCalls, Tools
+from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
+from pytest_aiperf.vocabulary.devices import Devices
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Better, Metric, Need, Origin, Rule, Unit
 
@@ -53,14 +54,14 @@ class Soak:
         tools.memory.give_back()
         for _ in range(min(self.warm_ups, BLOCK)):
             yield TimedCalls()
-        start = _held(tools.accelerators)
+        start = _held(tools.devices)
         process: list[float] = []
         device: list[float] = []
         for _ in range(self.calls):
             yield TimedCalls()
             process.append(float(tools.memory.glance()))
             if start != (None, None):
-                device.append(_growth(start, _held(tools.accelerators)))
+                device.append(_growth(start, _held(tools.devices)))
         samples = (Sample(metric=LEAK.name, values=_lowest(process), origin=self.origin, calls_per_value=BLOCK),)
         if start == (None, None):
             return samples
@@ -80,8 +81,8 @@ Held = tuple[int | None, int | None]
 """Bytes on all devices: by the allocators, and by the driver."""
 
 
-def _held(accelerators: Sequence[Accelerator]) -> Held:
-    records = [record for accelerator in accelerators for record in accelerator.memory()]
+def _held(devices: Devices) -> Held:
+    records = devices.memory()
     allocated = [record.allocated for record in records if record.allocated is not None]
     process = [record.process for record in records if record.process is not None]
     return sum(allocated) if allocated else None, sum(process) if process else None

@@ -13,7 +13,7 @@ from typing import Any
 from pytest_aiperf.machine.gpu_records import Device, DeviceMemory, Unavailable
 from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.runtimes.event_timer import EventTimer
-from pytest_aiperf.vocabulary.contracts import Accelerator, DeviceTimer, GpuMemory
+from pytest_aiperf.vocabulary.devices import Accelerator, DeviceTimer, GpuMemory
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 LARGEST_CACHE = 128 * 1024**2

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from pytest_aiperf.vocabulary.contracts import Accelerator, GpuMemory
+from pytest_aiperf.vocabulary.devices import Accelerator, GpuMemory
 
 BRIDGE = "jax._src.xla_bridge"
 """Knows which backends were started; no public module tells without starting them."""

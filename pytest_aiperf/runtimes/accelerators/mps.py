@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from pytest_aiperf.runtimes.event_timer import EventTimer
-from pytest_aiperf.vocabulary.contracts import Accelerator, DeviceTimer, GpuMemory
+from pytest_aiperf.vocabulary.devices import Accelerator, DeviceTimer, GpuMemory
 
 NO_PEAK = "allocated and reserved peaks unknown: MPS keeps none"
 

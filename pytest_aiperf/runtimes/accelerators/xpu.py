@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from pytest_aiperf.runtimes.event_timer import EventTimer
-from pytest_aiperf.vocabulary.contracts import Accelerator, DeviceTimer, GpuMemory
+from pytest_aiperf.vocabulary.devices import Accelerator, DeviceTimer, GpuMemory
 
 NO_DRIVER_FIGURE = "process memory unknown: there is no driver figure for Intel devices"
 

@@ -17,7 +17,7 @@ def measured(*joules: float | None):
         clock.pass_seconds(0.05)
         calls.append(1)
 
-    return Driver(call, tools(clock=clock, devices=FakeConditions(*joules))).run([Energy(seconds=0.95)]), len(calls)
+    return Driver(call, tools(clock=clock, conditions=FakeConditions(*joules))).run([Energy(seconds=0.95)]), len(calls)
 
 
 def test_it_is_what_the_counter_grew_by_per_call():

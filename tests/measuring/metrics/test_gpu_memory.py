@@ -14,7 +14,8 @@ from pytest_aiperf.measuring.metrics.gpu_memory import (
     GpuMemoryPeak,
     GpuWatch,
 )
-from pytest_aiperf.vocabulary.contracts import GpuMemory, TimedCalls
+from pytest_aiperf.vocabulary.contracts import TimedCalls
+from pytest_aiperf.vocabulary.devices import Devices, GpuMemory
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Origin, Phase
 from tests.fakes import FakeAccelerator, tools
@@ -57,7 +58,7 @@ def test_context_and_other_processes_are_told_apart_from_what_the_allocator_hold
 
 def test_a_phase_is_a_part_of_each_figure():
     records = [record("GPU-a", allocated=10, reserved=20), record("GPU-b", allocated=1, reserved=2)]
-    watching = GpuWatch([FakeAccelerator(memory=records)], phase=Phase.FIRST)
+    watching = GpuWatch(Devices([FakeAccelerator(memory=records)]), phase=Phase.FIRST)
     watching.start()
     parts = {sample.metric: sample.parts.get("first inference") for sample in watching.samples()}
     assert parts == {"gpu_allocated": 11, "gpu_reserved": 22, "gpu_process": None}
@@ -65,7 +66,7 @@ def test_a_phase_is_a_part_of_each_figure():
 
 def watch(*members: Sequence[GpuMemory]) -> dict[str, Sample]:
     """What is seen of accelerators that report these records before and after."""
-    watching = GpuWatch([FakeAccelerator(memory=records) for records in members])
+    watching = GpuWatch(Devices([FakeAccelerator(memory=records) for records in members]))
     watching.start()
     return {sample.metric: sample for sample in watching.samples()}
 
@@ -101,7 +102,7 @@ def test_it_reports_every_metric_that_it_declares():
 
 def test_it_leaves_devices_alone_that_were_not_started():
     device = FakeAccelerator(initialised=False)
-    GpuWatch([device]).start()
+    GpuWatch(Devices([device])).start()
     assert device.resets == 0
 
 
@@ -113,7 +114,7 @@ def test_it_adds_up_devices_and_shows_each():
 
 def test_it_shows_what_was_held_before():
     device = Growing([record(allocated=40, process=500)], [record(allocated=90, process=560)])
-    watching = GpuWatch([device])
+    watching = GpuWatch(Devices([device]))
     watching.start()
     allocated, _, process = watching.samples()
     assert (allocated.values, allocated.parts[HELD_BEFORE]) == ((90.0,), 40.0)
@@ -121,7 +122,7 @@ def test_it_shows_what_was_held_before():
 
 
 def test_it_covers_a_device_that_the_work_itself_starts():
-    watching = GpuWatch([Growing([], [record(allocated=90)])])
+    watching = GpuWatch(Devices([Growing([], [record(allocated=90)])]))
     watching.start()
     allocated = watching.samples()[0]
     assert (allocated.values, allocated.parts) == ((90.0,), {"GPU-a": 90.0})
@@ -169,5 +170,5 @@ def test_it_takes_the_drivers_figure_beside_a_runtime_that_only_counts_its_own()
 
 
 def test_it_keeps_the_origin():
-    samples = GpuWatch([], origin=Origin.FRESH).samples()
+    samples = GpuWatch(Devices([]), origin=Origin.FRESH).samples()
     assert {sample.origin for sample in samples} == {Origin.FRESH}

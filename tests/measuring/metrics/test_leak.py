@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_aiperf.measuring.driver import Driver
 from pytest_aiperf.measuring.metrics.leak import ALLOCATOR_ONLY, DRIVER_ONLY, Soak
-from pytest_aiperf.vocabulary.contracts import GpuMemory
+from pytest_aiperf.vocabulary.devices import GpuMemory
 from tests.fakes import FakeMemory, tools
 
 

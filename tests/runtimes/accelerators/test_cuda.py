@@ -8,7 +8,7 @@ import pytest
 
 from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.runtimes.accelerators.cuda import Cuda, create
-from pytest_aiperf.vocabulary.contracts import GpuMemory
+from pytest_aiperf.vocabulary.devices import GpuMemory
 from tests.fakes_gpu import (
     MIB,
     OWN,

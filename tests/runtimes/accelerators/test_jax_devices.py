@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_aiperf.runtimes.accelerators.jax import WHOLE_PROCESS, Jax
-from pytest_aiperf.vocabulary.contracts import GpuMemory
+from pytest_aiperf.vocabulary.devices import GpuMemory
 from tests.fakes_gpu import jax_device, jax_modules
 
 

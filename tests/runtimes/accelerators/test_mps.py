@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_aiperf.runtimes.accelerators.mps import NO_PEAK, Mps
-from pytest_aiperf.vocabulary.contracts import GpuMemory
+from pytest_aiperf.vocabulary.devices import GpuMemory
 from tests.fakes_gpu import MIB, torch_with_mps
 
 

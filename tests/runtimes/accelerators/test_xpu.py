@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_aiperf.runtimes.accelerators.xpu import NO_DRIVER_FIGURE, Xpu
-from pytest_aiperf.vocabulary.contracts import GpuMemory
+from pytest_aiperf.vocabulary.devices import GpuMemory
 from tests.fakes_gpu import FakeTorchDevice, torch_with_xpu
 
 
