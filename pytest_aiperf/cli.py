@@ -1,4 +1,4 @@
-"""The door of the shell: `pytest-aiperf show` and the like; commands only, each hands over at once."""
+"""The door of the shell: `pytest-aiperf show` and the like; each command returns the text to print."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_aiperf.vocabulary.errors import AiperfError
+
+if TYPE_CHECKING:
+    from pytest_aiperf.vocabulary.records import Run
+
+MOST_TESTS = 8
+"""Tests that a self-check takes of the last run: more would leave too few pairs for each."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,40 +34,126 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if good else 1
 
 
-def _show(options: argparse.Namespace) -> str:
-    from pytest_aiperf import commands
+def show(options: argparse.Namespace) -> str:
+    """The last run as text. Raises AiperfError where there is none."""
+    from pytest_aiperf.baselines import last_run
+    from pytest_aiperf.reporting.reporters import terminal
 
-    return commands.show(options.root, details=options.details, tests=options.tests)
-
-
-def _accept(options: argparse.Namespace) -> str:
-    from pytest_aiperf import commands
-
-    return commands.accept(options.root, tests=options.tests, accept_worse=options.accept_worse)
+    run = last_run.only(last_run.read(options.root.resolve()), options.tests)
+    return terminal.summary(run, verbosity=1, details=options.details)
 
 
-def _replay(options: argparse.Namespace) -> tuple[str, bool]:
-    from pytest_aiperf import commands
+def accept(options: argparse.Namespace) -> str:
+    """Store the last run as baseline. Raises AiperfError."""
+    from pytest_aiperf.baselines import last_run
+    from pytest_aiperf.reporting.reporters import terminal
+    from pytest_aiperf.wiring import known_metrics, store_at
 
-    return commands.replay(options.file, details=options.details)
-
-
-def _selfcheck(options: argparse.Namespace) -> str:
-    from pytest_aiperf import commands
-
-    return commands.selfcheck(
-        options.root,
-        tests=options.tests,
-        minutes=options.minutes,
-        seed=options.seed,
-        max_slowdown=options.max_slowdown,
-    )
+    root = options.root.resolve()
+    run = last_run.only(last_run.read(root), options.tests)
+    changes = last_run.accept(run, store_at(root), metrics=known_metrics(), accept_worse=options.accept_worse)
+    return terminal.changes_text(changes)
 
 
-def _doctor(options: argparse.Namespace) -> str:  # noqa: ARG001 - every command takes the options
-    from pytest_aiperf import commands
+def replay(options: argparse.Namespace) -> tuple[str, bool]:
+    """Judge a stored run again; whether every verdict is the stored one. Raises AiperfError for what is no run."""
+    from pytest_aiperf.judging.replay import replay as judged_again
+    from pytest_aiperf.reporting.reporters import terminal
+    from pytest_aiperf.vocabulary.codec import read_run
+    from pytest_aiperf.wiring import known_metrics
 
-    return commands.doctor()
+    file = options.file
+    try:
+        run = read_run(file)
+    except OSError as error:
+        raise AiperfError(f"{file}: {error.strerror}; write one with --aiperf-report=json:{file}") from None
+    again = judged_again(run, known_metrics())
+    lines = [terminal.summary(again.run, verbosity=1 if options.details else 0, details=options.details)]
+    if again.unjudged:
+        lines.append(f"{again.unjudged} of {len(run.results)} tests carry nothing that they could be judged by")
+    lines += [f"differs: {difference}" for difference in again.differences]
+    same = not again.differences and again.unjudged < max(1, len(run.results))
+    lines.append("the same verdicts" if same else "not the same verdicts")
+    return "\n".join(lines), same
+
+
+def selfcheck(options: argparse.Namespace) -> str:
+    """Pairs of the same code, and with a known slowdown, on this machine. Raises AiperfError."""
+    from pytest_aiperf.machine import timing_lock
+    from pytest_aiperf.machine.disturbances import MachineWatch
+    from pytest_aiperf.machine.nvml import Nvml
+    from pytest_aiperf.processes import selfcheck
+    from pytest_aiperf.processes.child import Launch
+    from pytest_aiperf.processes.pairs import PairedProcesses
+    from pytest_aiperf.processes.reaper import Reaper
+    from pytest_aiperf.vocabulary.pairing import Arm
+    from pytest_aiperf.vocabulary.records import Margins
+
+    root = options.root.resolve()
+    chosen = options.tests or _timed_tests(root)
+    seed = selfcheck.fresh_seed() if options.seed is None else options.seed
+    reaper = Reaper(_tell)
+    launch = Launch(arguments=(), directory=root, timeout=300.0, quiet_malloc=True, reaper=reaper)
+    processes = PairedProcesses(launches=dict.fromkeys(Arm, launch), watched=(), machine=MachineWatch(nvml=Nvml()))
+    lock = timing_lock.MachineLock(timing_lock.lock_file(), shared_by_tests=False, tell=_tell)
+    try:
+        with lock.exclusive():
+            seen = selfcheck.check(
+                chosen,
+                run_block=processes.block,
+                seconds=60.0 * options.minutes,
+                seed=seed,
+                margins=Margins(max_slowdown=options.max_slowdown),
+                tell=_tell,
+            )
+    finally:
+        reaper.close()
+    return f"{selfcheck.text(seen)}\nseed {seed}"
+
+
+def doctor(_options: argparse.Namespace) -> str:
+    """What makes this machine noisy."""
+    from pytest_aiperf.machine.doctor import report
+    from pytest_aiperf.machine.doctor.instruments import Instruments, Interpreter, packages_without_bytecode
+    from pytest_aiperf.wiring import distributions
+
+    packages = ("numpy", *distributions())
+    interpreter = Interpreter(without_bytecode=lambda: packages_without_bytecode(packages))
+    return report.text(report.examine(instruments=Instruments(interpreter=interpreter)))
+
+
+def _timed_tests(root: Path) -> list[str]:
+    """Tests of the last run that measured a latency, at most `MOST_TESTS`, from the fastest to the slowest."""
+    from pytest_aiperf.baselines import last_run
+    from pytest_aiperf.processes.selfcheck import chosen
+
+    timed = _latencies(last_run.read(root))
+    if not timed:
+        raise AiperfError(f"{root}: the last run timed nothing; name tests: pytest-aiperf selfcheck NODEID")
+    return chosen(timed, MOST_TESTS)
+
+
+def _latencies(run: Run) -> list[tuple[str, float]]:
+    """Test -> median seconds per call of its slowest measurement."""
+    from statistics import median
+
+    from pytest_aiperf.measuring.metrics import latency
+    from pytest_aiperf.vocabulary.terms import Origin
+
+    timed: dict[str, float] = {}
+    for result in run.results:
+        for measurement in result.measurements:
+            for sample in measurement.samples:
+                if sample.metric == latency.METRIC.name and sample.values and sample.origin is Origin.IN_PROCESS:
+                    timed[result.test] = max(timed.get(result.test, 0.0), median(sample.values))
+    return list(timed.items())
+
+
+def _tell(text: str) -> None:
+    """Progress, on a terminal only."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,27 +165,27 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("tests", nargs="*", help="node ids, or parts of them (default: all)")
     shared.add_argument("--root", type=Path, default=Path(), help="pytest's root directory (default: here)")
-    show = commands.add_parser("show", parents=[shared], help="print the last run")
-    show.add_argument("--details", action="store_true", help="every row and every reason")
-    show.set_defaults(command=_show)
-    accept = commands.add_parser("accept", parents=[shared], help="store the last run as baseline, without measuring")
-    accept.add_argument("--accept-worse", action="store_true", help="store a worse accuracy too")
-    accept.set_defaults(command=_accept)
-    replay = commands.add_parser("replay", help="judge a JSON report again from its recorded samples")
-    replay.add_argument("file", type=Path, help="what --aiperf-report=json:FILE wrote, or .aiperf/last.json")
-    replay.add_argument("--details", action="store_true", help="every row and every reason")
-    replay.set_defaults(command=_replay)
-    selfcheck = commands.add_parser(
+    shown = commands.add_parser("show", parents=[shared], help="print the last run")
+    shown.add_argument("--details", action="store_true", help="every row and every reason")
+    shown.set_defaults(command=show)
+    accepted = commands.add_parser("accept", parents=[shared], help="store the last run as baseline, without measuring")
+    accepted.add_argument("--accept-worse", action="store_true", help="store a worse accuracy too")
+    accepted.set_defaults(command=accept)
+    replayed = commands.add_parser("replay", help="judge a JSON report again from its recorded samples")
+    replayed.add_argument("file", type=Path, help="what --aiperf-report=json:FILE wrote, or .aiperf/last.json")
+    replayed.add_argument("--details", action="store_true", help="every row and every reason")
+    replayed.set_defaults(command=replay)
+    checked = commands.add_parser(
         "selfcheck", help="what pairs can see on this machine: the same code twice, then a known slowdown"
     )
-    selfcheck.add_argument("tests", nargs="*", help="node ids (default: some tests of the last run)")
-    selfcheck.add_argument("--root", type=Path, default=Path(), help="pytest's root directory (default: here)")
-    selfcheck.add_argument("--minutes", type=float, default=5.0, help="about how long it may take (default 5)")
-    selfcheck.add_argument("--max-slowdown", type=float, default=0.05, help="the slowdown to put in (default 0.05)")
-    selfcheck.add_argument("--seed", type=int, help="repeat the orders of an earlier check")
-    selfcheck.set_defaults(command=_selfcheck)
-    doctor = commands.add_parser("doctor", help="what makes this machine noisy, each with its remedy")
-    doctor.set_defaults(command=_doctor)
+    checked.add_argument("tests", nargs="*", help="node ids (default: some tests of the last run)")
+    checked.add_argument("--root", type=Path, default=Path(), help="pytest's root directory (default: here)")
+    checked.add_argument("--minutes", type=float, default=5.0, help="about how long it may take (default 5)")
+    checked.add_argument("--max-slowdown", type=float, default=0.05, help="the slowdown to put in (default 0.05)")
+    checked.add_argument("--seed", type=int, help="repeat the orders of an earlier check")
+    checked.set_defaults(command=selfcheck)
+    examined = commands.add_parser("doctor", help="what makes this machine noisy, each with its remedy")
+    examined.set_defaults(command=doctor)
     return parser
 
 
