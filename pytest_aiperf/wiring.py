@@ -20,7 +20,7 @@ from pytest_aiperf.machine import environment, load, process_memory
 from pytest_aiperf.machine.gpu_conditions import NvmlConditions
 from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.processes import git
-from pytest_aiperf.session import settings
+from pytest_aiperf.session import settings, xdist
 from pytest_aiperf.session.settings import Settings
 from pytest_aiperf.vocabulary.contracts import Frameworks, Store, Tools
 from pytest_aiperf.vocabulary.devices import Devices
@@ -45,7 +45,7 @@ def equip_run(config: pytest.Config) -> None:
     from pytest_aiperf.processes.fresh_figures import FreshFigures
     from pytest_aiperf.processes.reaper import Reaper
     from pytest_aiperf.processes.worker import FreshProcesses
-    from pytest_aiperf.session.collection import CollectionWatch, notes_to_workeroutput, to_workeroutput
+    from pytest_aiperf.session.collection import CollectionWatch
     from pytest_aiperf.session.escalation import Escalation
     from pytest_aiperf.session.held_reports import HeldReports
     from pytest_aiperf.session.progress import Progress
@@ -53,7 +53,7 @@ def equip_run(config: pytest.Config) -> None:
 
     chosen = settings.resolve(config)
     _check_reports(chosen.report)
-    under_xdist = hasattr(config, "workerinput")
+    under_xdist = xdist.is_worker(config)
     tools, frameworks, metrics = create_tools(), create_frameworks(), known_metrics()
     for framework in frameworks:
         framework.watch()
@@ -95,7 +95,7 @@ def equip_run(config: pytest.Config) -> None:
     )
     pairs = escalation.policy.pairs is not Pairs.NEVER
     recorder = None if under_xdist else _recorder(config, chosen, store, place, metrics)
-    tell = notes_to_workeroutput(config) if recorder is None else recorder.notes.append
+    tell = xdist.ToController(config).note if recorder is None else recorder.notes.append
     confirmation = _confirmation(config, chosen, context, escalation, launch, reaper=Reaper(tell)) if pairs else None
     hooks = RunHooks(
         config,
@@ -111,7 +111,7 @@ def equip_run(config: pytest.Config) -> None:
         config.pluginmanager.register(HeldReports(hooks), HELD_PLUGIN)
     if recorder is not None:
         config.pluginmanager.register(recorder, RECORDER_PLUGIN)
-    hand_over = to_workeroutput(config) if recorder is None else recorder.take_collected
+    hand_over = (recorder or xdist.ToController(config)).take_collected
     config.pluginmanager.register(CollectionWatch(config, hand_over), WATCH_PLUGIN)
 
 
@@ -221,7 +221,7 @@ def _confirmation(
     from pytest_aiperf.processes.reference_revision import ReferenceRevision
 
     try:
-        reference = worktree.resolve(config.rootpath, chosen.against)
+        reference = worktree.resolve(config.rootpath, chosen.against or "")
     except AiperfError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -327,13 +327,6 @@ def _write_reports(run: Run, wanted: Sequence[str], directory: Path) -> list[str
 
 
 def _invocation(config: pytest.Config) -> tuple[Sequence[str], Path]:
-    """How the user called pytest: under xdist the controller has passed it on."""
-    workerinput = getattr(config, "workerinput", None)
-    if workerinput is not None and "aiperf_arguments" in workerinput:
-        arguments, directory = list(workerinput["aiperf_arguments"]), Path(workerinput["aiperf_directory"])
-    else:
-        arguments = [str(argument) for argument in config.invocation_params.args]
-        directory = config.invocation_params.dir
-    if config.pluginmanager.hasplugin("_cov"):
-        arguments.append("--no-cov")
-    return arguments, directory
+    """How the user called pytest, without what would make fresh processes measure coverage."""
+    arguments, directory = xdist.invocation(config)
+    return [*arguments, "--no-cov"] if config.pluginmanager.hasplugin("_cov") else arguments, directory

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -60,18 +58,3 @@ class CollectionWatch:
         root, start = self.config.rootpath, self.config.invocation_params.dir
         asked = [Path(start, argument) for argument in self.config.args]
         return [path.relative_to(root).as_posix() for path in asked if path.is_dir() and path.is_relative_to(root)]
-
-
-def to_workeroutput(config: pytest.Config) -> Callable[[Collected], None]:
-    """Hand-over of an xdist worker: the controller reads it when the worker goes down."""
-
-    def hand_over(collected: Collected) -> None:
-        config.workeroutput["aiperf_collected"] = json.dumps(asdict(collected))  # type: ignore[attr-defined]
-
-    return hand_over
-
-
-def notes_to_workeroutput(config: pytest.Config) -> Callable[[str], None]:
-    """The same for what a worker's tests have to say beside their figures."""
-    notes: list[str] = config.workeroutput.setdefault("aiperf_notes", [])  # type: ignore[attr-defined]
-    return notes.append

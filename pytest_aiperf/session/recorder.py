@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from pytest_aiperf.baselines import unused
 from pytest_aiperf.baselines.unused import Collected
 from pytest_aiperf.judging import suite_trends
+from pytest_aiperf.session import xdist
 from pytest_aiperf.session.run_hooks import mistakes_text
 from pytest_aiperf.session.settings import Settings
 from pytest_aiperf.vocabulary import codec
@@ -71,17 +71,15 @@ class Recorder:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell an xdist worker how this pytest was called: its own fresh processes need it."""
-        node.workerinput["aiperf_arguments"] = [str(argument) for argument in self.config.invocation_params.args]
-        node.workerinput["aiperf_directory"] = str(self.config.invocation_params.dir)
+        xdist.tell_worker(node, self.config)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take what an xdist worker collected, and its mistakes in markers."""
-        output = getattr(node, "workeroutput", {})
-        self.mistakes = self.mistakes or list(output.get("aiperf_mistakes", ()))
-        self.notes += output.get("aiperf_notes", ())
-        if "aiperf_collected" in output:
-            self.collected = Collected(**json.loads(output["aiperf_collected"]))
+        told = xdist.from_worker(node)
+        self.mistakes = self.mistakes or list(told.mistakes)
+        self.notes += told.notes
+        self.collected = told.collected or self.collected
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note the modules that skip themselves, for want of a runtime: their tests are never seen."""

@@ -14,6 +14,7 @@ from pytest_aiperf.measuring.leftovers import Leftovers
 from pytest_aiperf.measuring.run_context import RunContext
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.confirmation import Confirmation, OpenTest
+from pytest_aiperf.session import xdist
 from pytest_aiperf.session.escalation import Escalation, wants_model_pairs, wants_pairs
 from pytest_aiperf.session.held_reports import HOLDS
 from pytest_aiperf.session.trial_hooks import RESULT, TRIAL, TrialHooks
@@ -76,8 +77,8 @@ class RunHooks(TrialHooks):
         mistakes = [f"{item.nodeid}: {mistake}" for item in items for mistake in self.marked(item).mistakes]
         if not mistakes:
             return outcome
-        if hasattr(self.config, "workeroutput"):
-            self.config.workeroutput["aiperf_mistakes"] = mistakes
+        if xdist.is_worker(self.config):
+            xdist.ToController(self.config).take_mistakes(mistakes)
             items.clear()
             return outcome
         raise pytest.UsageError(mistakes_text(mistakes))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -113,75 +115,87 @@ def _text(text: str) -> str:
     return text
 
 
+def _of(
+    parse: Callable[[str], Any],
+    default: Any,
+    told: str,
+    metavar: str | None = None,
+    *,
+    repeatable: bool = False,
+) -> Any:
+    """One option: a field, with what else `Option` says of it."""
+    return field(default=default, metadata={"parse": parse, "help": told, "metavar": metavar, "repeatable": repeatable})
+
+
 _ANSWER = _one_of("warn", "fail")
 
-OPTIONS: tuple[Option, ...] = (
-    Option("", _truth, False, "measure and judge"),
-    Option(
-        "update", _truth, False, "measure and store: new baselines written, moved ones renewed, unused ones dropped"
-    ),
-    Option("update-new-only", _truth, False, "store only what has no baseline yet"),
-    Option("no-cleanup", _truth, False, "with --aiperf-update: keep baselines that no test uses any more"),
-    Option("accept-worse", _truth, False, "with --aiperf-update: store a worse accuracy too"),
-    Option("inconclusive", _ANSWER, "warn", "what an open answer does", metavar="warn|fail"),
-    Option("new", _ANSWER, None, "what a missing or stale baseline does (fail under CI)", metavar="warn|fail"),
-    Option("unused", _ANSWER, None, "what a baseline without its test does (fail under CI)", metavar="warn|fail"),
-    Option("require", _needs, (), "what must be measurable on this machine: gpu, ram", metavar="WHAT,..."),
-    Option("against", _text, None, "confirm suspicions by interleaved pairs with this git revision", metavar="REF"),
-    Option("pairs", _one_of("auto", "always"), "auto", "which figures --aiperf-against decides", metavar="auto|always"),
-    Option("pairs-budget", _positive, 120.0, "most seconds of pairs per test (default 120)", metavar="S"),
-    Option("share", _lines, (), "files that git ignores, for the old code: weights, data", True, "PATH"),
-    Option("report", _words, (), "write a report: json, markdown, csv, pytest-benchmark", True, "FORMAT:FILE"),
-    Option("details", _truth, False, "show every row and every reason"),
-    Option("machine", _text, None, "name of the machine class (default: derived from the machine)", metavar="NAME"),
-    Option("calls", _count, 20, "fewest timed calls per measurement (default 20)", metavar="N"),
-    Option("seconds", _positive, 0.75, "time to spend on one timing pass (default 0.75)", metavar="S"),
-    Option("max-seconds", _positive, 30.0, "give up reaching --aiperf-calls after this time (default 30)", metavar="S"),
-    Option("processes", _count, 5, "most fresh processes per load or memory figure (default 5)", metavar="N"),
-    Option("timeout", _positive, 300.0, "longest life of one fresh process in seconds (default 300)", metavar="S"),
-    Option("gpu-timeout", _positive, 600.0, "longest wait of aiperf_gpu for a free GPU (default 600)", metavar="S"),
-    Option("memory", _truth, False, "measure process memory of every test, not only of those with a limit"),
-    Option("quiet-malloc", _truth, True, "raise glibc's mmap threshold while timing, against page-fault noise"),
-    Option("tolerance", _fraction, 0.01, "slowdown that never fails a build (default 0.01)", metavar="FRACTION"),
-    Option("max-slowdown", _fraction, 0.05, "slowdown that never passes (default 0.05)", metavar="FRACTION"),
-    Option("accuracy-margin", _fraction, 0.01, "largest loss of accuracy, in points (default 0.01)", metavar="POINTS"),
-    Option("max-load-s", _positive, None, "default limit: warm load time in seconds", metavar="S"),
-    Option("max-latency-ms", _positive, None, "default limit: median latency in milliseconds", metavar="MS"),
-    Option("min-throughput", _positive, None, "default limit: items per second", metavar="N"),
-    Option("max-gpu-mb", _positive, None, "default limit: allocated GPU memory in MiB", metavar="MB"),
-    Option("max-ram-mb", _positive, None, "default limit: process memory in MiB", metavar="MB"),
-    Option("max-model-mb", _positive, None, "default limit: size of the model in MiB", metavar="MB"),
-    Option("min-accuracy", _share, None, "default limit: accuracy as a fraction", metavar="FRACTION"),
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the options of this run came to. Each is declared here: how it is read, its default, its help."""
+
+    active: bool = _of(_truth, False, "measure and judge")
+    update: bool = _of(
+        _truth, False, "measure and store: new baselines written, moved ones renewed, unused ones dropped"
+    )
+    update_new_only: bool = _of(_truth, False, "store only what has no baseline yet")
+    no_cleanup: bool = _of(_truth, False, "with --aiperf-update: keep baselines that no test uses any more")
+    accept_worse: bool = _of(_truth, False, "with --aiperf-update: store a worse accuracy too")
+    inconclusive: str = _of(_ANSWER, "warn", "what an open answer does", "warn|fail")
+    new: str = _of(_ANSWER, None, "what a missing or stale baseline does (fail under CI)", "warn|fail")
+    unused: str = _of(_ANSWER, None, "what a baseline without its test does (fail under CI)", "warn|fail")
+    require: tuple[str, ...] = _of(_needs, (), "what must be measurable on this machine: gpu, ram", "WHAT,...")
+    against: str | None = _of(_text, None, "confirm suspicions by interleaved pairs with this git revision", "REF")
+    pairs: str = _of(_one_of("auto", "always"), "auto", "which figures --aiperf-against decides", "auto|always")
+    pairs_budget: float = _of(_positive, 120.0, "most seconds of pairs per test (default 120)", "S")
+    share: tuple[str, ...] = _of(
+        _lines, (), "files that git ignores, for the old code: weights, data", "PATH", repeatable=True
+    )
+    report: tuple[str, ...] = _of(_words, (), "write a report: {formats}", "FORMAT:FILE", repeatable=True)
+    details: bool = _of(_truth, False, "show every row and every reason")
+    machine: str | None = _of(_text, None, "name of the machine class (default: derived from the machine)", "NAME")
+    calls: int = _of(_count, 20, "fewest timed calls per measurement (default 20)", "N")
+    seconds: float = _of(_positive, 0.75, "time to spend on one timing pass (default 0.75)", "S")
+    max_seconds: float = _of(_positive, 30.0, "give up reaching --aiperf-calls after this time (default 30)", "S")
+    processes: int = _of(_count, 5, "most fresh processes per load or memory figure (default 5)", "N")
+    timeout: float = _of(_positive, 300.0, "longest life of one fresh process in seconds (default 300)", "S")
+    gpu_timeout: float = _of(_positive, 600.0, "longest wait of aiperf_gpu for a free GPU (default 600)", "S")
+    memory: bool = _of(_truth, False, "measure process memory of every test, not only of those with a limit")
+    quiet_malloc: bool = _of(_truth, True, "raise glibc's mmap threshold while timing, against page-fault noise")
+    tolerance: float = _of(_fraction, 0.01, "slowdown that never fails a build (default 0.01)", "FRACTION")
+    max_slowdown: float = _of(_fraction, 0.05, "slowdown that never passes (default 0.05)", "FRACTION")
+    accuracy_margin: float = _of(_fraction, 0.01, "largest loss of accuracy, in points (default 0.01)", "POINTS")
+    max_load_s: float | None = _of(_positive, None, "default limit: warm load time in seconds", "S")
+    max_latency_ms: float | None = _of(_positive, None, "default limit: median latency in milliseconds", "MS")
+    min_throughput: float | None = _of(_positive, None, "default limit: items per second", "N")
+    max_gpu_mb: float | None = _of(_positive, None, "default limit: allocated GPU memory in MiB", "MB")
+    max_ram_mb: float | None = _of(_positive, None, "default limit: process memory in MiB", "MB")
+    max_model_mb: float | None = _of(_positive, None, "default limit: size of the model in MiB", "MB")
+    min_accuracy: float | None = _of(_share, None, "default limit: accuracy as a fraction", "FRACTION")
+
+
+OPTIONS = tuple(
+    Option(name="" if one.name == "active" else one.name.replace("_", "-"), default=one.default, **one.metadata)
+    for one in fields(Settings)
 )
-
 _IMPLY_ACTIVE = ("update", "update_new_only")
-
-
-class Settings(NamedTuple):
-    """What the options of this run came to; fields are named after the options."""
-
-    values: Mapping[str, Any]
-
-    def __getattr__(self, name: str) -> Any:
-        """Read a setting by its attribute name."""
-        try:
-            return self.values[name]
-        except KeyError:
-            raise AttributeError(name) from None
 
 
 def declare(parser: pytest.Parser) -> None:
     """Tell pytest every option, on the command line and in the ini file."""
     group = parser.getgroup("aiperf", "performance of AI models (pytest-aiperf)")
+    shelf = Path(__file__).parent.parent / "reporting" / "reporters"  # listed, not imported: every pytest run asks
+    formats = sorted(file.stem.replace("_", "-") for file in shelf.glob("[!_]*.py"))
     for option in OPTIONS:
+        told = option.help.replace("{formats}", ", ".join(formats))
         if option.parse is _truth:
-            group.addoption(option.flag, dest=option.key, action="store_true", default=None, help=option.help)
+            group.addoption(option.flag, dest=option.key, action="store_true", default=None, help=told)
         else:
             action = "append" if option.repeatable else "store"
             group.addoption(
-                option.flag, dest=option.key, action=action, default=None, help=option.help, metavar=option.metavar
+                option.flag, dest=option.key, action=action, default=None, help=told, metavar=option.metavar
             )
-        parser.addini(option.key, option.help, default=None)
+        parser.addini(option.key, told, default=None)
 
 
 def is_active(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> bool:
@@ -204,7 +218,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> S
             f"aiperf: max-slowdown ({values['max_slowdown']}) is below tolerance ({values['tolerance']}): "
             "a slowdown cannot both be forgiven and be too much"
         )
-    return Settings(values)
+    return Settings(**values)
 
 
 def _resolve(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> Any:

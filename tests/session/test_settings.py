@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_aiperf import shelves
 from pytest_aiperf.session import limit_markers, markers, settings
 
 EXAMPLES = {
@@ -115,3 +116,10 @@ def test_it_lets_no_default_limit_through_that_a_marker_refuses(option, text):
 def test_it_takes_several_reports(pytester):
     config = pytester.parseconfig("--aiperf-report=json:a.json", "--aiperf-report=csv:b.csv")
     assert settings.resolve(config, {}).report == ("json:a.json", "csv:b.csv")
+
+
+def test_the_help_names_every_format_of_the_shelf(pytester):
+    """One that is added to the shelf is in the help at once."""
+    told = " ".join(pytester.runpytest_inprocess("--help", "-pno:asyncio").stdout.str().split())
+    formats = [name.replace("_", "-") for name in shelves.names("reporters")]
+    assert f"write a report: {', '.join(formats)}" in told
