@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pytest_aiperf.baselines.strict_json import Place, ShapeError, decoded, quoted
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.example_values import rounded, unpack
-from pytest_aiperf.vocabulary.records import Session
+from pytest_aiperf.vocabulary.records import Allocations, Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,9 @@ FORMAT = 1
 
 SESSION_WORDS = frozenset({"at", "commit", "covariate", "disturbed"})
 """What a session line says beside its metrics; no machine-bound metric can have such a name."""
+
+_ON_GPU = "GPU: "
+"""Begins a line of code that allocated on a device."""
 
 _CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>)", re.MULTILINE)
 
@@ -49,8 +52,8 @@ class Entry:
     portable: Mapping[str, StoredValue] = field(default_factory=dict)
     sessions: Mapping[str, Sequence[Session]] = field(default_factory=dict)
     """Machine class -> its sessions, oldest first."""
-    allocations: Mapping[str, float] = field(default_factory=dict)
-    """Line of code -> bytes that it held at the peak when memory was last stored."""
+    allocations: Allocations = field(default_factory=Allocations)
+    """When memory was last stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +103,10 @@ def _entry_tree(entry: Entry) -> _Tree:
         "files": _quoted_each(entry.files),
         "portable": {name: _portable_line(value) for name, value in entry.portable.items()},
         "sessions": {key: [_session_line(session) for session in run] for key, run in entry.sessions.items()},
-        "allocations": {line: _number(rounded(size)) for line, size in entry.allocations.items()},
+        "allocations": {
+            **{line: _number(rounded(size)) for line, size in entry.allocations.host.items()},
+            **{_ON_GPU + line: _number(rounded(size)) for line, size in entry.allocations.gpu.items()},
+        },
     }
     if entry.source is not None:
         tree["source"] = quoted(entry.source)
@@ -177,7 +183,15 @@ def _entry(place: Place) -> Entry:
         files=_texts(fields["files"]) if "files" in fields else {},
         portable={name: _portable(line) for name, line in _branch(fields, "portable").items()},
         sessions={key: _sessions(run) for key, run in _branch(fields, "sessions").items()},
-        allocations={line: size.number() for line, size in _branch(fields, "allocations").items()},
+        allocations=_allocations({line: size.number() for line, size in _branch(fields, "allocations").items()}),
+    )
+
+
+def _allocations(lines: Mapping[str, float]) -> Allocations:
+    on_gpu = {line: size for line, size in lines.items() if line.startswith(_ON_GPU)}
+    return Allocations(
+        host={line: size for line, size in lines.items() if line not in on_gpu},
+        gpu={line.removeprefix(_ON_GPU): size for line, size in on_gpu.items()},
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_aiperf.baselines.file_format import Entry, StoredValue
 from pytest_aiperf.baselines.summaries import Storable, sort_out
 from pytest_aiperf.vocabulary.example_values import rounded, unpack
-from pytest_aiperf.vocabulary.records import Change, Measurement, Session
+from pytest_aiperf.vocabulary.records import Allocations, Change, Measurement, Session
 from pytest_aiperf.vocabulary.terms import MOST_SESSIONS, Better, Metric, Rule, Unit
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class _Recording:
         if not self.other_workload:
             return self.old
         quality = {name: stored for name, stored in self.old.portable.items() if self._is_quality(name)}
-        return replace(self.old, portable=quality, sessions={}, allocations={})
+        return replace(self.old, portable=quality, sessions={}, allocations=Allocations())
 
     def _is_quality(self, name: str) -> bool:
         """Tell a quality metric; a name that stands on no shelf was given to one by its test."""

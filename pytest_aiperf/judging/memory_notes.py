@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from pytest_aiperf.judging.case import Case
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.notes import ON_GPU, place_of
-from pytest_aiperf.vocabulary.terms import HELD_BEFORE, MEMORY_METRICS, Phase, Unit
+from pytest_aiperf.vocabulary.records import Allocations
+from pytest_aiperf.vocabulary.terms import HELD_BEFORE, MEMORY_METRICS, Need, Phase, Unit
 
+_LINE = re.compile(r"(?<=\.py):\d+")
 MOST_NAMED = 3
 NOTABLE = 1024.0**2
 """Bytes by which a line has to grow to be called grown."""
@@ -16,12 +18,17 @@ SHARE = 0.05
 """Of the figure, from which a line is named."""
 
 
+def place_of(name: str) -> str:
+    """What stays the same of a line when others are put above it: `net.py (weights = ...) < test_net.py`."""
+    return _LINE.sub("", name)
+
+
 def told(case: Case) -> tuple[str, ...]:
     """The largest lines; where a baseline has its own, those that grew most. Empty where nothing was traced."""
     now = _of(case, case.measurement.allocations)
     if case.metric.name not in MEMORY_METRICS or not now:
         return ()
-    was = _of(case, case.baseline.allocations if case.baseline is not None else {})
+    was = _of(case, case.baseline.allocations if case.baseline is not None else Allocations())
     return tuple(_grown(now, was)) if was else tuple(_held(now, case.now()))
 
 
@@ -69,7 +76,6 @@ def _line(name: str, size: float, more: str = "") -> str:
     return f"{units.text(size, Unit.BYTES)}{more} held by {name}"
 
 
-def _of(case: Case, allocations: Mapping[str, float]) -> dict[str, float]:
+def _of(case: Case, allocations: Allocations) -> Mapping[str, float]:
     """Those on a device, or those on the processor."""
-    on_gpu = case.metric.name.startswith("gpu_")
-    return {name.removeprefix(ON_GPU): size for name, size in allocations.items() if name.startswith(ON_GPU) is on_gpu}
+    return allocations.gpu if case.metric.needs is Need.GPU else allocations.host

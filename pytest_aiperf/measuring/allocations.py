@@ -17,8 +17,8 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-from pytest_aiperf.vocabulary.notes import ON_GPU
 from pytest_aiperf.vocabulary.package import PACKAGE
+from pytest_aiperf.vocabulary.records import Allocations
 
 FRAMES = 12
 LOOK_SECONDS = 0.002
@@ -62,17 +62,18 @@ class AllocationWatch:
         self._gpu.start()
         self._python.start()
 
-    def stop(self) -> dict[str, float]:
+    def stop(self) -> Allocations:
         """End tracing. Line (`net.py:12 (weights = ...) < test_net.py:7`) -> bytes at its memory's peak."""
         found = self._python.stop()
         if self._tensors is not None:
             self._tensors.__exit__(None, None, None)
             found.update(self._tensors.at_peak)
+        return Allocations(host=self._largest(found), gpu=self._largest(gpu_peak(self._gpu.stop())))
+
+    def _largest(self, found: Mapping[Stack, int]) -> dict[str, float]:
         named: Counter[str] = Counter()
         for stack, size in found.items():
             named[self._name(stack)] += size
-        for stack, size in gpu_peak(self._gpu.stop()).items():
-            named[ON_GPU + self._name(stack)] += size
         return {name: float(size) for name, size in named.most_common(MOST_NAMED) if size >= SMALLEST}
 
     def _name(self, stack: Stack) -> str:

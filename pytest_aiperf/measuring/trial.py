@@ -17,7 +17,7 @@ from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.model_figures import Variant
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Pairing
-from pytest_aiperf.vocabulary.records import Limit, Margins, Measurement, PortableValue, Sample
+from pytest_aiperf.vocabulary.records import Allocations, Limit, Margins, Measurement, PortableValue, Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, MEMORY_METRICS, Metric, Origin, Phase
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Trial:
         """Whether pairs decide on it even where its sessions pass it."""
         self.has_turned = False
         """In a fresh process: a comparison has given its turns, and has no figures for the rest of the test."""
-        self.allocations: dict[str, float] = {}
+        self.allocations = Allocations()
         """What a fresh process traced."""
         self.pairings: dict[str, Pairing] = {}
         """Label -> what pairs with the reference revision saw."""
@@ -213,7 +213,7 @@ class Trial:
                 covariate=entry.covariate,
                 disturbances=entry.disturbances,
                 conditions=entry.conditions,
-                allocations=self.allocations if _has_memory(entry) else {},
+                allocations=self.allocations if _has_memory(entry) else Allocations(),
                 anomalies=entry.anomalies,
                 out_of_memory=entry.out_of_memory,
                 scores=entry.scores,

@@ -90,7 +90,7 @@ class FreshFigures:
     def trace(self, trial: Trial) -> None:
         """One child that traces allocations; its figures are too large and its failure says nothing of the test."""
         for measurement in self.run_fresh(replace(_memory_order(trial), role=Role.TRACE)).measurements:
-            trial.allocations |= measurement.allocations
+            trial.allocations = measurement.allocations or trial.allocations
 
     def _hear(self, trial: Trial, order: Order, expected: Sequence[str], *, kind: str = "load") -> None:
         """Run one child; its failure is the last: what kills or hangs one would do so to the next.

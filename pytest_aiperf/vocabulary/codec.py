@@ -22,7 +22,8 @@ Record = TypeVar("Record")
 #     Later and without a new number, because an absent one reads as none: `pairing`, `grounds`.
 # 2 - `criteria`, `needs`, `turns` and `arm` were `grounds`, `want`, `legs` and `side`. A sample says how many calls one
 #     of its values stands for: in format 1 ten, where memory was watched for leaks. What a message advised at its end
-#     is the verdict's `remedy`; what began with `why: `, `void: `, `child: ` or `out of memory` has a field of its own.
+#     is the verdict's `remedy`; what began with `why: `, `void: `, `child: `, `out of memory` or
+#     `GPU: ` has a field of its own.
 FORMAT = 2
 
 _SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -83,6 +84,13 @@ def from_format_1(content: Any) -> Any:
         told = {metric: _told_apart(texts, "why: ") for metric, texts in new.get("reasons", {}).items()}
         new["reasons"] = {metric: reasons for metric, (reasons, _) in told.items()}
         new["breakdown"] = {metric: others for metric, (_, others) in told.items() if others}
+    if "allocations" in new:
+        lines = new["allocations"].items()
+        on_gpu = {name: size for name, size in lines if name.startswith("GPU: ")}
+        new["allocations"] = {
+            "host": {name: size for name, size in lines if name not in on_gpu},
+            "gpu": {name.removeprefix("GPU: "): size for name, size in on_gpu.items()},
+        }
     if "message" in new and "status" in new:
         new["message"], new["remedy"] = _message_and_remedy(new["message"])
         new["reasons"], new["notes"] = _told_apart(new.get("notes", ()), "why: ")

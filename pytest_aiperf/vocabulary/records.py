@@ -41,6 +41,17 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allocations:
+    """Line of code -> bytes that it held at the peak of a memory."""
+
+    host: Mapping[str, float] = field(default_factory=dict)
+    gpu: Mapping[str, float] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.host or self.gpu)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """Where a measurement was taken."""
 
@@ -79,8 +90,8 @@ class Measurement:
     """Why the measurement is not what was asked for (a provider that fell back to the CPU)."""
     out_of_memory: str | None = None
     """What was asked for and what was free, where a measured call ended the test for want of memory."""
-    allocations: Mapping[str, float] = field(default_factory=dict)
-    """Line of code -> bytes that it held at the peak, where a fresh process traced that."""
+    allocations: Allocations = field(default_factory=Allocations)
+    """Where a fresh process traced them."""
     scores: tuple[Metric, ...] = ()
     """Quality metrics that the test named itself and that stand on no shelf."""
     pairing: Pairing | None = None
@@ -189,8 +200,8 @@ class Baseline:
     portable: Mapping[str, PortableValue]
     sessions: tuple[Session, ...]
     """Of this machine class, oldest first."""
-    allocations: Mapping[str, float] = field(default_factory=dict)
-    """Line of code -> bytes held at the peak of the last session that was stored."""
+    allocations: Allocations = field(default_factory=Allocations)
+    """Of the last session that was stored."""
     other_classes: int = 0
     """How many other machine classes have sessions."""
 

@@ -11,7 +11,7 @@ import pytest
 from pytest_aiperf.baselines.file_format import FORMAT, BaselineFile, Entry, StoredValue, parse, render
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.example_values import pack, rounded
-from pytest_aiperf.vocabulary.records import Session
+from pytest_aiperf.vocabulary.records import Allocations, Session
 
 PATH = Path("tests/__aiperf__/test_resnet.json")
 SESSION = Session(at="2026-01-01T12:00:00Z", commit="1a2b3c4", covariate=-4.213, disturbed=False, values={})
@@ -96,6 +96,13 @@ def test_it_is_read_back_as_it_was_written(stored: BaselineFile) -> None:
 )
 def test_it_keeps_four_significant_digits(value: float, kept: float) -> None:
     assert rounded(value) == kept
+
+
+def test_it_tells_lines_that_allocated_on_a_device() -> None:
+    entry = Entry(source="s", allocations=Allocations(host={"net.py:3 (x)": 8.0}, gpu={"net.py:3 (x)": 9.0}))
+    text = render(BaselineFile(tests={"test": {"": entry}}))
+    assert '"GPU: net.py:3 (x)": 9' in text
+    assert parse(text, PATH).tests["test"][""] == entry
 
 
 def test_it_orders_sessions_that_a_merge_mixed_up() -> None:

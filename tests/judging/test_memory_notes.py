@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pytest_aiperf.measuring.allocations import ON_GPU
+from pytest_aiperf.vocabulary.records import Allocations
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE
 from tests.judging.worlds import MIB, baseline, limit, measured, only, seen, sessions_of
 
-NOW = {
-    "net.py:12 (weights = load())": 60.0 * MIB,
-    "net.py:20 (x = x * 2)": 8.0 * MIB,
-    f"{ON_GPU}net.py:3 (y)": 900.0 * MIB,
-}
+NOW = Allocations(
+    host={"net.py:12 (weights = load())": 60.0 * MIB, "net.py:20 (x = x * 2)": 8.0 * MIB},
+    gpu={"net.py:3 (y)": 900.0 * MIB},
+)
 
 
 def notes(*, allocations, stored=None, metric="ram", parts=(), now=100):
@@ -31,7 +30,7 @@ def test_over_a_limit_the_largest_lines_are_named():
 
 
 def test_what_another_runtime_allocated_has_no_line_and_is_said_so():
-    assert notes(allocations={"imports": 8.0 * MIB, "net.py:3 (x = 1)": 2.0 * MIB}) == (
+    assert notes(allocations=Allocations(host={"imports": 8.0 * MIB, "net.py:3 (x = 1)": 2.0 * MIB})) == (
         "why: 90.0 MiB allocated outside Python and torch (another runtime, its arena)",
         "why: 8.00 MiB held by imports",
     )
@@ -42,11 +41,11 @@ def test_a_gpu_figure_has_the_lines_of_the_gpu():
 
 
 def test_above_a_baseline_those_that_grew_are_named_wherever_they_stand_now():
-    stored = {"net.py:2 (weights = load())": 20.0 * MIB, "net.py:9 (x = x * 2)": 7.5 * MIB}
+    stored = Allocations(host={"net.py:2 (weights = load())": 20.0 * MIB, "net.py:9 (x = x * 2)": 7.5 * MIB})
     assert notes(allocations=NOW, stored=stored) == (
         "why: 60.0 MiB (was 20.0 MiB) held by net.py:12 (weights = load())",
     )
-    assert notes(allocations=NOW, stored={"net.py:1 (import x)": 3.0 * MIB})[1] == (
+    assert notes(allocations=NOW, stored=Allocations(host={"net.py:1 (import x)": 3.0 * MIB}))[1] == (
         "why: 8.00 MiB (new) held by net.py:20 (x = x * 2)"
     )
 
@@ -58,10 +57,12 @@ def test_growth_that_no_line_explains_is_said_to_be_another_runtimes():
 
 
 def test_what_was_not_traced_has_no_lines():
-    assert notes(allocations={}) == ()
+    assert notes(allocations=Allocations()) == ()
 
 
 def test_phases_are_told_in_their_order():
     parts = {"steady": 60.0 * MIB, "load": 100.0 * MIB, HELD_BEFORE: 2.0 * MIB}
-    assert notes(allocations={}, parts=parts) == ("peaks: held before 2.00 MiB, load 100 MiB, steady 60.0 MiB",)
-    assert notes(allocations={}, parts={"steady": 60.0 * MIB}) == ()
+    assert notes(allocations=Allocations(), parts=parts) == (
+        "peaks: held before 2.00 MiB, load 100 MiB, steady 60.0 MiB",
+    )
+    assert notes(allocations=Allocations(), parts={"steady": 60.0 * MIB}) == ()

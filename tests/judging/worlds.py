@@ -19,6 +19,7 @@ from pytest_aiperf.measuring.metrics import (
     throughput,
 )
 from pytest_aiperf.vocabulary.records import (
+    Allocations,
     Baseline,
     Environment,
     Limit,
@@ -92,7 +93,7 @@ def baseline(*, sessions=(), portable=None, source=None, files=None, other_class
         portable=stored,
         sessions=tuple(sessions),
         other_classes=other_classes,
-        allocations=allocations or {},
+        allocations=allocations or Allocations(),
     )
 
 

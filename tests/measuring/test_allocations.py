@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from pytest_aiperf.judging.memory_notes import place_of
 from pytest_aiperf.measuring.allocations import AllocationWatch, gpu_kept, gpu_peak
-from pytest_aiperf.vocabulary.notes import ON_GPU, place_of
+from pytest_aiperf.vocabulary.records import Allocations
 
 np = pytest.importorskip("numpy")
 HERE = Path(__file__)
@@ -69,7 +70,7 @@ def test_without_frames_of_the_user_the_innermost_line_stands_for_it():
     ("name", "place"),
     [
         ("net.py:12 (weights = a[1:2]) < test_net.py:5", "net.py (weights = a[1:2]) < test_net.py"),
-        (f"{ON_GPU}src/net.py:7 (x = x.cuda())", f"{ON_GPU}src/net.py (x = x.cuda())"),
+        ("src/net.py:7 (x = x.cuda())", "src/net.py (x = x.cuda())"),
         ("imports", "imports"),
     ],
 )
@@ -85,7 +86,7 @@ def told(work) -> dict[str, float]:
         work(watch._python._look)
     finally:
         found = watch.stop()
-    lines = {place_of(name).partition(" < ")[0]: round(size / MIB) for name, size in found.items()}
+    lines = {place_of(name).partition(" < ")[0]: round(size / MIB) for name, size in found.host.items()}
     return {name: size for name, size in lines.items() if name.startswith(HERE.name)}
 
 
@@ -149,7 +150,7 @@ def test_a_gpu_is_recorded_from_start_to_stop_and_told_apart(monkeypatch):
     assert torch.log == ["all"]
     found = watch.stop()
     assert torch.log == ["all", None]
-    assert found == {f"{ON_GPU}{HERE.name}:5 (import sys)": 3.0 * MIB}
+    assert found == Allocations(gpu={f"{HERE.name}:5 (import sys)": 3.0 * MIB})
 
 
 class NoTensors:

@@ -69,6 +69,9 @@ def test_it_reads_sets_and_whole_numbers():
 def test_it_reads_a_run_of_format_1():
     run = json.loads(codec.encode_run(RUN))
     sample = {"metric": "leak", "values": [1.0], "origin": "in_process"}
+    for result in run["results"]:
+        for measurement in result["measurements"]:
+            measurement["allocations"] = {}
     measurement = run["results"][0]["measurements"][0]
     measurement["samples"] = [sample, {**sample, "metric": "latency"}]
     legs = [
@@ -96,6 +99,11 @@ def test_it_reads_a_run_of_format_1():
         ({"samples": [], "anomalies": ["slow", "out of memory: 1 GiB"]}, "out_of_memory", "1 GiB"),
         ({"samples": [], "anomalies": ["slow", "out of memory: 1 GiB"]}, "anomalies", ["slow"]),
         ({"samples": [], "anomalies": ["slow"]}, "out_of_memory", None),
+        (
+            {"allocations": {"a.py:1": 1, "GPU: b.py:1": 2}},
+            "allocations",
+            {"host": {"a.py:1": 1}, "gpu": {"b.py:1": 2}},
+        ),
         ({"samples": [], "reasons": {"ram": ["why: large", "a: 1 GiB"]}}, "reasons", {"ram": ["large"]}),
         ({"samples": [], "reasons": {"ram": ["why: large", "a: 1 GiB"]}}, "breakdown", {"ram": ["a: 1 GiB"]}),
         ({"status": "new", "message": "", "notes": ["why: large", "rough"]}, "reasons", ["large"]),
