@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_aiperf.machine import files as model_files
 from pytest_aiperf.measuring.driver import NANOSECOND, is_asynchronous, settle
-from pytest_aiperf.measuring.metrics.load_time import Loading
+from pytest_aiperf.measuring.metrics.load_time import TO_THE_DEVICE, Loading
 from pytest_aiperf.measuring.trial import Entry, Trial, Watch
 from pytest_aiperf.vocabulary.contracts import Tools
 from pytest_aiperf.vocabulary.errors import UsageError
@@ -54,7 +54,7 @@ async def _measured(trial: Trial, entry: Entry, loader: Loader, first: First | N
             stack.enter_context(framework.watch_moves(tools.clock, moved))
         loading.model = await _timed(loading, "read and build", loader, tools)
     if moved:
-        loading.parts["of which to the device"] = sum(moved)
+        loading.parts[TO_THE_DEVICE] = sum(moved)
     _keep(entry, watches)
     if first is not None:
         watches = _started(trial, Phase.FIRST)

@@ -33,6 +33,9 @@ WARM = Metric(
 )
 METRICS = (COLD, WARM)
 
+TO_THE_DEVICE = "of which to the device"
+"""A part that lies within the one before it, and is not added to the others."""
+
 NO_FIRST_CALL = (
     "ends before the first inference: a lazy loader's work is not in it (use aiperf.infer on the model in this test, "
     "or first=)"
@@ -55,7 +58,7 @@ class Loading:
         shown = {f"import {name} (counted only if the loader does it)": seconds for name, seconds in imports.items()}
         return Sample(
             metric=COLD.name if self.cache == "cold" else WARM.name,
-            values=(sum(seconds for name, seconds in self.parts.items() if not name.startswith("of which ")),),
+            values=(sum(seconds for name, seconds in self.parts.items() if name != TO_THE_DEVICE),),
             origin=Origin.FRESH,
             parts={**shown, **self.parts},
             notes=self.notes if self.complete else (*self.notes, NO_FIRST_CALL),
