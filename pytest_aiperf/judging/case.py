@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from pytest_aiperf.judging import statistics
 from pytest_aiperf.judging.history import history_of, last_level, occasions, undisturbed_sessions
@@ -26,6 +26,22 @@ from pytest_aiperf.vocabulary.records import (
     Verdict,
 )
 from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE, Better, Evidence, Metric, Origin, Rule, Status, Unit
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class Cells(TypedDict, total=False):
+    """What a rule says in a row of its metric."""
+
+    message: str
+    remedy: str
+    now: float | None
+    baseline: float | None
+    worse_by: Interval | None
+    notes: tuple[str, ...]
+    needs: Evidence | None
+    sees: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,17 +154,11 @@ class Case:
         status: Status,
         reason: str,
         *,
-        message: str = "",
-        remedy: str = "",
         title: str = "",
-        now: float | None = None,
-        baseline: float | None = None,
-        worse_by: Interval | None = None,
         limit: float | None = None,
         limit_source: str | None = None,
-        notes: tuple[str, ...] = (),
         fails: bool | None = None,
-        needs: Evidence | None = None,
+        **cells: Unpack[Cells],
     ) -> Verdict:
         """A verdict on this metric; whether it fails follows from its status unless said otherwise."""
         undecided = status is Status.INCONCLUSIVE and self.policy.inconclusive_fails
@@ -159,22 +169,16 @@ class Case:
             unit=self.metric.unit,
             status=status,
             reason=reason,
-            message=message,
-            remedy=remedy,
-            now=now,
-            baseline=baseline,
-            of_reference=self.measurement.reference is not None,
-            worse_by=worse_by,
             limit=limit,
             limit_source=limit_source,
-            notes=notes,
+            of_reference=self.measurement.reference is not None,
             fails=(status.is_bad or undecided) if fails is None else fails,
-            needs=needs,
+            **cells,
         )
 
-    def limited(self, status: Status, reason: str, limit: Limit, **cells: Any) -> Verdict:
-        """A verdict on this metric against a limit; `cells` are those of `row`."""
-        return self.row(status, reason, limit=limit.bound, limit_source=limit.source, **cells)
+    def limited(self, status: Status, reason: str, limit: Limit, *, title: str = "", **cells: Unpack[Cells]) -> Verdict:
+        """A verdict on this metric against a limit."""
+        return self.row(status, reason, title=title, limit=limit.bound, limit_source=limit.source, **cells)
 
     def as_it_is(self, limit: Limit, *, message: str = "", now: float | None = None) -> Verdict:
         """The figure itself against a limit; `message` is for one that is over it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pytest_aiperf.judging.case import Case, slowdown, words
 from pytest_aiperf.judging.statistics import History, Prediction, predict
@@ -109,7 +109,7 @@ def screened_row(
     case: Case, seen: Screen, status: Status, reason: str, *, message: str = "", notes: tuple[str, ...] = ()
 ) -> Verdict:
     """The row of a decision that rests on `seen`."""
-    row = case.row(
+    return case.row(
         status,
         reason,
         message=message,
@@ -118,8 +118,8 @@ def screened_row(
         worse_by=seen.interval,
         limit=seen.most,
         notes=notes,
+        sees=seen.visible,
     )
-    return replace(row, sees=seen.visible)
 
 
 def pass_row(case: Case, seen: Screen, *, notes: tuple[str, ...] = ()) -> Verdict:

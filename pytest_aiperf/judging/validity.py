@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 from pytest_aiperf.judging.case import Case
 from pytest_aiperf.vocabulary.records import Sample, Verdict
@@ -44,30 +45,17 @@ def unusable(case: Case, empty: Sequence[Sample]) -> tuple[Verdict, ...] | None:
 def not_comparable(case: Case) -> Verdict | None:
     """The row that says why there is nothing to compare with; None where there is."""
     baseline, now = case.baseline, case.now()
+    new = partial(case.row, Status.NEW, fails=case.policy.new_fails, now=now)
+    unknown = partial(case.row, Status.INCONCLUSIVE, now=now)
     if baseline is None and case.measurement.reference is None:
-        return case.row(
-            Status.NEW,
-            "no_baseline",
-            fails=case.policy.new_fails,
-            now=now,
-            message="no baseline",
-            remedy=case.update("record one"),
-        )
+        return new("no_baseline", message="no baseline", remedy=case.update("record one"))
     if _never_stored(case):
-        return case.row(
-            Status.NEW,
-            "no_baseline_for_metric",
-            fails=case.policy.new_fails,
-            now=now,
-            message=f"the baseline has no {case.metric.title}",
-            remedy=case.update("record it"),
-        )
+        message = f"the baseline has no {case.metric.title}"
+        return new("no_baseline_for_metric", message=message, remedy=case.update("record it"))
     if baseline is not None and _both_differ(baseline.source, case.measurement.source):
-        return case.row(
-            Status.INCONCLUSIVE,
+        return unknown(
             "stale_source",
             fails=case.policy.new_fails or case.policy.inconclusive_fails,
-            now=now,
             baseline=case.stored(),
             message="the test's source changed since the baseline",
             remedy=case.update("renew"),
@@ -75,26 +63,14 @@ def not_comparable(case: Case) -> Verdict | None:
     if case.metric.portable or baseline is None:
         return None
     if not baseline.sessions:
-        return case.row(
-            Status.INCONCLUSIVE,
-            "other_machine",
-            now=now,
-            message=f"no sessions on this machine class ({case.environment.key}), {baseline.other_classes} other "
-            f"class{'' if baseline.other_classes == 1 else 'es'} known",
-            remedy=case.update("record some here"),
-        )
+        others = f"{baseline.other_classes} other class{'' if baseline.other_classes == 1 else 'es'} known"
+        message = f"no sessions on this machine class ({case.environment.key}), {others}"
+        return unknown("other_machine", message=message, remedy=case.update("record some here"))
     if not case.sessions():
-        return case.row(
-            Status.INCONCLUSIVE,
-            "disturbed_baseline",
-            now=now,
-            message="every stored session of this machine class was disturbed",
-            remedy=case.update("record one"),
-        )
+        message = "every stored session of this machine class was disturbed"
+        return unknown("disturbed_baseline", message=message, remedy=case.update("record one"))
     if case.metric.rule is not Rule.EXACT and not case.stored():
-        return case.row(
-            Status.INCONCLUSIVE, "zero_baseline", now=now, baseline=0.0, message="nothing can be compared with 0"
-        )
+        return unknown("zero_baseline", baseline=0.0, message="nothing can be compared with 0")
     return None
 
 
