@@ -15,6 +15,7 @@ from pytest_aiperf.comparing.quality import Quality, mean
 from pytest_aiperf.comparing.scoring import Question
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring.driver import Driver
+from pytest_aiperf.measuring.entry import Entry, Observed
 from pytest_aiperf.measuring.metrics import accuracy, latency
 from pytest_aiperf.measuring.metrics.comparison import (
     AGREEMENT,
@@ -28,9 +29,9 @@ from pytest_aiperf.measuring.metrics.comparison import (
 )
 from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
 from pytest_aiperf.measuring.run_context import RunContext
-from pytest_aiperf.measuring.trial import Entry, Trial
+from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
-from pytest_aiperf.vocabulary.orders import Role
+from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Arm, Block, Pairing, Speed
 from pytest_aiperf.vocabulary.records import Margins, PortableValue, Sample
 from pytest_aiperf.vocabulary.terms import Metric
@@ -54,24 +55,21 @@ def compare(
     models = _models(reference, candidate, trial.context.frameworks)
     entry = trial.entry(label, "call", "compare")
     context, order = trial.context, trial.order
-    entry.reference, entry.accuracy_margin = {}, margin
+    entry.take(Observed(reference={}, accuracy_margin=margin))
     with context.frameworks.inference():
         if order.role is Role.TURNS:
             _take_turns(trial, models[order.arm], asked, entry.label)
             trial.has_turned = True
             return Comparison.unmeasured()
         if order.role is Role.WEIGH:
-            _weigh(trial, entry, models[order.arm], asked)
+            entry.take(_weighed(trial, models[order.arm], asked))
             trial.has_turned = True
             return Comparison.unmeasured()
         if context.fresh is not None and _weighs(trial, entry) and not entry.has(CANDIDATE_MEMORY.name):
             context.fresh.weigh(trial)
         seen = quality.quality(models[Arm.REFERENCE], models[Arm.CANDIDATE], asked)
         figures = quality.figures(models, seen, {arm: _lightest(entry, metric) for arm, metric in MEMORY.items()})
-        _keep_quality(entry, seen)
-        _keep_sizes(entry, figures)
-        _keep_memory(trial, entry, figures)
-        entry.variant = Variant(
+        variant = Variant(
             group=trial.group,
             name=trial.variant_name(entry.label),
             score=seen.metric.title,
@@ -79,20 +77,25 @@ def compare(
             reference=figures[Arm.REFERENCE],
             candidate=figures[Arm.CANDIDATE],
         )
+        entry.take(_quality_of(seen, variant))
+        entry.take(_size_of(figures))
+        if _weighs(trial, entry):
+            entry.take(_memory_of(figures, trial.failures))
         if order.role.times and _is_worse(trial, entry, seen):
-            entry.reasons |= dict.fromkeys(
-                (seen.metric.name, AGREEMENT.name, SQNR.name, MAX_ABS_ERROR.name),
-                diagnosis.of_worse_answers(models, seen, figures),
-            )
-        blocks = _speed(trial, entry, models, seen) if order.role.times else ()
-        if blocks and _is_too_slow(trial, entry, _speed_of(blocks).speedup):
-            entry.reasons |= dict.fromkeys(
-                (latency.METRIC.name, SPEEDUP.name), diagnosis.of_slow_calls(models, seen, figures, blocks)
-            )
+            worse = diagnosis.of_worse_answers(models, seen, figures)
+            metrics = (seen.metric.name, AGREEMENT.name, SQNR.name, MAX_ABS_ERROR.name)
+            entry.take(Observed(reasons=dict.fromkeys(metrics, worse)))
+        blocks = _turns_of_both(trial, entry, models, seen) if order.role.times else ()
+        speed = _speed_of(blocks)
+        if blocks:
+            entry.take(_timing_of(blocks, speed, order))
+            if _is_too_slow(trial, entry, speed.speedup):
+                slower = diagnosis.of_slow_calls(models, seen, figures, blocks)
+                entry.take(Observed(reasons=dict.fromkeys((latency.METRIC.name, SPEEDUP.name), slower)))
     trial.has_turned = trial.has_turned or not order.role.times
     for model in models.values():
-        trial.check(entry, model.model)
-    return _comparison(seen, figures, blocks, margin=trial.margins.accuracy_margin if margin is None else margin)
+        entry.take(trial.checked(model.model))
+    return _comparison(seen, figures, speed, margin=trial.margins.accuracy_margin if margin is None else margin)
 
 
 def at_a_glance(reference: Any, candidate: Any, asked: Question, context: RunContext) -> Comparison:
@@ -106,7 +109,8 @@ def at_a_glance(reference: Any, candidate: Any, asked: Question, context: RunCon
         blocks = interleaved_blocks(
             functions, context.tools, margins=Margins(), max_seconds=0.0, machine=MachineWatch(), draw=_draw()
         )
-    return _comparison(seen, quality.figures(models, seen, {}), blocks, margin=Margins().accuracy_margin)
+    figures = quality.figures(models, seen, {})
+    return _comparison(seen, figures, _speed_of(blocks), margin=Margins().accuracy_margin)
 
 
 def _models(reference: Any, candidate: Any, frameworks: Frameworks) -> dict[Arm, Model]:
@@ -128,12 +132,13 @@ def _take_turns(trial: Trial, model: Model, asked: Question, label: str) -> None
         Driver(function, tools).run((PairedTurns(line, test=order.test, label=label, items=1),))
 
 
-def _weigh(trial: Trial, entry: Entry, model: Model, asked: Question) -> None:
+def _weighed(trial: Trial, model: Model, asked: Question) -> Observed:
     """In a fresh process: the memory of one of the two models."""
     function = model.bind(next(batches(asked.inputs, asked.labels)).inputs)
     added = working_memory(function, trial.context.tools)
     total = () if added is None else (float(added + (model.size or 0)),)
-    entry.add(Sample(metric=MEMORY[trial.order.arm].name, values=total, origin=trial.order.origin))
+    metric = MEMORY[trial.order.arm].name
+    return Observed(samples=(Sample(metric=metric, values=total, origin=trial.order.origin),))
 
 
 def _lightest(entry: Entry, metric: Metric) -> int | None:
@@ -142,7 +147,7 @@ def _lightest(entry: Entry, metric: Metric) -> int | None:
     return int(min(values)) if values else None
 
 
-def _speed(trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen: Quality) -> tuple[Block, ...]:
+def _turns_of_both(trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen: Quality) -> tuple[Block, ...]:
     """Turns in this process; they may pass the candidate, and raise a suspicion."""
     from pytest_aiperf.comparing.in_process import (  # judges, with scipy: never in a fresh process
         PATIENCE,
@@ -167,12 +172,19 @@ def _speed(trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen: Qualit
         }
     if (faster := times[Arm.CANDIDATE]) is not None and times[Arm.REFERENCE] is None:
         text = f"the candidate answers an input that it has seen {faster:.0f} times faster than a new one: it remembers"
-        entry.anomalies = (*entry.anomalies, text)
-    values = tuple(value for block in blocks for value in block.values_of(Arm.CANDIDATE))
-    entry.add(Sample(metric=latency.METRIC.name, values=values, origin=trial.order.origin))
-    entry.add(Sample(metric=SPEEDUP.name, values=(_speed_of(blocks).speedup,)))
+        entry.take(Observed(anomalies=(text,)))
     trial.pairings[entry.label] = Pairing(against=REFERENCE_MODEL, screen=blocks)
     return blocks
+
+
+def _timing_of(blocks: Sequence[Block], speed: Speed, order: Order) -> Observed:
+    values = tuple(value for block in blocks for value in block.values_of(Arm.CANDIDATE))
+    return Observed(
+        samples=(
+            Sample(metric=latency.METRIC.name, values=values, origin=order.origin),
+            Sample(metric=SPEEDUP.name, values=(speed.speedup,)),
+        )
+    )
 
 
 def _is_too_slow(trial: Trial, entry: Entry, speedup: float) -> bool:
@@ -187,53 +199,54 @@ def _is_worse(trial: Trial, entry: Entry, seen: Quality) -> bool:
     return lost or bool(limited & {AGREEMENT.name, SQNR.name, MAX_ABS_ERROR.name})
 
 
-def _keep_quality(entry: Entry, seen: Quality) -> None:
-    entry.anomalies = (*entry.anomalies, *(f"the candidate's outputs: {one}" for one in seen.parity.mismatches))
+def _quality_of(seen: Quality, variant: Variant) -> Observed:
     void = quality.void(seen)
+    figures = (
+        (AGREEMENT, mean(seen.agreement)),
+        (SQNR, seen.parity.sqnr_db),
+        (MAX_ABS_ERROR, seen.parity.max_abs_error),
+    )
+    samples = [Sample(metric=metric.name, values=(value,), void=void) for metric, value in figures if value is not None]
+    reference = {}
     if seen.candidate:
-        entry.add(Sample(metric=seen.metric.name, values=tuple(seen.candidate)))
-        entry.reference = {
-            seen.metric.name: PortableValue(
-                value=mean(seen.reference) or 0.0, at="", commit=None, examples=tuple(seen.reference)
-            )
-        }
-        if seen.metric is not accuracy.METRIC:
-            entry.scores = (*entry.scores, seen.metric)
-    if (agreed := mean(seen.agreement)) is not None:
-        entry.add(Sample(metric=AGREEMENT.name, values=(agreed,), void=void))
-    for metric, value in ((SQNR, seen.parity.sqnr_db), (MAX_ABS_ERROR, seen.parity.max_abs_error)):
-        entry.add(Sample(metric=metric.name, values=(value,), void=void))
+        samples.insert(0, Sample(metric=seen.metric.name, values=tuple(seen.candidate)))
+        score = mean(seen.reference) or 0.0
+        reference[seen.metric.name] = PortableValue(value=score, at="", commit=None, examples=tuple(seen.reference))
+    return Observed(
+        samples=samples,
+        scores=(seen.metric,) if seen.candidate and seen.metric is not accuracy.METRIC else (),
+        anomalies=tuple(f"the candidate's outputs: {one}" for one in seen.parity.mismatches),
+        reference=reference,
+        variant=variant,
+    )
 
 
-def _keep_memory(trial: Trial, entry: Entry, figures: Mapping[Arm, ModelFigures]) -> None:
-    if not _weighs(trial, entry):
-        return
+def _memory_of(figures: Mapping[Arm, ModelFigures], failures: Sequence[str]) -> Observed:
     old, new = figures[Arm.REFERENCE].memory, figures[Arm.CANDIDATE].memory
     if old and new is not None:
-        entry.add(Sample(metric=MEMORY_RATIO.name, values=(new / old,)))
-    else:
-        failure = next(iter(trial.failures), "")
-        notes = () if failure else ("no fresh process measured it",)
-        entry.add(Sample(metric=MEMORY_RATIO.name, values=(), notes=notes, failure=failure))
+        return Observed(samples=(Sample(metric=MEMORY_RATIO.name, values=(new / old,)),))
+    failure = next(iter(failures), "")
+    notes = () if failure else ("no fresh process measured it",)
+    return Observed(samples=(Sample(metric=MEMORY_RATIO.name, values=(), notes=notes, failure=failure),))
 
 
 def _weighs(trial: Trial, entry: Entry) -> bool:
     return trial.order.role.times and any(limit.metric == MEMORY_RATIO.name for limit in trial.limits_of(entry))
 
 
-def _keep_sizes(entry: Entry, figures: Mapping[Arm, ModelFigures]) -> None:
-    old, new = figures[Arm.REFERENCE].size, figures[Arm.CANDIDATE].size
-    ratio = (new / old,) if old and new is not None else ()
-    told = why_slower.larger(figures[Arm.REFERENCE].weights, figures[Arm.CANDIDATE].weights)
-    entry.reasons |= dict.fromkeys((SIZE_RATIO.name, MEMORY_RATIO.name), tuple(told))
-    entry.add(Sample(metric=SIZE_RATIO.name, values=ratio, notes=() if ratio else ("a size is unknown",)))
+def _size_of(figures: Mapping[Arm, ModelFigures]) -> Observed:
+    old, new = figures[Arm.REFERENCE], figures[Arm.CANDIDATE]
+    ratio = (new.size / old.size,) if old.size and new.size is not None else ()
+    told = tuple(why_slower.larger(old.weights, new.weights))
+    return Observed(
+        samples=(Sample(metric=SIZE_RATIO.name, values=ratio, notes=() if ratio else ("a size is unknown",)),),
+        reasons=dict.fromkeys((SIZE_RATIO.name, MEMORY_RATIO.name), told),
+    )
 
 
-def _comparison(
-    seen: Quality, figures: Mapping[Arm, ModelFigures], blocks: Sequence[Block], *, margin: float
-) -> Comparison:
+def _comparison(seen: Quality, figures: Mapping[Arm, ModelFigures], speed: Speed, *, margin: float) -> Comparison:
     return Comparison(
-        speed=_speed_of(blocks),
+        speed=speed,
         score=seen.metric.title,
         examples=len(seen.candidate),
         agreement=mean(seen.agreement),

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_aiperf.measuring.driver import settle
+from pytest_aiperf.measuring.entry import Entry, Observed
 from pytest_aiperf.measuring.metrics.concurrent import ALONE, KEPT, LOADED, REVERSED
 from pytest_aiperf.measuring.metrics.cpu_memory import RAM
 from pytest_aiperf.measuring.metrics.gpu_memory import ALLOCATED, PROCESS, RESERVED
-from pytest_aiperf.measuring.trial import Entry, Trial
+from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.contracts import Frameworks
 from pytest_aiperf.vocabulary.errors import UsageError
@@ -81,7 +82,8 @@ def run(
         trial.context.fresh.gather(trial, names)
         outputs = plainly(loaders, inputs, frameworks)
         accounts = accounts_of(entry)
-        entry.breakdown |= {metric: tuple(lines(_TITLES[metric], account)) for metric, account in accounts.items()}
+        breakdown = {metric: tuple(lines(_TITLES[metric], account)) for metric, account in accounts.items()}
+        entry.take(Observed(breakdown=breakdown))
         return Concurrent(outputs, accounts)
     members = order.members or names
     if not order.role.reads_memory or order.role is Role.WEIGH or not set(members) <= set(names):
@@ -133,9 +135,8 @@ def _measured(trial: Trial, entry: Entry, loaders: Mapping[str, Loader], inputs:
         alone = len(members) == 1
         entry.fresh.append(_sample(ALONE if alone else REVERSED, _added(peaks), trial, members[0] if alone else ""))
         return outputs
-    for peak in peaks:
-        if not peak.metric.startswith("gpu_") or trial.measures_gpu():
-            entry.add(peak)
+    counted = [peak for peak in peaks if not peak.metric.startswith("gpu_") or trial.measures_gpu()]
+    entry.take(Observed(samples=counted))
     entry.fresh += [*loaded, kept]
     return outputs
 

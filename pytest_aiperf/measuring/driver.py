@@ -5,67 +5,66 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
-from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any, TypeVar
 
 from pytest_aiperf.vocabulary.contracts import Probe, TimedCalls, Tools
+from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.records import Sample
 
 NANOSECOND = 1e-9
+T = TypeVar("T")
 
 
 class Driver:
-    """Runs one function as often as probes ask, and keeps its last result.
+    """Runs one function as often as probes ask, and keeps its last result; `asynchronous`: a coroutine function.
 
     The result of a call is released before the next turn starts, so that its memory is neither timed nor counted twice.
     """
 
-    def __init__(self, function: Callable[[], Any], tools: Tools) -> None:
+    def __init__(self, function: Callable[[], Any], tools: Tools, *, asynchronous: bool = False) -> None:
         self.function = function
         self.tools = tools
+        self.asynchronous = asynchronous
         self.result: Any = None
 
     def run(self, probes: Sequence[Probe]) -> tuple[Sample, ...]:
-        """All passes, one after the other."""
+        """All passes of a plain function, one after the other."""
+        return without_loop(self.drive(probes))
+
+    async def drive(self, probes: Sequence[Probe]) -> tuple[Sample, ...]:
+        """The same of any function; of a coroutine function inside the running event loop."""
         samples: tuple[Sample, ...] = ()
         for probe in probes:
-            samples += self._pass(probe.plan(self.tools))
+            samples += tuple(await self.follow(probe.plan(self.tools)))
         return samples
 
-    async def run_async(self, probes: Sequence[Probe]) -> tuple[Sample, ...]:
-        """The same for a coroutine function, inside the running event loop."""
-        samples: tuple[Sample, ...] = ()
-        for probe in probes:
-            samples += await self._async_pass(probe.plan(self.tools))
-        return samples
+    async def follow(self, plan: Generator[TimedCalls, float, T]) -> T:
+        """What a plan returns once all turns that it asked for have been taken."""
+        with closing(plan):
+            try:
+                turn = next(plan)
+                while True:
+                    turn = plan.send(await self._seconds(turn))
+            except StopIteration as end:
+                done: T = end.value
+                return done
 
-    def _pass(self, plan: Generator[TimedCalls, float, tuple[Sample, ...]]) -> tuple[Sample, ...]:
-        try:
-            turn = next(plan)
-            while True:
-                turn = plan.send(self._turn(turn))
-        except StopIteration as end:
-            return tuple(end.value)
-        finally:
-            plan.close()
+    async def call(self) -> Any:
+        """One call, not timed."""
+        return await self.function() if self.asynchronous else self.function()
 
-    async def _async_pass(self, plan: Generator[TimedCalls, float, tuple[Sample, ...]]) -> tuple[Sample, ...]:
-        try:
-            turn = next(plan)
-            while True:
-                turn = plan.send(await self._async_turn(turn))
-        except StopIteration as end:
-            return tuple(end.value)
-        finally:
-            plan.close()
-
-    def _turn(self, turn: TimedCalls) -> float:
-        function, clock, wait = self.function, self.tools.clock, self.tools.devices.wait
-        self.result = result = None
-        wait()
+    async def _seconds(self, turn: TimedCalls) -> float:
+        self.result = None
+        self.tools.devices.wait()
         if turn.before is not None:
             turn.before()
+        return NANOSECOND * (await self._timed_async(turn) if self.asynchronous else self._timed(turn))
+
+    def _timed(self, turn: TimedCalls) -> int:
+        function, clock, wait = self.function, self.tools.clock, self.tools.devices.wait
+        result = None
         start = clock()
         for _ in range(turn.calls):
             result = function()
@@ -74,15 +73,11 @@ class Driver:
         wait()
         end = clock()
         self.result = result
-        return (end - start) * NANOSECOND
+        return end - start
 
-    async def _async_turn(self, turn: TimedCalls) -> float:
-        function: Callable[[], Awaitable[Any]] = self.function
-        clock, wait = self.tools.clock, self.tools.devices.wait
-        self.result = result = None
-        wait()
-        if turn.before is not None:
-            turn.before()
+    async def _timed_async(self, turn: TimedCalls) -> int:  # a loop of its own: an `if` in it would be timed, too
+        function, clock, wait = self.function, self.tools.clock, self.tools.devices.wait
+        result = None
         start = clock()
         for _ in range(turn.calls):
             result = await function()
@@ -91,7 +86,7 @@ class Driver:
         wait()
         end = clock()
         self.result = result
-        return (end - start) * NANOSECOND
+        return end - start
 
 
 def flushing(tools: Tools, *, wanted: bool) -> Callable[[], None] | None:
@@ -141,3 +136,22 @@ def settle(result: Any) -> Any:
     except RuntimeError:
         return asyncio.run(result)
     return result
+
+
+def without_loop(steps: Coroutine[Any, Any, T], *, of: str = "the function") -> T:
+    """Run steps that never wait, without an event loop around them.
+
+    Raises UsageError where something `of` the user's waits though it is no `async def`: it would be timed unawaited.
+    """
+    try:
+        steps.send(None)
+    except StopIteration as end:
+        done: T = end.value
+        return done
+    steps.close()
+    raise UsageError(f"{of} returned an awaitable: make it an `async def` itself")
+
+
+def finish(steps: Coroutine[Any, Any, Any], *, asynchronous: bool) -> Any:
+    """What the steps return; asynchronous ones that start inside a running event loop, as a coroutine."""
+    return settle(steps) if asynchronous else without_loop(steps)

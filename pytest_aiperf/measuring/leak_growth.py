@@ -7,13 +7,13 @@ import linecache
 import sys
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from pytest_aiperf.measuring.allocations import GpuHistory, Stack, gpu_kept, tensor_text
+from pytest_aiperf.measuring.driver import Driver
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.package import PACKAGE
 from pytest_aiperf.vocabulary.terms import Unit
@@ -27,25 +27,14 @@ OWN = (str(PACKAGE), "<frozen ", tracemalloc.__file__)
 _PLAIN = frozenset({"dict", "list", "tuple", "set", "cell", "function", "frame", "builtin_function_or_method"})
 
 
-def told(call: Callable[[], Any], modules: Mapping[str, ModuleType] = sys.modules) -> tuple[str, ...]:
+async def told(driver: Driver, modules: Mapping[str, ModuleType] = sys.modules) -> tuple[str, ...]:
     """Call a few times more, and tell what grew, the largest first."""
     growth = _Growth(modules)
     with _tracing():
-        call()
+        await driver.call()
         growth.begin()
         for _ in range(CALLS):
-            call()
-        return growth.end()
-
-
-async def told_async(call: Callable[[], Any], modules: Mapping[str, ModuleType] = sys.modules) -> tuple[str, ...]:
-    """The same for a coroutine function."""
-    growth = _Growth(modules)
-    with _tracing():
-        await call()
-        growth.begin()
-        for _ in range(CALLS):
-            await call()
+            await driver.call()
         return growth.end()
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from pytest_aiperf.machine import files as model_files
-from pytest_aiperf.measuring.driver import NANOSECOND, is_asynchronous, settle
+from pytest_aiperf.measuring.driver import NANOSECOND, is_asynchronous, settle, without_loop
+from pytest_aiperf.measuring.entry import Entry, Observed
 from pytest_aiperf.measuring.metrics.load_time import TO_THE_DEVICE, Loading
-from pytest_aiperf.measuring.trial import Entry, Trial, Watch
+from pytest_aiperf.measuring.trial import Trial, Watch
 from pytest_aiperf.vocabulary.contracts import Tools
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.terms import Cache, Phase
@@ -30,7 +31,7 @@ def run(trial: Trial, entry: Entry, loader: Loader, first: First | None, *, asyn
     steps = _plain(loader, first) if cache is None else _measured(trial, entry, loader, first, cache)
     if asynchronous or is_asynchronous(first):
         return settle(steps)
-    return _without_loop(steps)
+    return without_loop(steps, of="aiperf.load: the loader, or first=,")
 
 
 async def _plain(loader: Loader, first: First | None) -> Any:
@@ -43,10 +44,10 @@ async def _plain(loader: Loader, first: First | None) -> Any:
 async def _measured(trial: Trial, entry: Entry, loader: Loader, first: First | None, cache: Cache) -> Any:
     tools = trial.context.tools
     loading = Loading(cache=cache.value)
-    if entry.paths and cache is Cache.COLD:
-        loading.notes = model_files.evict(entry.paths)
-    elif entry.paths:
-        model_files.read_through(entry.paths)
+    if entry.seen.paths and cache is Cache.COLD:
+        loading.notes = model_files.evict(entry.seen.paths)
+    elif entry.seen.paths:
+        model_files.read_through(entry.seen.paths)
     watches = _started(trial, Phase.LOAD)
     moved: list[float] = []
     with ExitStack() as stack:
@@ -61,7 +62,7 @@ async def _measured(trial: Trial, entry: Entry, loader: Loader, first: First | N
         await _timed(loading, Phase.FIRST.value, lambda: first(loading.model), tools)
         loading.complete = True
         _keep(entry, watches)
-    trial.loadings.append((entry.label, loading))
+    entry.loading = loading
     return loading.model
 
 
@@ -75,16 +76,6 @@ async def _timed(loading: Loading, part: str, function: Loader, tools: Tools) ->
 
 async def _settled(result: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
-
-
-def _without_loop(steps: Coroutine[Any, Any, Any]) -> Any:
-    """Run steps that never wait, without an event loop around them."""
-    try:
-        steps.send(None)
-    except StopIteration as end:
-        return end.value
-    steps.close()
-    raise UsageError("aiperf.load: the loader, or first=, returned an awaitable: make it an `async def` itself")
 
 
 def known_files(
@@ -116,6 +107,4 @@ def _started(trial: Trial, phase: Phase) -> list[Watch]:
 
 
 def _keep(entry: Entry, watches: list[Watch]) -> None:
-    for watch in reversed(watches):
-        for sample in watch.samples():
-            entry.add(sample)
+    entry.take(Observed(samples=[sample for watch in reversed(watches) for sample in watch.samples()]))

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_aiperf.measuring import leak_growth
-from pytest_aiperf.measuring.driver import Driver, is_asynchronous, settle
+from pytest_aiperf.measuring.driver import Driver, finish, is_asynchronous, settle
+from pytest_aiperf.measuring.entry import Entry, Observed
 from pytest_aiperf.measuring.metrics.leak import GPU_LEAK, LEAK, Soak
-from pytest_aiperf.measuring.trial import Entry, Trial
+from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary.errors import UsageError
-from pytest_aiperf.vocabulary.records import Sample
 
 FEWEST = 200
 
@@ -19,38 +19,21 @@ def soak(trial: Trial, entry: Entry, call: Callable[[], Any], calls: int, *, own
     """Run the calls, twice as many where they leave it open; just one in a fresh process. Raises UsageError."""
     if calls < FEWEST:
         raise UsageError(f"aiperf.soak: calls={calls}: a leak shows with {FEWEST} calls at least")
-    driver = Driver(call, trial.context.tools)
     asynchronous = is_asynchronous(owner)
     if not trial.order.role.times:
         return settle(call()) if asynchronous else call()
-    if asynchronous:
-        return settle(_soak_async(trial, entry, driver, calls))
+    driver = Driver(call, trial.context.tools, asynchronous=asynchronous)
+    return finish(_soaked(trial, entry, driver, calls), asynchronous=asynchronous)
+
+
+async def _soaked(trial: Trial, entry: Entry, driver: Driver, calls: int) -> Any:
     with trial.context.exclusive(f"{entry.label or 'soak'}"):
-        _keep(entry, driver.run((Soak(calls=calls),)))
+        entry.take(Observed(latest=await driver.drive((Soak(calls=calls),))))
         if _is_open(trial, entry):
-            _keep(entry, driver.run((Soak(calls=calls * 2, warm_ups=0),)))
+            entry.take(Observed(latest=await driver.drive((Soak(calls=calls * 2, warm_ups=0),))))
     if _leaks(trial, entry):
-        _explain(entry, leak_growth.told(call))
+        entry.take(Observed(reasons=dict.fromkeys((LEAK.name, GPU_LEAK.name), await leak_growth.told(driver))))
     return driver.result
-
-
-async def _soak_async(trial: Trial, entry: Entry, driver: Driver, calls: int) -> Any:
-    with trial.context.exclusive(f"{entry.label or 'soak'}"):
-        _keep(entry, await driver.run_async((Soak(calls=calls),)))
-        if _is_open(trial, entry):
-            _keep(entry, await driver.run_async((Soak(calls=calls * 2, warm_ups=0),)))
-    if _leaks(trial, entry):
-        _explain(entry, await leak_growth.told_async(driver.function))
-    return driver.result
-
-
-def _explain(entry: Entry, reasons: tuple[str, ...]) -> None:
-    entry.reasons |= dict.fromkeys((LEAK.name, GPU_LEAK.name), reasons)
-
-
-def _keep(entry: Entry, samples: tuple[Sample, ...]) -> None:
-    for sample in samples:
-        entry.samples[sample.metric, sample.origin] = sample
 
 
 def _is_open(trial: Trial, entry: Entry) -> bool:

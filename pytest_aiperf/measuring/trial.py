@@ -2,72 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_aiperf.machine import files as model_files
+from pytest_aiperf.measuring.entry import Entry, Observed
 from pytest_aiperf.measuring.metrics import model_size
 from pytest_aiperf.measuring.metrics.cpu_memory import RamWatch
 from pytest_aiperf.measuring.metrics.gpu_memory import GpuWatch
 from pytest_aiperf.measuring.metrics.load_time import Loading
 from pytest_aiperf.vocabulary.contracts import Framework
 from pytest_aiperf.vocabulary.errors import UsageError
-from pytest_aiperf.vocabulary.model_figures import Variant
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Pairing
-from pytest_aiperf.vocabulary.records import Allocations, Limit, Margins, Measurement, PortableValue, Sample
-from pytest_aiperf.vocabulary.terms import HELD_BEFORE, MEMORY_METRICS, Metric, Origin, Phase
+from pytest_aiperf.vocabulary.records import Allocations, Limit, Margins, Measurement
+from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Origin, Phase
 
 if TYPE_CHECKING:
     from pytest_aiperf.measuring.run_context import RunContext
 
 Watch = RamWatch | GpuWatch
-
-
-@dataclass(slots=True, kw_only=True)
-class Entry:
-    """What one label has gathered so far."""
-
-    label: str
-    kinds: set[str] = field(default_factory=set)
-    samples: dict[tuple[str, Origin], Sample] = field(default_factory=dict)
-    fresh: list[Sample] = field(default_factory=list)
-    """Samples that came from fresh processes."""
-    paths: tuple[Path, ...] = ()
-    facts: dict[str, str] = field(default_factory=dict)
-    anomalies: tuple[str, ...] = ()
-    out_of_memory: str | None = None
-    disturbances: tuple[str, ...] = ()
-    conditions: Mapping[str, str] = field(default_factory=dict)
-    scores: tuple[Metric, ...] = ()
-    covariate: float | None = None
-    reference: dict[str, PortableValue] | None = None
-    """Of a comparison: what the reference model gave."""
-    accuracy_margin: float | None = None
-    reasons: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    breakdown: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    variant: Variant | None = None
-
-    def add(self, sample: Sample) -> None:
-        """Keep a sample; of two peaks in one process the higher one counts, and what it is made of stays known."""
-        key = (sample.metric, sample.origin)
-        known = self.samples.get(key)
-        if known is None:
-            self.samples[key] = sample
-            return
-        lower, higher = (sample, known) if sum(known.values) > sum(sample.values) else (known, sample)
-        first = {name: known.parts[name] for name in (HELD_BEFORE,) if name in known.parts}
-        self.samples[key] = replace(higher, parts={**lower.parts, **higher.parts, **first})
-
-    def timed(self, metric: str) -> Sample:
-        """The last sample that this process timed. Raises KeyError where there is none."""
-        return self.samples[metric, Origin.IN_PROCESS]
-
-    def has(self, metric: str) -> bool:
-        """Whether any process took a sample of `metric`."""
-        return any(sample.metric == metric for sample in (*self.samples.values(), *self.fresh))
 
 
 class Trial:
@@ -87,13 +41,11 @@ class Trial:
         self.order = order
         self.context = context
         self.source = source
-        self.wants_ram = wants_ram
-        self.wants_gpu = False
+        self._wants_ram = wants_ram
         self.group = group or order.test.partition("[")[0]
         """Whose table the comparisons of this test stand in: by default, one for all parameters of a test."""
         self.hold_to(limits, margins)
         self.entries: dict[str, Entry] = {}
-        self.loadings: list[tuple[str, Loading]] = []
         self.started = 0.0
         """When the test, then its body, started; on the run's clock."""
         self.failures: list[str] = []
@@ -111,9 +63,16 @@ class Trial:
         """What the test must keep; asked again once its fixtures have run."""
         self.limits = tuple(limits)
         self.margins = margins
-        limited = {limit.metric for limit in limits}
-        self.wants_ram = self.wants_ram or "ram" in limited
-        self.wants_gpu = self.wants_gpu or any(name.startswith("gpu_") for name in limited)
+
+    @property
+    def wants_ram(self) -> bool:
+        """Whether peaks of the processor's memory are asked for."""
+        return self._wants_ram or any(limit.metric == "ram" for limit in self.limits)
+
+    @property
+    def wants_gpu(self) -> bool:
+        """Whether GPU memory is asked for."""
+        return any(limit.metric.startswith("gpu_") for limit in self.limits)
 
     def limits_of(self, entry: Entry) -> list[Limit]:
         """Those that hold for one label."""
@@ -136,31 +95,26 @@ class Trial:
         test, _, parameters = self.order.test.partition("[")
         return "/".join(filter(None, (parameters.removesuffix("]"), label))) or test.rpartition("::")[2]
 
-    def check(self, entry: Entry, function: Any) -> None:
-        """Note, once it has run, whether a model runs as it was asked to: some runtimes fall back during a call.
+    def checked(self, function: Any) -> Observed:
+        """Once it has run: whether a model runs as it was asked to; some runtimes fall back during a call.
 
         `function` is the model, or a bound method of one such as `session.run`.
         """
         model = getattr(function, "__self__", function)
-        if anomaly := self.context.frameworks.of(model).anomaly(model):
-            entry.anomalies = (*entry.anomalies, anomaly)
+        anomaly = self.context.frameworks.of(model).anomaly(model)
+        return Observed(anomalies=(anomaly,) if anomaly else ())
 
     def learn(self, entry: Entry, model: Any, framework: Framework) -> None:
         """Note what the runtime says of the model: its facts, size and files."""
-        entry.facts.update(framework.facts(model))
-        entry.paths = entry.paths or framework.files(model)
-        if not entry.has(model_size.METRIC.name):
-            size = model_size.sample(
-                file_bytes=model_files.file_bytes(entry.paths) if entry.paths else None,
-                parameter_bytes=framework.size(model),
-            )
-            if size is not None:
-                entry.add(size)
+        paths = entry.seen.paths or framework.files(model)
+        size = model_size.samples_of(paths, parameter_bytes=framework.size(model))
+        known = entry.has(model_size.METRIC.name)
+        entry.take(Observed(samples=() if known else size, paths=paths, facts=framework.facts(model)))
 
     def note_exhaustion(self, told: str) -> None:
         """The last measurement ended for want of memory."""
         last = next(reversed(self.entries.values()), None) or self.entries.setdefault("", Entry(label=""))
-        last.out_of_memory = told
+        last.take(Observed(out_of_memory=told))
 
     def measures_gpu(self) -> bool:
         """Whether GPU memory is asked for, or a device runs anyway."""
@@ -182,15 +136,14 @@ class Trial:
 
     def pending_load(self, model: Any) -> Loading | None:
         """The measured load whose model has not answered yet, where `model` is that one."""
-        for _, loading in self.loadings:
-            if loading.model is model and not loading.complete:
-                return loading
-        return None
+        loads = (entry.loading for entry in self.entries.values())
+        return next((one for one in loads if one is not None and one.model is model and not one.complete), None)
 
     def settle_loads(self) -> None:
         """Turn the loads of this process into samples; called when the test body has ended."""
-        for label, loading in self.loadings:
-            self.entries[label].add(loading.sample(imports=self.context.imports))
+        for entry in self.entries.values():
+            if entry.loading is not None:
+                entry.take(Observed(samples=(entry.loading.sample(imports=self.context.imports),)))
 
     def take_fresh(self, measurements: Iterable[Measurement]) -> None:
         """Add what a fresh process saw."""
@@ -200,33 +153,30 @@ class Trial:
 
     def measurements(self, *, taken_at: str, commit: str | None) -> tuple[Measurement, ...]:
         """Everything seen, one record per label."""
-        return tuple(
-            Measurement(
-                test=self.order.test,
-                label=entry.label,
-                samples=(*entry.samples.values(), *entry.fresh),
-                taken_at=taken_at,
-                commit=commit,
-                source=self.source,
-                files={path.name: model_files.content_hash(path) for path in entry.paths if path.is_file()},
-                facts=entry.facts,
-                covariate=entry.covariate,
-                disturbances=entry.disturbances,
-                conditions=entry.conditions,
-                allocations=self.allocations if _has_memory(entry) else Allocations(),
-                anomalies=entry.anomalies,
-                out_of_memory=entry.out_of_memory,
-                scores=entry.scores,
-                pairing=self.pairings.get(entry.label),
-                reference=entry.reference,
-                accuracy_margin=entry.accuracy_margin,
-                reasons=entry.reasons,
-                breakdown=entry.breakdown,
-                variant=entry.variant,
-            )
-            for entry in self.entries.values()
+        return tuple(self._measurement(entry, taken_at, commit) for entry in self.entries.values())
+
+    def _measurement(self, entry: Entry, taken_at: str, commit: str | None) -> Measurement:
+        seen = entry.seen
+        return Measurement(
+            test=self.order.test,
+            label=entry.label,
+            samples=(*entry.samples.values(), *entry.fresh),
+            taken_at=taken_at,
+            commit=commit,
+            source=self.source,
+            files={path.name: model_files.content_hash(path) for path in seen.paths if path.is_file()},
+            facts=seen.facts,
+            covariate=seen.covariate,
+            disturbances=seen.disturbances or (),
+            conditions=seen.conditions or {},
+            allocations=self.allocations if any(map(entry.has, MEMORY_METRICS)) else Allocations(),
+            anomalies=seen.anomalies,
+            out_of_memory=seen.out_of_memory,
+            scores=seen.scores,
+            pairing=self.pairings.get(entry.label),
+            reference=seen.reference,
+            accuracy_margin=seen.accuracy_margin,
+            reasons=seen.reasons,
+            breakdown=seen.breakdown,
+            variant=seen.variant,
         )
-
-
-def _has_memory(entry: Entry) -> bool:
-    return any(entry.has(metric) for metric in MEMORY_METRICS)

@@ -128,7 +128,7 @@ def _failed(metric: str, failure: str) -> Sample:
 
 def _caches(trial: Trial) -> tuple[Cache, ...]:
     """A load is cold only where its files are known, so that they can leave the page cache."""
-    return tuple(Cache) if any(entry.paths for entry in trial.entries.values()) else (Cache.WARM,)
+    return tuple(Cache) if any(entry.seen.paths for entry in trial.entries.values()) else (Cache.WARM,)
 
 
 def _unmeasured_caches(trial: Trial) -> list[Cache]:

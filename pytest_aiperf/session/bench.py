@@ -13,13 +13,13 @@ from pytest_aiperf.comparing.comparison import Comparison
 from pytest_aiperf.comparing.parity import Tolerances
 from pytest_aiperf.comparing.scoring import Question
 from pytest_aiperf.comparing.sensitivity import BITS, Sensitivity, sensitivity
-from pytest_aiperf.machine import files as model_files
 from pytest_aiperf.measuring import concurrent as together
+from pytest_aiperf.measuring import inference
 from pytest_aiperf.measuring import load as loads
 from pytest_aiperf.measuring import soak as soaking
 from pytest_aiperf.measuring.concurrent import Concurrent
 from pytest_aiperf.measuring.driver import is_asynchronous, settle
-from pytest_aiperf.measuring.inference import Inference
+from pytest_aiperf.measuring.entry import Observed
 from pytest_aiperf.measuring.metrics import accuracy, model_size
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary.errors import UsageError
@@ -36,7 +36,6 @@ class Bench:
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
-        self._passes = Inference(trial)
         self._measures = trial.order.role is not Role.NOTHING
 
     def load(
@@ -59,12 +58,8 @@ class Bench:
             return settle(loader(*args, **kwargs))
         trial = self._trial
         entry = trial.entry(label, "load", "load")
-        entry.paths = loads.known_files(files, args, kwargs)
-        size = model_size.sample(
-            file_bytes=model_files.file_bytes(entry.paths) if entry.paths else None, parameter_bytes=None
-        )
-        if size is not None:
-            entry.add(size)
+        paths = loads.known_files(files, args, kwargs)
+        entry.take(Observed(paths=paths, samples=model_size.samples_of(paths, parameter_bytes=None)))
         if trial.context.fresh is not None:
             trial.context.fresh.measure_loads(trial)
         asynchronous = is_asynchronous(loader)
@@ -93,14 +88,8 @@ class Bench:
         function = framework.bind(model, inputs, kwargs)
         trial.learn(entry, model, framework)
         items = items_of(inputs) if items is None else items
-        return self._passes.measure(
-            entry,
-            function,
-            items,
-            asynchronous=is_asynchronous(model),
-            owner=model,
-            context=trial.context.frameworks.inference(),
-        )
+        context = trial.context.frameworks.inference()
+        return inference.measure(trial, entry, function, items, owner=model, context=context)
 
     def call(
         self,
@@ -117,13 +106,9 @@ class Bench:
         if not self._measures:
             return settle(function(*args, **kwargs))
         entry = self._trial.entry(label, "call", "call")
-        return self._passes.measure(
-            entry,
-            lambda: function(*args, **kwargs),
-            1 if items is None else items,
-            asynchronous=is_asynchronous(function),
-            owner=function,
-            context=nullcontext(),
+        items = 1 if items is None else items
+        return inference.measure(
+            self._trial, entry, lambda: function(*args, **kwargs), items, owner=function, context=nullcontext()
         )
 
     def soak(
@@ -160,9 +145,7 @@ class Bench:
         """
         metric, sample = scored(scores, name=name, better=better, known=self._trial.context.metrics)
         entry = self._trial.entry(label, f"score {name}", "score")
-        entry.add(sample)
-        if metric is not accuracy.METRIC:
-            entry.scores = (*entry.scores, metric)
+        entry.take(Observed(samples=(sample,), scores=() if metric is accuracy.METRIC else (metric,)))
         return mean(sample)
 
     def compare(

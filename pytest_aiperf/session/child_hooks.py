@@ -185,7 +185,7 @@ class ChildHooks(TrialHooks):
             trial.allocations = self.tracing.stop()
             self.tracing = None
         if self.provenance is not None:
-            self.provenance.note(path for entry in trial.entries.values() for path in entry.paths)
+            self.provenance.note(path for entry in trial.entries.values() for path in entry.seen.paths)
         self.channel.send(Measured(measurements=trial.measurements(taken_at=self.now(), commit=None)))
 
     @pytest.hookimpl(trylast=True)

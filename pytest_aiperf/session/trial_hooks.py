@@ -8,8 +8,9 @@ from collections.abc import Callable, Generator, Sequence
 
 import pytest
 
+from pytest_aiperf.measuring.entry import Entry, Observed
 from pytest_aiperf.measuring.run_context import RunContext
-from pytest_aiperf.measuring.trial import Entry, Trial, Watch
+from pytest_aiperf.measuring.trial import Trial, Watch
 from pytest_aiperf.session import markers, source_hash
 from pytest_aiperf.session.bench import Bench
 from pytest_aiperf.session.markers import Marked
@@ -169,4 +170,4 @@ def _cover_whole_test(trial: Trial, watches: Sequence[Watch]) -> None:
             if not any(entry.has(sample.metric) for entry in trial.entries.values())
         ]
         for sample in samples:
-            trial.entries.setdefault("", Entry(label="")).add(sample)
+            trial.entries.setdefault("", Entry(label="")).take(Observed(samples=(sample,)))

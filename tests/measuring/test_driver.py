@@ -85,8 +85,8 @@ def test_it_waits_only_for_devices_that_this_process_started():
 def test_it_measures_coroutines_inside_one_loop():
     clock = FakeClock()
     work = Work(clock, 0.1)
-    driver = Driver(work.asynchronous, tools(clock=clock))
-    (sample,) = asyncio.run(driver.run_async([latency()]))
+    driver = Driver(work.asynchronous, tools(clock=clock), asynchronous=True)
+    (sample,) = asyncio.run(driver.drive([latency()]))
     assert sample.values == pytest.approx([0.1] * 20)
     assert driver.result == work.calls
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tracemalloc
 from types import SimpleNamespace
 
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from pytest_aiperf.measuring import leak_growth
+from pytest_aiperf.measuring.driver import Driver, without_loop
+from tests.fakes import tools
 
 KEPT = []
 
@@ -20,6 +23,10 @@ def _nothing_is_kept():
     KEPT.clear()
 
 
+def told(call, **modules):
+    return without_loop(leak_growth.told(Driver(call, tools()), modules or sys.modules))
+
+
 class Answer:
     """Something that a cache keeps."""
 
@@ -28,7 +35,7 @@ def test_the_line_that_allocates_is_named_with_what_it_takes():
     def call():
         KEPT.append(np.ones(10_000))
 
-    first, *_ = leak_growth.told(call)
+    first, *_ = told(call)
     assert first.startswith("78.")
     assert " KiB per call allocated at test_leak_growth.py:" in first
     assert first.endswith("(KEPT.append(np.ones(10_000)))")
@@ -39,7 +46,7 @@ def test_objects_that_become_more_are_named():
     def call():
         KEPT.append(Answer())
 
-    assert "1 more tests.measuring.test_leak_growth.Answer with each call" in leak_growth.told(call)
+    assert "1 more tests.measuring.test_leak_growth.Answer with each call" in told(call)
 
 
 def test_tensors_are_named_by_their_shape():
@@ -48,11 +55,11 @@ def test_tensors_are_named_by_their_shape():
     def call():
         KEPT.append(torch.ones(64, 256))
 
-    assert leak_growth.told(call)[-1] == "1 more tensor (64, 256) float32 on cpu with each call"
+    assert told(call)[-1] == "1 more tensor (64, 256) float32 on cpu with each call"
 
 
 def test_nothing_is_told_of_a_call_that_keeps_nothing():
-    assert leak_growth.told(lambda: np.ones(10_000)) == ()
+    assert told(lambda: np.ones(10_000)) == ()
 
 
 def test_what_stays_on_a_gpu_is_named_by_its_line_per_call():
@@ -62,8 +69,7 @@ def test_what_stays_on_a_gpu_is_named_by_its_line_per_call():
         _record_memory_history=lambda **options: None, _snapshot=lambda: {"device_traces": [[*kept, *gone]]}
     )
     torch = SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: True, memory=memory))
-    told = leak_growth.told(lambda: None, {"torch": torch})
-    assert told == ("4.00 KiB per call allocated at net.py:7 on the GPU",)
+    assert told(lambda: None, torch=torch) == ("4.00 KiB per call allocated at net.py:7 on the GPU",)
 
 
 FRAMES = [{"filename": "/home/me/net.py", "line": 7, "name": "call"}]
@@ -75,5 +81,5 @@ def test_coroutine_functions_are_told_of_too():
     async def call() -> None:
         kept.append(bytes(100_000))
 
-    told = asyncio.run(leak_growth.told_async(call))
-    assert told[0].startswith("97.7 KiB per call allocated at test_leak_growth.py:")
+    seen = asyncio.run(leak_growth.told(Driver(call, tools(), asynchronous=True)))
+    assert seen[0].startswith("97.7 KiB per call allocated at test_leak_growth.py:")

@@ -18,6 +18,7 @@ from pytest_aiperf.vocabulary.devices import DevicesSeen
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.records import Margins
+from pytest_aiperf.vocabulary.terms import Origin
 from tests import fakes
 
 
@@ -54,7 +55,7 @@ def timed(*, accelerators):
 def test_throughput_has_a_pass_of_its_own_only_where_a_device_queues_calls(accelerators, note):
     bench, trial, call = timed(accelerators=accelerators)
     bench.call(call, items=8)
-    sample = trial.entries[""].timed("throughput")
+    sample = trial.entries[""].samples["throughput", Origin.IN_PROCESS]
     assert sample.notes == (note,)
     assert sample.values == pytest.approx([800.0] * 10)
 
@@ -194,14 +195,14 @@ def on_a_device(*, device_time, latency=0.01, seen=None, joules=()):
 
 def test_on_a_device_its_own_time_and_the_energy_of_a_call_are_kept():
     entry = on_a_device(device_time=0.009, joules=(10.0, 20.0, 70.0))
-    assert entry.timed("device_time").values == (0.009,) * 30
-    assert entry.timed("energy").values == pytest.approx((50.0 / 110,))
-    assert entry.reasons == {}
+    assert entry.samples["device_time", Origin.IN_PROCESS].values == (0.009,) * 30
+    assert entry.samples["energy", Origin.IN_PROCESS].values == pytest.approx((50.0 / 110,))
+    assert entry.seen.reasons == {}
 
 
 @pytest.mark.parametrize(("device_time", "said"), [(0.0049, True), (0.0051, False), (0.0001, False)])
 def test_a_model_that_the_host_holds_up_is_told(device_time, said):
-    reasons = on_a_device(device_time=device_time).reasons
+    reasons = on_a_device(device_time=device_time).seen.reasons
     assert bool(reasons) is said
     assert not said or "the device is busy for 49% of each call" in reasons["latency"][0]
 
@@ -210,6 +211,6 @@ def test_what_disturbs_a_device_disturbs_the_timing():
     entry = on_a_device(
         device_time=0.01, seen=DevicesSeen(facts={"GPU-a": "hot"}, disturbances=("GPU-a throttled",), megahertz=900.0)
     )
-    assert entry.timed("clock_mhz").values == (900.0,)
-    assert entry.conditions == {"GPU-a": "hot"}
-    assert entry.disturbances == ("GPU-a throttled",)
+    assert entry.samples["clock_mhz", Origin.IN_PROCESS].values == (900.0,)
+    assert entry.seen.conditions == {"GPU-a": "hot"}
+    assert entry.seen.disturbances == ("GPU-a throttled",)

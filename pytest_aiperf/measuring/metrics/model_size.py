@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_aiperf.machine.files import file_bytes
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
 
@@ -18,10 +22,7 @@ METRIC = Metric(
 METRICS = (METRIC,)
 
 
-def sample(*, file_bytes: int | None, parameter_bytes: int | None) -> Sample | None:
-    """The size as a sample, or None where neither figure is known."""
-    if file_bytes is not None:
-        return Sample(metric=METRIC.name, values=(float(file_bytes),), notes=("bytes of the model's files",))
-    if parameter_bytes is not None:
-        return Sample(metric=METRIC.name, values=(float(parameter_bytes),), notes=("bytes of parameters and buffers",))
-    return None
+def samples_of(paths: Sequence[Path], *, parameter_bytes: int | None) -> tuple[Sample, ...]:
+    """The size of the model's files, else of its parameters, as a sample; none where neither is known."""
+    size, of = (file_bytes(paths), "the model's files") if paths else (parameter_bytes, "parameters and buffers")
+    return () if size is None else (Sample(metric=METRIC.name, values=(float(size),), notes=(f"bytes of {of}",)),)
