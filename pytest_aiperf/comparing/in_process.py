@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from pytest_aiperf.judging.rules.paired import answer_of
 from pytest_aiperf.judging.sequential import LOOKS, Answer
 from pytest_aiperf.machine.disturbances import MachineWatch
-from pytest_aiperf.measuring.driver import Driver, collector_off
+from pytest_aiperf.measuring.driver import Driver, collector_off, without_loop
 from pytest_aiperf.measuring.interleaving import LATENCY, Interleaving, plan
-from pytest_aiperf.measuring.paired_turns import SLOW_SECONDS, WARM_UPS
-from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
+from pytest_aiperf.measuring.paired_turns import take_turn, warm_up
+from pytest_aiperf.vocabulary.contracts import Tools
 from pytest_aiperf.vocabulary.messages import TakeTurn, TimedTurn, Warm
 from pytest_aiperf.vocabulary.pairing import Arm, Block
-from pytest_aiperf.vocabulary.records import Margins, Sample
+from pytest_aiperf.vocabulary.records import Margins
 
 TRIES = 3
 """Disturbed blocks in a row after which it is no use."""
@@ -30,34 +30,19 @@ SHORTEST_NOVEL = 50e-6
 
 
 class TimedModel:
-    """One model, bound to its inputs, as one arm."""
+    """One model, bound to its inputs, as one arm; it takes its turns as a fresh process would."""
 
     def __init__(self, arm: Arm, function: Callable[[], Any], tools: Tools) -> None:
         self.arm = arm
         self.driver = Driver(function, tools)
-        self.tools = tools
 
     def warm_up(self) -> Warm:
         """The first calls; what one takes after them."""
-        first = self.seconds([1])[0]
-        seconds = self.seconds([1] * (1 if first > SLOW_SECONDS else WARM_UPS))
-        queues = bool(self.tools.devices.started())
-        return Warm(seconds=median(seconds), queues=queues, items=1)
+        return without_loop(self.driver.follow(warm_up(self.driver.tools, items=1)))
 
     def turn(self, asked: TakeTurn) -> TimedTurn:
-        """As a fresh process would take it: the first call pays for what the other left in the caches."""
-        if asked.calls > 1:
-            self.seconds([1])
-        self.tools.foreign.start()
-        values = tuple(seconds / asked.batch for seconds in self.seconds([asked.batch] * asked.calls))
-        elapsed, foreign = self.tools.foreign.spent()
-        return TimedTurn(values=values, elapsed=elapsed, foreign=foreign)
-
-    def seconds(self, turns: Sequence[int]) -> list[float]:
-        """Of turns of so many calls each."""
-        probe = _Readings(turns)
-        self.driver.run((probe,))
-        return probe.seconds
+        """One turn."""
+        return without_loop(self.driver.follow(take_turn(self.driver.tools, asked)))
 
 
 def interleaved_blocks(
@@ -104,19 +89,10 @@ def remembers(call: Callable[[], Any], novel: Sequence[Callable[[], Any]], tools
     """How many times faster a model answers what it has seen than what is new, where that is a sign of a cache."""
     if not novel:
         return None
-    fresh = median(TimedModel(Arm.CANDIDATE, function, tools).seconds([1])[0] for function in novel)
-    known = min(TimedModel(Arm.CANDIDATE, call, tools).seconds([1] * (NOVEL_CALLS + 1))[1:])
+    fresh = median(_seconds(function, 1, tools)[0] for function in novel)
+    known = min(_seconds(call, NOVEL_CALLS, tools))
     return fresh / known if fresh > CACHED * known and fresh - known > SHORTEST_NOVEL else None
 
 
-class _Readings:
-    """A pass that times turns of given sizes."""
-
-    def __init__(self, turns: Sequence[int]) -> None:
-        self.turns = turns
-        self.seconds: list[float] = []
-
-    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:  # noqa: ARG002 - the contract's
-        for calls in self.turns:
-            self.seconds.append((yield TimedCalls(calls=calls)))
-        return ()
+def _seconds(function: Callable[[], Any], calls: int, tools: Tools) -> Sequence[float]:
+    return TimedModel(Arm.CANDIDATE, function, tools).turn(TakeTurn(calls=calls, batch=1, queued=False)).values

@@ -10,6 +10,7 @@ from typing import Protocol
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.machine.load import TICK
 from pytest_aiperf.measuring.metrics import throughput
+from pytest_aiperf.measuring.metrics.latency import SLOW_SECONDS, batch_of
 from pytest_aiperf.vocabulary.messages import TakeTurn, TimedTurn, Warm
 from pytest_aiperf.vocabulary.pairing import Arm, Turn
 from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE
@@ -20,11 +21,6 @@ MOST_CALLS = 200
 MOST_TAIL_CALLS = 2_000
 LONGEST_TAIL_TURN = 5.0
 """Turns do not grow beyond this many seconds for the sake of a percentile: six blocks of them fill the usual budget."""
-SHORTEST_CALL = 10e-6
-"""Calls shorter than this are timed in batches: a pair of clock readings costs about a hundredth of it."""
-BATCH_SECONDS = 100e-6
-SLOW_SECONDS = 1.0
-"""A call that takes longer makes a turn alone."""
 BURSTS = 5
 MOST_ROUNDS = 3
 """Rounds of four turns (A B B A): more where few tests share the start of the processes."""
@@ -50,7 +46,7 @@ def plan(seconds_per_call: float, *, tail_calls: int, start_seconds: float, test
     seconds = max(seconds_per_call, 1e-9)
     if seconds > SLOW_SECONDS:
         return TurnPlan(calls=1, batch=1, rounds=1)
-    batch = max(1, round(BATCH_SECONDS / seconds)) if seconds < SHORTEST_CALL else 1
+    batch = batch_of(seconds)
     if not tail_calls:
         batch = max(batch, math.ceil(TURN_SECONDS / (seconds * MOST_CALLS)))
     most = MOST_TAIL_CALLS if tail_calls else MOST_CALLS

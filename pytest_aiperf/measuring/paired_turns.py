@@ -1,4 +1,4 @@
-"""The child's side of a pair: one measured function, timed in turns that the parent calls."""
+"""One arm of an interleaving: how it warms up and takes its turns; in a child, as the parent calls them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from statistics import median
 from typing import Any
 
 from pytest_aiperf.measuring.driver import NANOSECOND, collector_off, flushing
+from pytest_aiperf.measuring.metrics.latency import SLOW_SECONDS
 from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools, TurnLine
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.messages import At, TakeTurn, TimedTurn, Warm, WarmUp
 from pytest_aiperf.vocabulary.records import Sample
 
 WARM_UPS = 3
-SLOW_SECONDS = 1.0
-"""A call that takes longer is neither warmed up more than once nor discarded at the start of a turn."""
 
 
 class PairedTurns:
@@ -38,31 +37,40 @@ class PairedTurns:
         if not isinstance(self.line.request(), WarmUp):
             yield TimedCalls()
             return ()
-        first = yield TimedCalls()
-        slow = first > SLOW_SECONDS
-        seconds = []
-        for _ in range(1 if slow else WARM_UPS):
-            seconds.append((yield TimedCalls()))  # noqa: PERF401 - a comprehension cannot yield
-        queues = bool(tools.devices.started())
+        warm = yield from warm_up(tools, items=self.items)
         gc.collect()
         with collector_off():
-            self.line.send(Warm(seconds=median(seconds), queues=queues, items=self.items))
+            self.line.send(warm)
             while isinstance(request := self.line.request(), TakeTurn):
-                yield from self._turn(tools, request)
+                self.line.send((yield from take_turn(tools, request, items=self.items, flush=self.flush)))
         return ()
 
-    def _turn(self, tools: Tools, asked: TakeTurn) -> Generator[TimedCalls, float, None]:
-        if asked.calls > 1:
-            yield TimedCalls()  # whatever the other process left in the caches, this call pays for
-        turn = TimedCalls(calls=asked.batch, before=flushing(tools, wanted=self.flush and not asked.queued))
-        tools.foreign.start()
-        values = []
-        for _ in range(asked.calls):
-            values.append((yield turn) / asked.batch)  # noqa: PERF401 - a comprehension cannot yield
-        elapsed, foreign = tools.foreign.spent()
-        if asked.queued:
-            values = [self.items / max(value, NANOSECOND) for value in values]
-        self.line.send(TimedTurn(values=tuple(values), elapsed=elapsed, foreign=foreign))
+
+def warm_up(tools: Tools, *, items: int) -> Generator[TimedCalls, float, Warm]:
+    """The first calls, and what one takes after them."""
+    first = yield TimedCalls()
+    seconds = []
+    for _ in range(1 if first > SLOW_SECONDS else WARM_UPS):
+        seconds.append((yield TimedCalls()))  # noqa: PERF401 - a comprehension cannot yield
+    queues = bool(tools.devices.started())
+    return Warm(seconds=median(seconds), queues=queues, items=items)
+
+
+def take_turn(
+    tools: Tools, asked: TakeTurn, *, items: int = 1, flush: bool = False
+) -> Generator[TimedCalls, float, TimedTurn]:
+    """One turn of one arm; `items` per call."""
+    if asked.calls > 1:
+        yield TimedCalls()  # whatever the other arm left in the caches, this call pays for
+    turn = TimedCalls(calls=asked.batch, before=flushing(tools, wanted=flush and not asked.queued))
+    tools.foreign.start()
+    values = []
+    for _ in range(asked.calls):
+        values.append((yield turn) / asked.batch)  # noqa: PERF401 - a comprehension cannot yield
+    elapsed, foreign = tools.foreign.spent()
+    if asked.queued:
+        values = [items / max(value, NANOSECOND) for value in values]
+    return TimedTurn(values=tuple(values), elapsed=elapsed, foreign=foreign)
 
 
 def slowed(function: Callable[[], Any], share: float, *, tools: Tools, every: int = 1) -> Callable[[], Any]:

@@ -26,6 +26,8 @@ METRICS = (METRIC,)
 SHORTEST_TURN = 10e-6
 """Calls shorter than this are timed in batches: a pair of clock readings costs about a hundredth of it."""
 BATCH_TURN = 100e-6
+SLOW_SECONDS = 1.0
+"""A call that takes longer makes a turn alone, and is warmed up once."""
 MOST_CALLS = 20_000
 SETTLED = 2.0
 """A warm-up goes on until its last calls take at most so many times as long as its shortest one."""
@@ -33,6 +35,11 @@ LAST_CALLS = 3
 MOST_WARM_UPS = 20
 COMPILED = "compiling and warming up"
 """The part of the first calls that they took longer than a later one: compilers, graph captures, searches."""
+
+
+def batch_of(seconds: float) -> int:
+    """How many calls, of so many seconds each, are timed together."""
+    return 1 if seconds >= SHORTEST_TURN else max(2, round(BATCH_TURN / max(seconds, 1e-9)))
 
 
 class Latency:
@@ -53,7 +60,7 @@ class Latency:
         while not self._warm(first, warm_ups):
             warm_ups.append((yield TimedCalls(before=before)))
         shortest = min(warm_ups)
-        batch = 1 if before or shortest >= SHORTEST_TURN else max(2, round(BATCH_TURN / max(shortest, 1e-9)))
+        batch = 1 if before else batch_of(shortest)
         with collector_off():
             tools.foreign.start()
             values: list[float] = []
