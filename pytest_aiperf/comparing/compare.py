@@ -28,12 +28,11 @@ from pytest_aiperf.measuring.metrics.comparison import (
     SQNR,
 )
 from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
-from pytest_aiperf.measuring.run_context import RunContext
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Arm, Block, Pairing, Speed
-from pytest_aiperf.vocabulary.records import Margins, PortableValue, Sample
+from pytest_aiperf.vocabulary.records import PortableValue, Sample
 from pytest_aiperf.vocabulary.terms import Metric
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def compare(
     label: str | None,
     margin: float | None,
 ) -> Comparison:
-    """Measure and keep. Raises UsageError for what cannot be compared."""
+    """Measure and keep; of a run that measures nothing, the speed of one short block. Raises UsageError."""
     models = _models(reference, candidate, trial.context.frameworks)
     entry = trial.entry(label, "call", "compare")
     context, order = trial.context, trial.order
@@ -85,9 +84,9 @@ def compare(
             worse = diagnosis.of_worse_answers(models, seen, figures)
             metrics = (seen.metric.name, AGREEMENT.name, SQNR.name, MAX_ABS_ERROR.name)
             entry.take(Observed(reasons=dict.fromkeys(metrics, worse)))
-        blocks = _turns_of_both(trial, entry, models, seen) if order.role.times else ()
+        blocks = _turns_of_both(trial, entry, models, seen) if order.role.times or order.role is Role.NOTHING else ()
         speed = _speed_of(blocks)
-        if blocks:
+        if order.role.times:
             entry.take(_timing_of(blocks, speed, order))
             if _is_too_slow(trial, entry, speed.speedup):
                 slower = diagnosis.of_slow_calls(models, seen, figures, blocks)
@@ -96,21 +95,6 @@ def compare(
     for model in models.values():
         entry.take(trial.checked(model.model))
     return _comparison(seen, figures, speed, margin=trial.margins.accuracy_margin if margin is None else margin)
-
-
-def at_a_glance(reference: Any, candidate: Any, asked: Question, context: RunContext) -> Comparison:
-    """Without a trial: quality as ever, the speed of one short block. Raises UsageError."""
-    from pytest_aiperf.comparing.in_process import interleaved_blocks
-
-    models = _models(reference, candidate, context.frameworks)
-    with context.frameworks.inference():
-        seen = quality.quality(models[Arm.REFERENCE], models[Arm.CANDIDATE], asked)
-        functions = {arm: model.bind(seen.first.inputs) for arm, model in models.items()}
-        blocks = interleaved_blocks(
-            functions, context.tools, margins=Margins(), max_seconds=0.0, machine=MachineWatch(), draw=_draw()
-        )
-    figures = quality.figures(models, seen, {})
-    return _comparison(seen, figures, _speed_of(blocks), margin=Margins().accuracy_margin)
 
 
 def _models(reference: Any, candidate: Any, frameworks: Frameworks) -> dict[Arm, Model]:
@@ -166,6 +150,8 @@ def _turns_of_both(trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen
             machine=MachineWatch(patience=PATIENCE),
             draw=_draw(),
         )
+        if trial.order.role is Role.NOTHING:
+            return blocks
         new = quality.novel(inputs)
         times = {
             arm: remembers(functions[arm], [model.bind(one) for one in new], tools) for arm, model in models.items()

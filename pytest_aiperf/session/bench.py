@@ -184,8 +184,6 @@ class Bench:
         )
 
         def one(model: Any, label: str | None) -> Comparison:
-            if not self._measures:
-                return trial_compare.at_a_glance(reference, model, asked, self._trial.context)
             return trial_compare.compare(self._trial, reference, model, asked, label=label, margin=margin)
 
         return of_each(candidate, one, label=label)

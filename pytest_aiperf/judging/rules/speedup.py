@@ -20,19 +20,17 @@ LATENCY = "latency"
 def against_limit(case: Case, limit: Limit) -> Verdict:
     """The estimate decides, and only that of fresh processes fails; a bound inside its interval is said to be so."""
     pairing = case.measurement.pairing or Pairing(against=REFERENCE_MODEL)
-    logs = paired.differences(_blocks(pairing, LATENCY), LATENCY, share=paired.ESTIMATOR)
-    if len(logs) < LOOKS[0]:
-        return case.row(Status.INCONCLUSIVE, "disturbed", message=f"{len(logs)} undisturbed pairs", limit=limit.bound)
-    seen = look(logs)
-    low, mid, high = (math.exp(-one) for one in (seen.best, seen.estimate, seen.low))
-    inside = low < limit.bound <= high
-    over = mid < limit.bound
+    speed = speed_of(_blocks(pairing, LATENCY))
+    if speed.pairs < LOOKS[0]:
+        return case.row(Status.INCONCLUSIVE, "disturbed", message=f"{speed.pairs} undisturbed pairs", limit=limit.bound)
+    inside = ": the bound is within noise" if speed.low < limit.bound <= speed.high else ""
+    over = speed.speedup < limit.bound
     row = case.limited(
         Status.OVER_LIMIT if over else Status.PASSED,
         "over_limit" if over else "within_limit",
         limit,
-        message=f"[{low:.2f}, {high:.2f}] in {seen.pairs} pairs{': the bound is within noise' if inside else ''}",
-        now=mid,
+        message=f"[{speed.low:.2f}, {speed.high:.2f}] in {speed.pairs} pairs{inside}",
+        now=speed.speedup,
     )
     if not over or pairing.blocks:
         return row
