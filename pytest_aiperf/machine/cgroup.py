@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from pytest_aiperf.machine import procfs
+
 
 def cpu_quota(root: Path) -> float | None:
     """Cores that the tightest enclosing group may use; None without a quota."""
@@ -30,7 +32,7 @@ def memory_left(root: Path) -> int | None:
 
 def _groups(root: Path, controller: str = "cpu") -> Iterator[Path]:
     """Directories of this process's group and of those around it, innermost first."""
-    for line in _read(root / "proc/self/cgroup").splitlines():
+    for line in procfs.text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         mount = _mount(root / "sys/fs/cgroup", controllers, controller)
         if mount is None:
@@ -47,26 +49,19 @@ def _mount(cgroups: Path, controllers: str, controller: str) -> Path | None:
 
 
 def _memory_left(group: Path) -> int | None:
-    together = _read(group / "memory.max"), _read(group / "memory.current")  # "max" without a limit
-    apart = _read(group / "memory.limit_in_bytes"), _read(group / "memory.usage_in_bytes")
+    together = procfs.text(group / "memory.max"), procfs.text(group / "memory.current")  # "max" without a limit
+    apart = procfs.text(group / "memory.limit_in_bytes"), procfs.text(group / "memory.usage_in_bytes")
     most, used = (text.strip() for text in (together if together[0] else apart))
     return max(0, int(most) - int(used)) if most.isdigit() and used.isdigit() else None
 
 
 def _quota(group: Path) -> float | None:
-    together = _read(group / "cpu.max")  # "150000 100000", or "max 100000" without a quota
-    apart = _read(group / "cpu.cfs_quota_us") + _read(group / "cpu.cfs_period_us")  # "-1" without one
+    together = procfs.text(group / "cpu.max")  # "150000 100000", or "max 100000" without a quota
+    apart = procfs.text(group / "cpu.cfs_quota_us") + procfs.text(group / "cpu.cfs_period_us")  # "-1" without one
     quota, _, period = " ".join((together or apart).split()).partition(" ")
     return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
 
 
 def _counters(file: Path) -> Mapping[str, float]:
-    pairs = (line.partition(" ") for line in _read(file).splitlines())
+    pairs = (line.partition(" ") for line in procfs.text(file).splitlines())
     return {name: float(value) for name, _, value in pairs if value.strip().isdigit()}
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""

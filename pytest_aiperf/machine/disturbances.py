@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import fmean, median
 
-from pytest_aiperf.machine import cgroup
+from pytest_aiperf.machine import cgroup, processor
 from pytest_aiperf.machine.gpu_records import Condition
-from pytest_aiperf.machine.load import TICK, machine_seconds, processor_count
+from pytest_aiperf.machine.load import TICK, machine_seconds
 from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE, Unit
@@ -45,7 +45,7 @@ class MachineWatch:
         self.sleep = sleep
         self.stolen = stolen or stolen_share_seconds
         self.busy = busy
-        self.processors = processors or processor_count()
+        self.processors = processors or processor.processors()
         self.clocks: dict[str, list[float]] = {}
         self.longest_wait = patience
         self.patience = patience
@@ -122,7 +122,7 @@ def stolen_share_seconds() -> float | None:
     import psutil
 
     times: Mapping[str, float] = psutil.cpu_times()._asdict()
-    return times["steal"] / (psutil.cpu_count() or 1) if "steal" in times else None
+    return times["steal"] / processor.processors() if "steal" in times else None
 
 
 def _processor_clocks(root: Path) -> list[float]:

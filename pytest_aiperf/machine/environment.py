@@ -9,14 +9,13 @@ import os
 import platform
 import re
 import sys
-import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pytest_aiperf.machine import cgroup
+from pytest_aiperf.machine import cgroup, interpreter, processor, procfs
 from pytest_aiperf.machine.gpu_records import Unavailable
 from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.vocabulary.devices import Accelerator
@@ -43,13 +42,6 @@ def installed_version(distribution: str) -> str | None:
         return None
 
 
-def usable_cores() -> int:
-    """Logical cores on which this process may run."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def total_memory() -> int:
     """Bytes of memory of the machine."""
     import psutil
@@ -62,14 +54,6 @@ def load_average() -> tuple[float, float, float] | None:
     return os.getloadavg() if hasattr(os, "getloadavg") else None
 
 
-def interpreter() -> str:
-    """Python x.y, with what makes another interpreter of it: `3.13t`, `pypy 3.11`."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
-        version += "t"
-    return version if sys.implementation.name == "cpython" else f"{sys.implementation.name} {version}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """Where the facts are read."""
@@ -78,13 +62,13 @@ class Machine:
     system: str = field(default_factory=platform.system)
     architecture: str = field(default_factory=platform.machine)
     kernel: str = field(default_factory=platform.release)
-    processor: Callable[[], str] = platform.processor
+    processor_name: Callable[[], str] = platform.processor
     """The processor's name on systems without /proc/cpuinfo."""
-    python: str = field(default_factory=interpreter)
+    python: str = field(default_factory=interpreter.name)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     modules: Mapping[str, ModuleType] = field(default_factory=lambda: sys.modules)
     version: Callable[[str], str | None] = installed_version
-    cores: Callable[[], int] = usable_cores
+    cores: Callable[[], int] = processor.visible_cores
     memory: Callable[[], int] = total_memory
     load: Callable[[], tuple[float, float, float] | None] = load_average
     tracer: Callable[[], object] = sys.gettrace
@@ -147,7 +131,7 @@ def processor_name(text: str) -> str:
 def _comparable(machine: Machine, accelerators: Sequence[Accelerator], distributions: Sequence[str]) -> dict[str, str]:
     facts = {
         "cpu": _processor(machine),
-        "cores": _cores(machine),
+        "cores": f"{processor.usable_cores(machine.root, machine.cores):.3g}",
         "os": f"{machine.system} {machine.architecture}",
         "python": machine.python,
     }
@@ -166,10 +150,10 @@ def _details(machine: Machine) -> dict[str, str]:
     load = machine.load()
     if load is not None:
         details["load average"] = " ".join(f"{value:.2f}" for value in load)
-    governor = _read(machine.root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
+    governor = procfs.text(machine.root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
     if governor:
         details["governor"] = governor
-    steal = _steal(machine.root)
+    steal = procfs.stolen_share((0,) * 8, procfs.ticks(machine.root))
     if steal is not None:
         details["steal since boot"] = f"{steal:.2%}"
     throttled = cgroup.throttled(machine.root)
@@ -184,29 +168,14 @@ def _details(machine: Machine) -> dict[str, str]:
 
 
 def _processor(machine: Machine) -> str:
-    fields: dict[str, str] = {}
-    for line in _read(machine.root / "proc/cpuinfo").splitlines():
-        label, _, value = line.partition(":")
-        fields.setdefault(label.strip(), value.strip())
+    fields = procfs.first_core(machine.root)
     if "model name" in fields:
         # Hypervisors shorten names ("AMD EPYC"); family and model number still tell the generations apart.
         generation = f", family {fields['cpu family']} model {fields['model']}" if "cpu family" in fields else ""
         return processor_name(fields["model name"]) + generation
     if "CPU part" in fields:  # Arm: no name, only the designer's number and the part's
         return f"{machine.architecture} {fields.get('CPU implementer', '')} {fields['CPU part']}"
-    return processor_name(machine.processor()) or machine.architecture
-
-
-def _cores(machine: Machine) -> str:
-    quota = cgroup.cpu_quota(machine.root)
-    return f"{machine.cores() if quota is None else min(quota, machine.cores()):.3g}"
-
-
-def _steal(root: Path) -> float | None:
-    """Share of all processor time since boot that other virtual machines took."""
-    ticks = [int(word) for word in _read(root / "proc/stat").partition("\n")[0].split()[1:9]]
-    total = sum(ticks)
-    return ticks[7] / total if len(ticks) == 8 and total > 0 else None  # noqa: PLR2004 - steal is the eighth field
+    return processor_name(machine.processor_name()) or machine.architecture
 
 
 def _tracing(machine: Machine) -> list[str]:
@@ -215,21 +184,9 @@ def _tracing(machine: Machine) -> list[str]:
     coverage: Any = getattr(machine.modules.get("coverage"), "Coverage", None)
     if coverage is not None and coverage.current() is not None:
         found.append("coverage is measuring")
-    if machine.tracer() is not None:
-        found.append("a trace function is set (debugger or coverage)")
-    if machine.monitoring is not None:
-        tools = (machine.monitoring.get_tool(number) for number in range(6))
-        found += [f"sys.monitoring is used by {tool}" for tool in tools if tool]
-    return found
+    return [*found, *interpreter.watchers(machine.tracer, machine.monitoring)]
 
 
 def _slug(text: str) -> str:
     words = re.sub(r"[^a-z0-9.]+", " ", text.lower()).split()
     return "-".join(word for word in words if word not in VENDOR_WORDS)
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 
-from pytest_aiperf.machine import procfs
+from pytest_aiperf.machine import processor, procfs
 
 TICK = 0.01
 """Resolution of the machine's processor times, in seconds."""
@@ -31,7 +31,7 @@ class OtherProcesses:
         self._clock = clock
         self._machine = machine or machine_seconds
         self._own = own or own_seconds
-        self._processors = processors or processor_count
+        self._processors = processors or processor.processors
         self._start: tuple[float, float | None, float] | None = None
 
     def start(self) -> None:
@@ -52,13 +52,6 @@ class OtherProcesses:
 
     def _read(self) -> tuple[float, float | None, float]:
         return self._clock(), self._machine(), self._own()
-
-
-def processor_count() -> int:
-    """Logical processors of the whole machine, which its processor times speak of, whatever this process may use."""
-    import psutil
-
-    return psutil.cpu_count() or 1
 
 
 def machine_seconds() -> float | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pytest_aiperf.machine import cgroup
+from pytest_aiperf.machine import cgroup, procfs
 from pytest_aiperf.vocabulary.contracts import CpuMemory
 
 RESTART_PEAK = "5"
@@ -47,7 +47,7 @@ class LinuxMemory:
         return True
 
     def peak(self) -> int | None:
-        highest = _kilobytes(self._proc / "status").get("VmHWM")
+        highest = procfs.kilobytes(self._proc / "status").get("VmHWM")
         present = self._present()
         if highest is None or present is None:
             return None
@@ -57,7 +57,7 @@ class LinuxMemory:
 
     def now(self) -> int:
         present = self._present()
-        return _kilobytes(self._proc / "status").get("VmRSS", 0) if present is None else present[0]
+        return procfs.kilobytes(self._proc / "status").get("VmRSS", 0) if present is None else present[0]
 
     def give_back(self) -> None:
         with contextlib.suppress(OSError, AttributeError):  # another C library has no such function
@@ -65,12 +65,12 @@ class LinuxMemory:
 
     def glance(self) -> int:
         # `smaps_rollup` walks all pages, which takes milliseconds; these counters lag by a few pages and cost nothing.
-        status = _kilobytes(self._proc / "status")
+        status = procfs.kilobytes(self._proc / "status")
         return status.get("RssAnon", status.get("VmRSS", 0)) + status.get("RssShmem", 0)
 
     def free(self) -> int | None:
         root = self._proc.parent.parent
-        machine = _kilobytes(root / "proc/meminfo").get("MemAvailable")
+        machine = procfs.kilobytes(root / "proc/meminfo").get("MemAvailable")
         return min((left for left in (machine, cgroup.memory_left(root)) if left is not None), default=None)
 
     def file_backed(self) -> int | None:
@@ -84,11 +84,11 @@ class LinuxMemory:
 
     def _present(self) -> tuple[int, int] | None:
         """Anonymous and shared bytes, file bytes; None where the kernel does not tell them apart."""
-        status = _kilobytes(self._proc / "status")
+        status = procfs.kilobytes(self._proc / "status")
         shared = status.get("RssShmem")
         if shared is None or "RssAnon" not in status:
             return None
-        exact = _kilobytes(self._proc / "smaps_rollup")
+        exact = procfs.kilobytes(self._proc / "smaps_rollup")
         if "Rss" not in exact or "Anonymous" not in exact:
             return status["RssAnon"] + shared, status["RssFile"]
         # Counted page by page: the counters of `status` may lag by 64 pages per thread or processor.
@@ -150,16 +150,6 @@ def quieten_malloc(library: Callable[[None], Any] = ctypes.CDLL) -> bool:
         mallopt = library(None).mallopt
         return bool(mallopt(_M_MMAP_THRESHOLD, _QUIET_BYTES) and mallopt(_M_TRIM_THRESHOLD, _QUIET_BYTES))
     return False
-
-
-def _kilobytes(file: Path) -> dict[str, int]:
-    """The `Name: 123 kB` lines of a /proc file, in bytes; empty where it cannot be read."""
-    try:
-        lines = file.read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return {}
-    fields = (line.split() for line in lines if line.endswith(" kB"))
-    return {words[0].rstrip(":"): int(words[1]) * 1024 for words in fields}
 
 
 def _largest_resident() -> int:

@@ -1,12 +1,13 @@
-"""What this machine's processor can do, as far as it says."""
+"""What this machine's processor can do, how much of it is ours."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_aiperf.machine import cgroup
+from pytest_aiperf.machine import cgroup, procfs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,16 +21,28 @@ class Processor:
 
 def here(root: Path = Path("/")) -> Processor:
     """This machine."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Processor(cores=usable_cores(root), flags=flags(root))
+
+
+def processors() -> int:
+    """Logical processors of the whole machine, those outside this process's reach too."""
+    import psutil
+
+    return psutil.cpu_count() or 1
+
+
+def visible_cores() -> int:
+    """Logical cores on which the scheduler may run this process."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def usable_cores(root: Path, visible: Callable[[], int] = visible_cores) -> float:
+    """Cores that affinity and the container's quota leave to this process."""
     quota = cgroup.cpu_quota(root)
-    return Processor(cores=cores if quota is None else min(quota, cores), flags=flags(root))
+    return visible() if quota is None else min(quota, visible())
 
 
 def flags(root: Path) -> frozenset[str]:
     """Instruction sets of the first core; x86 calls them flags, Arm features."""
-    try:
-        lines = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return frozenset()
-    named = (line.partition(":")[2].split() for line in lines if line.startswith(("flags", "Features")))
-    return frozenset(next(named, ()))
+    core = procfs.first_core(root)
+    return frozenset(core.get("flags", core.get("Features", "")).split())

@@ -18,8 +18,8 @@ from pytest_aiperf.machine.environment import (
     derived_key,
     installed_version,
     processor_name,
-    usable_cores,
 )
+from pytest_aiperf.machine.processor import visible_cores
 from pytest_aiperf.vocabulary.records import Environment
 from tests.fakes import FakeAccelerator
 from tests.fakes_gpu import FakeGpu, nvml, without_driver
@@ -196,9 +196,9 @@ def test_it_names_an_arm_processor_by_its_part(machine: Callable[..., Machine]):
 
 
 def test_it_asks_the_platform_where_there_is_no_cpuinfo(machine: Callable[..., Machine]):
-    named = machine({"proc/cpuinfo": ""}, processor=lambda: "Intel64 Family 6 Model 158, GenuineIntel")
+    named = machine({"proc/cpuinfo": ""}, processor_name=lambda: "Intel64 Family 6 Model 158, GenuineIntel")
     assert describe(name=None, accelerators=[], machine=named).comparable["cpu"].startswith("Intel64 Family 6")
-    nameless = machine({"proc/cpuinfo": ""}, processor=lambda: "")
+    nameless = machine({"proc/cpuinfo": ""}, processor_name=lambda: "")
     assert describe(name=None, accelerators=[], machine=nameless).comparable["cpu"] == "x86_64"
 
 
@@ -279,7 +279,7 @@ def test_it_shows_the_state_of_each_device_when_asked(machine: Callable[..., Mac
 def test_it_describes_this_machine():
     seen = describe(name=None, accelerators=[])
     assert all(isinstance(word, str) and word for fact in seen.comparable.items() for word in fact)
-    assert 0 < float(seen.comparable["cores"]) <= usable_cores()
+    assert 0 < float(seen.comparable["cores"]) <= visible_cores()
     assert describe(name=None, accelerators=[]).key == seen.key
     assert not re.search(r"[GM]Hz", " ".join(seen.comparable.values()))
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pytest_aiperf.machine import cgroup
 from pytest_aiperf.machine import load as noise
-from pytest_aiperf.machine.environment import load_average, usable_cores
+from pytest_aiperf.machine import processor, procfs
+from pytest_aiperf.machine.environment import load_average
 from pytest_aiperf.machine.nvml import Nvml, own_pids
 
 ProcessKey = tuple[int, float]
@@ -38,13 +38,6 @@ class Memory:
 
     available: int
     total: int
-
-
-def all_processors() -> int:
-    """Logical processors of the machine, those outside this process's reach too."""
-    import psutil
-
-    return int(psutil.cpu_count() or 1)
 
 
 def memory_now() -> Memory:
@@ -97,8 +90,8 @@ class Instruments:
 
     clock: Callable[[], float] = time.perf_counter
     sleep: Callable[[float], None] = time.sleep
-    cores: Callable[[], int] = usable_cores
-    processors: Callable[[], int] = all_processors
+    cores: Callable[[], int] = processor.visible_cores
+    processors: Callable[[], int] = processor.processors
     load: Callable[[], tuple[float, float, float] | None] = load_average
     memory: Callable[[], Memory] = memory_now
     processes: Callable[[], Mapping[ProcessKey, Process]] = other_processes
@@ -119,10 +112,7 @@ class Machine:
 
     def read(self, name: str) -> str:
         """A file below the root without the space around it; empty where it cannot be read."""
-        try:
-            return (self.root / name).read_text(encoding="utf-8", errors="replace").strip()
-        except OSError:
-            return ""
+        return procfs.text(self.root / name).strip()
 
     def each(self, pattern: str) -> Mapping[Path, str]:
         """The readable files of a pattern, in order, and what they say."""
@@ -131,6 +121,4 @@ class Machine:
 
     def usable_cores(self) -> float:
         """Cores that affinity and the container's quota leave to this process."""
-        cores = self.instruments.cores()
-        quota = cgroup.cpu_quota(self.root)
-        return cores if quota is None else min(quota, cores)
+        return processor.usable_cores(self.root, self.instruments.cores)

@@ -6,12 +6,11 @@ import shlex
 
 from pytest_aiperf.machine.doctor.finding import Finding, fine, noisy
 from pytest_aiperf.machine.doctor.instruments import Machine
+from pytest_aiperf.machine.interpreter import watchers
 
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 COVERAGE = ("COVERAGE_PROCESS_START", "COV_CORE_SOURCE")
 """Set where coverage follows into child processes."""
-TOOLS = 6
-"""Places of `sys.monitoring`."""
 
 
 def findings(machine: Machine) -> tuple[Finding, ...]:
@@ -37,14 +36,10 @@ def build(machine: Machine) -> Finding:
 def tracing(machine: Machine) -> Finding:
     """Whoever watches each line makes Python slower and leaves native code as it is."""
     name = "Python tracing"
-    interpreter, found = machine.instruments.interpreter, []
-    if interpreter.tracer() is not None:
-        found.append("a trace function is set (debugger or coverage)")
+    interpreter = machine.instruments.interpreter
+    found = list(watchers(interpreter.tracer, interpreter.monitoring))
     if interpreter.profiler() is not None:
         found.append("a profile function is set")
-    if interpreter.monitoring is not None:
-        tools = (interpreter.monitoring.get_tool(number) for number in range(TOOLS))
-        found += [f"sys.monitoring is used by {tool}" for tool in tools if tool]
     found += [f"{variable} is set" for variable in COVERAGE if machine.environ.get(variable)]
     if not found:
         return fine(name, "nobody traces, profiles or monitors")

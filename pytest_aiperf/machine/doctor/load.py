@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_aiperf.machine import cgroup
+from pytest_aiperf.machine import cgroup, procfs
 from pytest_aiperf.machine.doctor.finding import Finding, fine, noisy, unknown
 from pytest_aiperf.machine.doctor.instruments import Machine
 from pytest_aiperf.machine.doctor.observation import Busy, Window
@@ -19,8 +19,6 @@ FEWEST_CORES = 0.01
 """A process is worth naming from here on: one tick of a second."""
 NAMED = 3
 LONGEST_NAME = 20
-STEAL = 7
-"""Place of stolen time among the ticks."""
 
 
 def findings(machine: Machine, window: Window) -> tuple[Finding, ...]:
@@ -106,10 +104,10 @@ def steal(window: Window) -> Finding:
     """What the hypervisor gave to others although this machine wanted it."""
     name = "stolen time"
     before, after = window.before.ticks, window.after.ticks
-    since_boot = _steal_share((0,) * len(after), after)
+    since_boot = procfs.stolen_share((0,) * len(after), after)
     if since_boot is None:
         return unknown(name)
-    now = _steal_share(before, after) or 0.0
+    now = procfs.stolen_share(before, after) or 0.0
     seen = f"{now:.1%} within {window.seconds:.1f} s, {since_boot:.1%} since boot".replace("%", " %")
     if max(now, since_boot) <= MOST_STEAL:
         return fine(name, seen)
@@ -119,11 +117,6 @@ def steal(window: Window) -> Finding:
         remedy="not avoidable from inside: judge by pairs against a revision (--aiperf-against=REF), or ask for a "
         "dedicated runner or one that is not oversold",
     )
-
-
-def _steal_share(before: tuple[int, ...], after: tuple[int, ...]) -> float | None:
-    spent = [later - earlier for earlier, later in zip(before, after, strict=False)]
-    return spent[STEAL] / sum(spent) if len(spent) > STEAL and sum(spent) > 0 else None
 
 
 def _explains(busiest: list[Busy], foreign: float) -> bool:

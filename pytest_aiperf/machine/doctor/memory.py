@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_aiperf.machine import procfs
 from pytest_aiperf.machine.doctor.finding import NO_ROOT, Finding, fine, noisy, unknown
 from pytest_aiperf.machine.doctor.instruments import Machine
 from pytest_aiperf.machine.doctor.observation import Window
@@ -11,7 +12,6 @@ LEAST_FREE = 0.10
 MOST_SWAPPED = 256 * 1024**2
 """Bytes in swap; more of it does not lie there forgotten, and comes back in the middle of a call."""
 GIB = 1024**3
-KIB = 1024
 
 
 def findings(machine: Machine, window: Window) -> tuple[Finding, ...]:
@@ -37,14 +37,13 @@ def free_memory(machine: Machine) -> Finding:
 def swapping(machine: Machine, window: Window) -> Finding:
     """Pages on the disk."""
     name = "swapping"
-    lines = (line.split() for line in machine.read("proc/meminfo").splitlines())
-    sizes = {words[0]: int(words[1]) * KIB for words in lines if words[0] in {"SwapTotal:", "SwapFree:"}}
+    sizes = procfs.kilobytes(machine.root / "proc/meminfo")
     before, after = window.before.swapped_in, window.after.swapped_in
-    if len(sizes) < 2:  # noqa: PLR2004 - both or neither
+    if not {"SwapTotal", "SwapFree"} <= sizes.keys():
         return unknown(name)
-    used = sizes["SwapTotal:"] - sizes["SwapFree:"]
+    used = sizes["SwapTotal"] - sizes["SwapFree"]
     pages = after - before if before is not None and after is not None else 0
-    if not sizes["SwapTotal:"]:
+    if not sizes["SwapTotal"]:
         return fine(name, "no swap")
     seen = f"{used / GIB:.1f} GiB in swap, {pages} pages came back within {window.seconds:.1f} s"
     if not pages and used <= MOST_SWAPPED:

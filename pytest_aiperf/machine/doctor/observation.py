@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_aiperf.machine import cgroup
+from pytest_aiperf.machine import cgroup, procfs
 from pytest_aiperf.machine.doctor.instruments import Machine, Process, ProcessKey
 from pytest_aiperf.machine.load import TICK, OtherProcesses
 
@@ -75,7 +75,7 @@ def _counters(machine: Machine) -> Counters:
     throttled = cgroup.throttled(machine.root)
     return Counters(
         at=machine.instruments.clock(),
-        ticks=tuple(int(word) for word in machine.read("proc/stat").partition("\n")[0].split()[1:9]),
+        ticks=procfs.ticks(machine.root),
         throttled=None if throttled is None else throttled[0],
         swapped_in=_swapped_in(machine.read("proc/vmstat")),
         processes=machine.instruments.processes(),
