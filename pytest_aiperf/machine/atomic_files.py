@@ -17,20 +17,25 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 60.0
 
 
+def lock_folder() -> Path:
+    """Where locks lie: one folder per user in the system's temporary folder, which no repository ever sees."""
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    folder = Path(tempfile.gettempdir()) / f"pytest-aiperf-{user}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Keep every other process of this user from writing into `folder`, which need not exist yet.
 
-    The lock lies in the system's temporary folder, so that no repository ever sees it. Raises TimeoutError.
+    Raises TimeoutError.
     """
     from filelock import FileLock, Timeout
 
-    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    locks = Path(tempfile.gettempdir()) / f"pytest-aiperf-{user}"
-    locks.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=8).hexdigest()
     try:
-        with FileLock(locks / f"{name}.lock", timeout=PATIENCE_SECONDS):
+        with FileLock(lock_folder() / f"{name}.lock", timeout=PATIENCE_SECONDS):
             yield
     except Timeout:
         raise TimeoutError(f"another process has been writing there for {PATIENCE_SECONDS:.0f} s") from None

@@ -1,4 +1,4 @@
-"""Model files: what is in them, how large they are, and whether the page cache holds them."""
+"""Model files: what is in them, how large they are, whether the page cache holds them; which folders lie in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TypeAlias
 
 WHOLE_UP_TO = 256 * 1024**2
 """Larger files are hashed by their size and `CHUNKS` evenly spread chunks: reading 100 GB would take minutes."""
@@ -25,6 +26,10 @@ _ADVISE: Callable[[int, int, int, int], None] | None = getattr(os, "posix_fadvis
 _DONT_NEED = getattr(os, "POSIX_FADV_DONTNEED", 4)
 _EXTERNAL_DATA = re.compile(r"[._]data(_\d+)?")
 """What exporters append to `model.onnx` for tensors that lie outside (2 GB is protobuf's limit)."""
+
+IN_MEMORY = frozenset({"tmpfs", "ramfs"})
+Mounts: TypeAlias = "Callable[[], Iterable[tuple[str, str]]]"
+"""Mount point and type of every file system."""
 
 
 def content_hash(path: Path) -> str:
@@ -94,6 +99,27 @@ def evict(
         return ("page cache not emptied: not supported on this system",)
     notes = (_eviction_note(file, advise, resident) for file in every_file(paths))
     return tuple(note for note in notes if note)
+
+
+def mounts() -> list[tuple[str, str]]:
+    """Of this machine."""
+    import psutil
+
+    return [(part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=True)]
+
+
+def is_in_memory(folder: Path, mounted: Mounts = mounts) -> bool:
+    """Whether the file system around a folder keeps its files in memory only."""
+    resolved = folder.resolve()
+    context = [(len(Path(point).parts), kind) for point, kind in mounted() if resolved.is_relative_to(point)]
+    return bool(context) and max(context)[1] in IN_MEMORY
+
+
+def like(folder: Path, candidates: Sequence[Path], mounted: Mounts = mounts) -> Path:
+    """The first candidate in memory where `folder` is, on a disk where it is not; the first where none is."""
+    wanted = is_in_memory(folder, mounted)
+    alike = (one for one in candidates if one.is_dir() and is_in_memory(one, mounted) is wanted)
+    return next(alike, candidates[0])
 
 
 def _eviction_note(

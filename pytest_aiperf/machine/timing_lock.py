@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pytest_aiperf.machine.atomic_files import lock_folder
 
 if TYPE_CHECKING:
     from filelock import ReadWriteLock
@@ -19,8 +20,7 @@ PATIENCE_SECONDS = 2.0
 
 def lock_file() -> Path:
     """One file per user and machine."""
-    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    return Path(tempfile.gettempdir()) / f"pytest-aiperf-{user}" / "timing.lock"
+    return lock_folder() / "timing.lock"
 
 
 class MachineLock:

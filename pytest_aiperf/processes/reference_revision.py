@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pytest_aiperf.machine import filesystems
+from pytest_aiperf.machine import files
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.processes import provenance
 from pytest_aiperf.processes.child import Launch
@@ -138,7 +138,7 @@ class ReferenceRevision:
             environ=_with_path(_moved_environ(self.launch.environ, top, root), old_roots),
         )
         self.launches = {Arm.REFERENCE: old, Arm.CANDIDATE: new}
-        if filesystems.is_in_memory(root) is not filesystems.is_in_memory(top):
+        if files.is_in_memory(root) is not files.is_in_memory(top):
             self.uncompared = dict.fromkeys(OF_FILES, ONE_IN_MEMORY.format(root=root.parent.parent, top=top))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from pytest_aiperf.machine import filesystems
+from pytest_aiperf.machine.files import like
 from pytest_aiperf.processes.reaper import GIT_SECONDS, ON_DISK, PREFIX, git, remove_folder
 from pytest_aiperf.vocabulary.errors import AiperfError, UsageError
 
@@ -93,7 +93,7 @@ class Worktree:
         """
         shared = [path for pattern in self.share for path in _shareable(self.reference.toplevel, pattern)]
         try:
-            place = filesystems.like(self.reference.toplevel, [Path(tempfile.gettempdir()), ON_DISK])
+            place = like(self.reference.toplevel, [Path(tempfile.gettempdir()), ON_DISK])
             self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)).resolve()
             self.register(self._folder)
             self._check_out()

@@ -1,4 +1,4 @@
-"""How long importing a runtime took, seen from beside the import system: nothing is imported for it."""
+"""Notice when a runtime is imported, from beside the import system: nothing is imported for it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,31 @@ import importlib.machinery
 import importlib.util
 import sys
 import time
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
 
 
-class ImportTimes(MetaPathFinder):
-    """Stands first on `sys.meta_path`, lets the real finders work, and times the modules that it was told of."""
+class ImportHook(MetaPathFinder):
+    """Stands first on `sys.meta_path`, lets the real finders work, and executes the modules that it was told of."""
 
-    def __init__(self, names: Sequence[str], clock: Callable[[], int] = time.perf_counter_ns) -> None:
+    def __init__(self, names: Collection[str]) -> None:
         self.names = frozenset(names)
-        self.clock = clock
-        self.seconds: dict[str, float] = {}
         self._searching = False
 
     def install(self) -> None:
         """Begin to watch."""
         sys.meta_path.insert(0, self)
+
+    def remove(self) -> None:
+        """Watch no longer."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+
+    @abstractmethod
+    def execute(self, loader: Loader, module: ModuleType) -> None:
+        """Let the real loader execute a module."""
 
     def find_spec(
         self,
@@ -30,7 +38,7 @@ class ImportTimes(MetaPathFinder):
         path: Sequence[str] | None = None,  # noqa: ARG002 - the import system's signature
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> importlib.machinery.ModuleSpec | None:
-        """The real module's spec, with a timed loader; None for everything else."""
+        """The real module's spec, with a loader that asks `execute`; None for everything else."""
         if fullname not in self.names or self._searching:
             return None
         self._searching = True
@@ -39,15 +47,29 @@ class ImportTimes(MetaPathFinder):
         finally:
             self._searching = False
         if spec is not None and spec.loader is not None:
-            spec.loader = _Timed(spec.loader, self, fullname)
+            spec.loader = _Watched(spec.loader, self)
         return spec
 
 
-class _Timed(Loader):
-    def __init__(self, loader: Loader, times: ImportTimes, name: str) -> None:
+class ImportTimes(ImportHook):
+    """How long each import took, in seconds."""
+
+    def __init__(self, names: Collection[str], clock: Callable[[], int] = time.perf_counter_ns) -> None:
+        super().__init__(names)
+        self.clock = clock
+        self.seconds: dict[str, float] = {}
+
+    def execute(self, loader: Loader, module: ModuleType) -> None:
+        """Between two readings of the clock."""
+        start = self.clock()
+        loader.exec_module(module)
+        self.seconds[module.__name__] = (self.clock() - start) * 1e-9
+
+
+class _Watched(Loader):
+    def __init__(self, loader: Loader, hook: ImportHook) -> None:
         self.loader = loader
-        self.times = times
-        self.name = name
+        self.hook = hook
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.loader, name)
@@ -56,9 +78,7 @@ class _Timed(Loader):
         return self.loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        start = self.times.clock()
         if module.__spec__ is not None:
             module.__spec__.loader = self.loader
         module.__loader__ = self.loader
-        self.loader.exec_module(module)
-        self.times.seconds[self.name] = (self.times.clock() - start) * 1e-9
+        self.hook.execute(self.loader, module)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_aiperf.machine.filesystems import is_in_memory, like, mounts
+from pytest_aiperf.machine.files import is_in_memory, like, mounts
 
 
 def mounted(*entries):

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from pytest_aiperf.runtimes import onnx_file
+from pytest_aiperf.runtimes.import_hook import ImportHook
 from pytest_aiperf.vocabulary.contracts import Framework
 from pytest_aiperf.vocabulary.errors import UsageError
 
 if TYPE_CHECKING:
-    from importlib.machinery import ModuleSpec
+    from importlib.abc import Loader
     from types import ModuleType
 
     from pytest_aiperf.vocabulary.contracts import Profiler
@@ -108,7 +107,7 @@ class OnnxRuntime(Framework):
             self._note_sessions(sys.modules[self.module])
             return
         finder = _OnImport(self.module, self._note_sessions)
-        sys.meta_path.insert(0, finder)
+        finder.install()
         self._undo.append(finder.remove)
 
     def unwatch(self) -> None:
@@ -143,46 +142,18 @@ class OnnxRuntime(Framework):
         self._undo.append(restore)
 
 
-class _OnImport(MetaPathFinder):
-    """Stands first on `sys.meta_path`, lets the real finders work, and acts once the module has been executed."""
+class _OnImport(ImportHook):
+    """Acts once the module has been executed."""
 
     def __init__(self, name: str, act: Callable[[ModuleType], None]) -> None:
-        self.name = name
+        super().__init__((name,))
         self.act = act
-        self._searching = False
 
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002 - the import system's
-        target: ModuleType | None = None,  # noqa: ARG002 - the import system's
-    ) -> ModuleSpec | None:
-        if fullname != self.name or self._searching:
-            return None
-        self._searching = True
-        try:
-            spec = importlib.util.find_spec(fullname)
-        finally:
-            self._searching = False
-        if spec is not None and spec.loader is not None:
-            self._follow(spec.loader)
-        return spec
-
-    def remove(self) -> None:
+    def execute(self, loader: Loader, module: ModuleType) -> None:
+        loader.exec_module(module)
         if self in sys.meta_path:
-            sys.meta_path.remove(self)
-
-    def _follow(self, loader: Any) -> None:
-        execute = loader.exec_module
-
-        def executed(module: ModuleType) -> None:
-            vars(loader).pop("exec_module", None)
-            execute(module)
-            if self in sys.meta_path:
-                self.remove()
-                self.act(module)
-
-        loader.exec_module = executed
+            self.remove()
+            self.act(module)
 
 
 def _provider_names(providers: Iterable[str | tuple[str, Mapping[str, Any]]] | None) -> tuple[str, ...]:

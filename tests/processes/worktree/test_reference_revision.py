@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_aiperf.machine import filesystems
+from pytest_aiperf.machine import files
 from pytest_aiperf.processes.child import Launch
 from pytest_aiperf.processes.reference_revision import ReferenceRevision
 from pytest_aiperf.processes.worktree import Worktree, resolve
@@ -39,7 +39,7 @@ def test_both_sides_start_alike_and_keep_their_bytecode(reference):
 
 
 def test_a_tree_in_memory_spoils_cold_loads_and_peaks(reference, monkeypatch):
-    monkeypatch.setattr(filesystems, "is_in_memory", lambda folder, *_: "aiperf-" in str(folder))
+    monkeypatch.setattr(files, "is_in_memory", lambda folder, *_: "aiperf-" in str(folder))
     assert reference.prepare() is None
     assert reference.uncompared.keys() == {"load_cold", "ram"}
     assert "set TMPDIR" in reference.uncompared["ram"]
