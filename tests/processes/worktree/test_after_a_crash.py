@@ -19,21 +19,21 @@ PATIENCE_SECONDS = 20.0
 PARENT = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
-from pytest_aiperf.processes.reaper import Guardian
+from pytest_aiperf.processes.reaper import Reaper
 from pytest_aiperf.processes.worktree import Worktree, resolve
 
-guardian = Guardian(print)
+reaper = Reaper(print)
 reference = resolve(Path(sys.argv[1]), "HEAD")
-watch = lambda folder: guardian.watch_folder(folder, reference.toplevel)
+watch = lambda folder: reaper.watch_folder(folder, reference.toplevel)
 tree = Worktree(reference, test_files=(), config_file=None, share=(), register=watch)
 tree.create()
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
-guardian.watch_process(child.pid)
+reaper.watch_process(child.pid)
 os.kill(child.pid, signal.SIGSTOP)
 if sys.argv[2] == "forking" and os.fork() == 0:
     time.sleep(60)
     os._exit(0)
-print(child.pid, tree.root, guardian._process.pid, flush=True)
+print(child.pid, tree.root, reaper._process.pid, flush=True)
 time.sleep(600)
 """
 
