@@ -20,10 +20,13 @@ _NO_QUIET = ("disturbed", "out_of_budget")
 class Project:
     """Files of a user and the command `pytest`, in a process of its own."""
 
-    def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, recordings: dict[tuple[str, str], str]
+    ) -> None:
         self.pytester = pytester
         self.monkeypatch = monkeypatch
         self.root = Path(pytester.path)
+        self.recordings = recordings
         own = self.root.parent / f"{self.root.name}-tmp"  # a timing lock of its own: no other run is waited for
         own.mkdir(exist_ok=True)
         monkeypatch.setenv("TMPDIR", str(own))
@@ -45,7 +48,16 @@ class Project:
         with self.monkeypatch.context() as patched:
             for name, value in environ.items():
                 patched.setenv(name, value, prepend=os.pathsep if name == "PYTHONPATH" else None)
-            return self.pytester.runpytest_subprocess(*arguments, *(FAST if fast else ()))
+            return self.pytester.runpytest_subprocess(*(FAST if fast else ()), *arguments)
+
+    def record(self, module: str = "test_model.py") -> None:
+        """The baseline of a module: recorded once for all stories with the same one."""
+        key = (os.environ["PYTEST_PLUGINS"], (self.root / module).read_text(encoding="utf-8"))
+        if key in self.recordings:
+            self.write(str(self.baseline(module).relative_to(self.root)), self.recordings[key])
+            return
+        assert self.pytest("--aiperf-update").ret == 0
+        self.recordings[key] = self.baseline(module).read_text(encoding="utf-8")
 
     def baseline(self, module: str = "test_model.py") -> Path:
         path = self.root / module
@@ -77,8 +89,16 @@ def _hears_ctrl_c():
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
-    return Project(pytester, monkeypatch)
+def project(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, recordings: dict[tuple[str, str], str]
+) -> Project:
+    return Project(pytester, monkeypatch, recordings)
+
+
+@pytest.fixture(scope="session")
+def recordings() -> dict[tuple[str, str], str]:
+    """What `record` has recorded so far."""
+    return {}
 
 
 @pytest.fixture
