@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Baseline,
         Change,
         Environment,
+        Limit,
         Measurement,
         Result,
         Run,
@@ -47,7 +48,7 @@ _PLACES = {
     "vocabulary.devices": "Accelerator DeviceTimer GpuMemory",
     "vocabulary.errors": "AiperfError BaselineError UsageError",
     "vocabulary.model_figures": "Weights",
-    "vocabulary.records": "Baseline Change Environment Measurement Result Run Sample Verdict",
+    "vocabulary.records": "Baseline Change Environment Limit Measurement Result Run Sample Verdict",
     "vocabulary.terms": "Better Metric Origin Rule Status Unit",
 }
 """Module -> what it gives to the public."""
@@ -69,6 +70,7 @@ __all__ = [
     "Framework",
     "GpuMemory",
     "History",
+    "Limit",
     "Measurement",
     "Metric",
     "Origin",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -83,6 +86,23 @@ def test_a_file_that_is_no_report_is_told_by_its_name(tmp_path: Path):
     file.write_text("{}")
     with pytest.raises(pytest_aiperf.AiperfError, match=r"other\.json: this is not a run of pytest-aiperf"):
         pytest_aiperf.read_run(file)
+
+
+def test_the_framework_of_the_documentation_works(monkeypatch: pytest.MonkeyPatch):
+    class Forest:
+        def predict(self, rows):
+            return sum(rows)
+
+    monkeypatch.setitem(sys.modules, "acme_forests", SimpleNamespace(Forest=Forest))
+    text = (Path(__file__).parent.parent / "docs/extending.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example, names)  # noqa: S102 - what we tell users to write
+    framework = names["create"]()
+    assert framework.owns(Forest())
+    assert not framework.owns(object())
+    assert framework.bind(Forest(), ([1, 2],), {})() == 3
+    assert framework.size(Forest()) is None
 
 
 def test_a_users_annotations_pass_a_strict_type_checker(tmp_path: Path):
