@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import random
 import sys
@@ -11,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,8 +24,12 @@ from pytest_aiperf.session.settings import Settings
 from pytest_aiperf.vocabulary.contracts import Frameworks, Store, Tools
 from pytest_aiperf.vocabulary.devices import Devices
 from pytest_aiperf.vocabulary.errors import AiperfError
-from pytest_aiperf.vocabulary.records import Environment, Margins, Run
+from pytest_aiperf.vocabulary.records import Environment, Margins
 from pytest_aiperf.vocabulary.terms import Metric, Pairs
+
+if TYPE_CHECKING:
+    from pytest_aiperf.reporting.report_files import ReportFiles
+    from pytest_aiperf.session.recorder import Recorder
 
 RUN_PLUGIN = "aiperf-run"
 RECORDER_PLUGIN = "aiperf-recorder"
@@ -52,7 +55,7 @@ def equip_run(config: pytest.Config) -> None:
     from pytest_aiperf.session.run_hooks import RunHooks
 
     chosen = settings.resolve(config)
-    _check_reports(chosen.report)
+    reports = _report_files(config, chosen.report)
     under_xdist = xdist.is_worker(config)
     tools, frameworks, metrics = create_tools(), create_frameworks(), known_metrics()
     for framework in frameworks:
@@ -94,7 +97,9 @@ def equip_run(config: pytest.Config) -> None:
         clock=time.monotonic,
     )
     pairs = escalation.policy.pairs is not Pairs.NEVER
-    recorder = None if under_xdist else _recorder(config, chosen, store, place, metrics)
+    recorder = (
+        None if under_xdist else _recorder(config, chosen, store=store, place=place, metrics=metrics, reports=reports)
+    )
     tell = xdist.ToController(config).note if recorder is None else recorder.notes.append
     confirmation = _confirmation(config, chosen, context, escalation, launch, reaper=Reaper(tell)) if pairs else None
     hooks = RunHooks(
@@ -276,8 +281,14 @@ def store_at(root: Path) -> Store:
 
 
 def _recorder(
-    config: pytest.Config, chosen: Settings, store: Store, place: Environment, metrics: dict[str, Metric]
-) -> Any:
+    config: pytest.Config,
+    chosen: Settings,
+    *,
+    store: Store,
+    place: Environment,
+    metrics: dict[str, Metric],
+    reports: ReportFiles,
+) -> Recorder:
     from pytest_aiperf.baselines.last_run import LastRun
     from pytest_aiperf.reporting.reporters import terminal
     from pytest_aiperf.session.recorder import Recorder
@@ -290,40 +301,28 @@ def _recorder(
         history=LastRun(config.rootpath),
         environment=place,
         metrics=metrics,
-        write_reports=lambda run: _write_reports(run, chosen.report, config.invocation_params.dir),
+        write_reports=reports.write,
         summarise=terminal.summary,
         started_at=RunHooks.now(),
         commit=git.current(config.rootpath),
     )
 
 
-def _check_reports(wanted: Sequence[str]) -> None:
-    known = [name for name in shelves.names("reporters") if hasattr(shelves.module("reporters", name), "create")]
-    for text in wanted:
-        name, separator, file = text.partition(":")
-        if not separator or not file:
-            raise pytest.UsageError(f"--aiperf-report={text}: expected FORMAT:FILE, such as json:out.json")
-        if name.replace("-", "_") not in known:
-            spelled = ", ".join(sorted(entry.replace("_", "-") for entry in known))
-            raise pytest.UsageError(f"--aiperf-report={text}: there is no format {name!r}; there are: {spelled}")
-        needs = getattr(shelves.module("reporters", name), "NEEDS", None)
-        if needs is not None and importlib.util.find_spec(needs) is None:
-            raise pytest.UsageError(f"--aiperf-report={text}: {needs} is not installed: pip install {needs}")
+def _report_files(config: pytest.Config, wanted: Sequence[str]) -> ReportFiles:
+    """The reports of this run. Raises pytest.UsageError for one that could not be written."""
+    from pytest_aiperf.reporting.report_files import ReportFiles
 
-
-def _write_reports(run: Run, wanted: Sequence[str], directory: Path) -> list[str]:
-    """Write every report; what could not be written is returned as messages."""
-    errors = []
-    for text in wanted:
-        name, _, file = text.partition(":")
-        path = directory / file
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            rendered = shelves.create("reporters", name).render(run)
-            path.write_bytes(rendered if isinstance(rendered, bytes) else rendered.encode())
-        except OSError as error:
-            errors.append(f"report {text} was not written: {error}")
-    return errors
+    files = ReportFiles(
+        wanted=wanted,
+        directory=config.invocation_params.dir,
+        names=shelves.names("reporters"),
+        member=lambda name: shelves.module("reporters", name),
+    )
+    try:
+        files.check()
+    except AiperfError as error:
+        raise pytest.UsageError(str(error)) from None
+    return files
 
 
 def _invocation(config: pytest.Config) -> tuple[Sequence[str], Path]:
