@@ -35,6 +35,7 @@ class Driver:
 
     async def drive(self, probes: Sequence[Probe]) -> tuple[Sample, ...]:
         """The same of any function; of a coroutine function inside the running event loop."""
+        __tracebackhide__ = True  # a test that fails inside a call shows the call, not who drove it
         samples: tuple[Sample, ...] = ()
         for probe in probes:
             samples += tuple(await self.follow(probe.plan(self.tools)))
@@ -42,6 +43,7 @@ class Driver:
 
     async def follow(self, plan: Generator[TimedCalls, float, T]) -> T:
         """What a plan returns once all turns that it asked for have been taken."""
+        __tracebackhide__ = True
         with closing(plan):
             try:
                 turn = next(plan)
@@ -56,6 +58,7 @@ class Driver:
         return await self.function() if self.asynchronous else self.function()
 
     async def _seconds(self, turn: TimedCalls) -> float:
+        __tracebackhide__ = True
         self.result = None
         self.tools.devices.wait()
         if turn.before is not None:
@@ -143,6 +146,7 @@ def without_loop(steps: Coroutine[Any, Any, T], *, of: str = "the function") -> 
 
     Raises UsageError where something `of` the user's waits though it is no `async def`: it would be timed unawaited.
     """
+    __tracebackhide__ = True
     try:
         steps.send(None)
     except StopIteration as end:
@@ -154,4 +158,5 @@ def without_loop(steps: Coroutine[Any, Any, T], *, of: str = "the function") -> 
 
 def finish(steps: Coroutine[Any, Any, Any], *, asynchronous: bool) -> Any:
     """What the steps return; asynchronous ones that start inside a running event loop, as a coroutine."""
+    __tracebackhide__ = True
     return settle(steps) if asynchronous else without_loop(steps)

@@ -59,6 +59,7 @@ def measure(
 
 
 async def _measured(passes: _Passes, context: AbstractContextManager[object]) -> Any:
+    __tracebackhide__ = True
     with context:
         await passes.run()
     passes.entry.take(passes.trial.checked(passes.owner))

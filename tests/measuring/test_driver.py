@@ -91,6 +91,12 @@ def test_it_measures_coroutines_inside_one_loop():
     assert driver.result == work.calls
 
 
+def test_a_function_that_runs_out_of_an_iterator_ends_no_pass():
+    spent = iter(())
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        Driver(lambda: next(spent), tools(clock=FakeClock())).run([latency()])
+
+
 def test_it_returns_the_result_of_the_last_call():
     clock = FakeClock()
     work = Work(clock, 0.1)
