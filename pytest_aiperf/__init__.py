@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pytest_aiperf.comparing.sensitivity import Sensitivity
     from pytest_aiperf.measuring.concurrent import Concurrent
     from pytest_aiperf.session.bench import Bench
+    from pytest_aiperf.vocabulary.baseline import Baseline
     from pytest_aiperf.vocabulary.codec import read_run
     from pytest_aiperf.vocabulary.contracts import (
         Framework,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from pytest_aiperf.vocabulary.errors import AiperfError, BaselineError, UsageError
     from pytest_aiperf.vocabulary.model_figures import Weights
     from pytest_aiperf.vocabulary.records import (
-        Baseline,
         Change,
         Environment,
         Limit,
@@ -43,12 +43,13 @@ _PLACES = {
     "comparing.sensitivity": "Sensitivity",
     "measuring.concurrent": "Concurrent",
     "session.bench": "Bench",
+    "vocabulary.baseline": "Baseline",
     "vocabulary.codec": "read_run",
     "vocabulary.contracts": "Framework History Probe Profiler Reporter Store TimedCalls Tools",
     "vocabulary.devices": "Accelerator DeviceTimer GpuMemory",
     "vocabulary.errors": "AiperfError BaselineError UsageError",
     "vocabulary.model_figures": "Weights",
-    "vocabulary.records": "Baseline Change Environment Limit Measurement Result Run Sample Verdict",
+    "vocabulary.records": "Change Environment Limit Measurement Result Run Sample Verdict",
     "vocabulary.terms": "Better Metric Origin Rule Status Unit",
 }
 """Module -> what it gives to the public."""

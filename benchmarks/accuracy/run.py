@@ -12,17 +12,8 @@ from scipy import special
 
 from pytest_aiperf.judging import verdicts
 from pytest_aiperf.measuring.metrics import accuracy
-from pytest_aiperf.vocabulary.records import (
-    Criteria,
-    Environment,
-    Limit,
-    Margins,
-    Measurement,
-    Policy,
-    PortableValue,
-    Sample,
-    Verdict,
-)
+from pytest_aiperf.vocabulary.baseline import PortableValue
+from pytest_aiperf.vocabulary.records import Criteria, Environment, Limit, Margins, Measurement, Policy, Sample, Verdict
 from pytest_aiperf.vocabulary.terms import Status
 
 RESULTS = Path(__file__).parents[1] / "results"

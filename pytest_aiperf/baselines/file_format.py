@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_aiperf.baselines.strict_json import Place, ShapeError, decoded, quoted
+from pytest_aiperf.vocabulary.baseline import Allocations, Session
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.example_values import rounded, unpack
-from pytest_aiperf.vocabulary.records import Allocations, Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

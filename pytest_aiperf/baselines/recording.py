@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from pytest_aiperf.baselines.file_format import Entry, StoredValue
 from pytest_aiperf.baselines.summaries import Storable, sort_out
+from pytest_aiperf.vocabulary.baseline import Allocations, Session
 from pytest_aiperf.vocabulary.example_values import rounded, unpack
-from pytest_aiperf.vocabulary.records import Allocations, Change, Measurement, Session
+from pytest_aiperf.vocabulary.records import Change, Measurement
 from pytest_aiperf.vocabulary.terms import MOST_SESSIONS, Better, Metric, Rule, Unit
 
 if TYPE_CHECKING:

@@ -29,10 +29,11 @@ from pytest_aiperf.measuring.metrics.comparison import (
 )
 from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
 from pytest_aiperf.measuring.trial import Trial
+from pytest_aiperf.vocabulary.baseline import PortableValue
 from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Arm, Block, Pairing, Speed
-from pytest_aiperf.vocabulary.records import PortableValue, Sample
+from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Metric
 
 if TYPE_CHECKING:

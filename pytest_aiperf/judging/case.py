@@ -12,19 +12,8 @@ from typing import TYPE_CHECKING, TypedDict
 from pytest_aiperf.judging import statistics
 from pytest_aiperf.judging.history import history_of, last_level, occasions, undisturbed_sessions
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.records import (
-    Baseline,
-    Environment,
-    Interval,
-    Limit,
-    Margins,
-    Measurement,
-    Policy,
-    PortableValue,
-    Sample,
-    Session,
-    Verdict,
-)
+from pytest_aiperf.vocabulary.baseline import Baseline, PortableValue, Session
+from pytest_aiperf.vocabulary.records import Environment, Interval, Limit, Margins, Measurement, Policy, Sample, Verdict
 from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE, Better, Evidence, Metric, Origin, Rule, Status, Unit
 
 if TYPE_CHECKING:

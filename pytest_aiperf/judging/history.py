@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from statistics import fmean, median
 
 from pytest_aiperf.judging import statistics
-from pytest_aiperf.vocabulary.records import Baseline, Margins, Session
+from pytest_aiperf.vocabulary.baseline import Baseline, Session
+from pytest_aiperf.vocabulary.records import Margins
 from pytest_aiperf.vocabulary.terms import MOST_SESSIONS, Better, Metric, Rule
 
 LEVEL_CHANGE = 0.10

@@ -10,7 +10,8 @@ from pytest_aiperf.judging import memory_notes, missing, statistics, validity
 from pytest_aiperf.judging.case import Case
 from pytest_aiperf.judging.history import history_of, last_level, undisturbed_sessions
 from pytest_aiperf.judging.rules import exact, leak, load_time, paired, process_memory, quality, shown, speedup, time
-from pytest_aiperf.vocabulary.records import Baseline, Environment, Limit, Margins, Measurement, Policy, Verdict
+from pytest_aiperf.vocabulary.baseline import Baseline
+from pytest_aiperf.vocabulary.records import Environment, Limit, Margins, Measurement, Policy, Verdict
 from pytest_aiperf.vocabulary.terms import MEDIAN, Metric, Rule, Status, Unit
 
 TIMER_RESOLUTION = clock.get_clock_info("perf_counter").resolution

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from pytest_aiperf.judging.case import Case
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.records import Allocations
+from pytest_aiperf.vocabulary.baseline import Allocations
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, MEMORY_METRICS, Need, Phase, Unit
 
 _LINE = re.compile(r"(?<=\.py):\d+")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pytest_aiperf.judging.case import update_command
-from pytest_aiperf.vocabulary.records import Baseline, Limit, Measurement, Policy, Verdict
+from pytest_aiperf.vocabulary.baseline import Baseline
+from pytest_aiperf.vocabulary.records import Limit, Measurement, Policy, Verdict
 from pytest_aiperf.vocabulary.terms import Metric, Rule, Status, Unit
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
+from pytest_aiperf.vocabulary.baseline import Allocations
 from pytest_aiperf.vocabulary.package import PACKAGE
-from pytest_aiperf.vocabulary.records import Allocations
 
 FRAMES = 12
 LOOK_SECONDS = 0.002

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_aiperf.measuring.metrics.load_time import Loading
+from pytest_aiperf.vocabulary.baseline import PortableValue
 from pytest_aiperf.vocabulary.model_figures import Variant
-from pytest_aiperf.vocabulary.records import PortableValue, Sample
+from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Metric, Origin
 
 _ONCE = ("out_of_memory", "disturbances", "conditions", "covariate", "reference", "accuracy_margin", "variant")

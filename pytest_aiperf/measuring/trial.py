@@ -11,11 +11,12 @@ from pytest_aiperf.measuring.metrics import model_size
 from pytest_aiperf.measuring.metrics.cpu_memory import RamWatch
 from pytest_aiperf.measuring.metrics.gpu_memory import GpuWatch
 from pytest_aiperf.measuring.metrics.load_time import Loading
+from pytest_aiperf.vocabulary.baseline import Allocations
 from pytest_aiperf.vocabulary.contracts import Framework
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Pairing
-from pytest_aiperf.vocabulary.records import Allocations, Limit, Margins, Measurement
+from pytest_aiperf.vocabulary.records import Limit, Margins, Measurement
 from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Origin, Phase
 
 if TYPE_CHECKING:

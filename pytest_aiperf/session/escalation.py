@@ -15,10 +15,11 @@ from pytest_aiperf.session import limit_markers, markers
 from pytest_aiperf.session.markers import Rules
 from pytest_aiperf.session.settings import Settings
 from pytest_aiperf.vocabulary import codec
+from pytest_aiperf.vocabulary.baseline import Baseline
 from pytest_aiperf.vocabulary.contracts import Store
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.orders import Order
-from pytest_aiperf.vocabulary.records import Baseline, Criteria, Environment, Margins, Policy, Result
+from pytest_aiperf.vocabulary.records import Criteria, Environment, Margins, Policy, Result
 from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Evidence, Metric, Pairs, Rule
 
 FEWEST_HISTORIES = 8

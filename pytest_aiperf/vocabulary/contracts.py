@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from pytest_aiperf.vocabulary.baseline import Baseline
 from pytest_aiperf.vocabulary.devices import DeviceConditions, Devices
 from pytest_aiperf.vocabulary.messages import Answer, Request
 from pytest_aiperf.vocabulary.model_figures import Weights
-from pytest_aiperf.vocabulary.records import Baseline, Change, Environment, Measurement, Run, Sample
+from pytest_aiperf.vocabulary.records import Change, Environment, Measurement, Run, Sample
 from pytest_aiperf.vocabulary.terms import Metric
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pytest_aiperf.vocabulary.baseline import Allocations, Baseline, PortableValue
 from pytest_aiperf.vocabulary.model_figures import Variant
 from pytest_aiperf.vocabulary.pairing import Pairing
 from pytest_aiperf.vocabulary.terms import Evidence, Metric, Origin, Pairs, Status, Unit
@@ -38,17 +39,6 @@ class Sample:
         """All that people should know of it."""
         facts = (("child: ", self.failure), ("void: ", self.void), ("", self.member))
         return (*(f"{name}{fact}" for name, fact in facts if fact), *self.notes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocations:
-    """Line of code -> bytes that it held at the peak of a memory."""
-
-    host: Mapping[str, float] = field(default_factory=dict)
-    gpu: Mapping[str, float] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self.host or self.gpu)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,45 +155,6 @@ class Policy:
     required: frozenset[str] = frozenset()
     """`gpu`, or names of metrics."""
     pairs: Pairs = Pairs.NEVER
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """One run of the suite on one machine class: one number per metric."""
-
-    at: str
-    commit: str | None
-    covariate: float | None
-    disturbed: bool
-    values: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortableValue:
-    """A stored value that holds on every machine."""
-
-    value: float
-    at: str
-    commit: str | None
-    examples: tuple[float, ...] | None = None
-    """One value per example, in order, where the metric has examples."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
-    """What is stored for one label of one test, as seen from one machine class."""
-
-    test: str
-    label: str
-    source: str | None
-    files: Mapping[str, str]
-    portable: Mapping[str, PortableValue]
-    sessions: tuple[Session, ...]
-    """Of this machine class, oldest first."""
-    allocations: Allocations = field(default_factory=Allocations)
-    """Of the last session that was stored."""
-    other_classes: int = 0
-    """How many other machine classes have sessions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

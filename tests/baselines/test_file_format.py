@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pytest_aiperf.baselines.file_format import FORMAT, BaselineFile, Entry, StoredValue, parse, render
+from pytest_aiperf.vocabulary.baseline import Allocations, Session
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.example_values import pack, rounded
-from pytest_aiperf.vocabulary.records import Allocations, Session
 
 PATH = Path("tests/__aiperf__/test_resnet.json")
 SESSION = Session(at="2026-01-01T12:00:00Z", commit="1a2b3c4", covariate=-4.213, disturbed=False, values={})

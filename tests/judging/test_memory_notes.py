@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_aiperf.vocabulary.records import Allocations
+from pytest_aiperf.vocabulary.baseline import Allocations
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE
 from tests.judging.worlds import MIB, baseline, limit, measured, only, seen, sessions_of
 

@@ -18,18 +18,8 @@ from pytest_aiperf.measuring.metrics import (
     model_size,
     throughput,
 )
-from pytest_aiperf.vocabulary.records import (
-    Allocations,
-    Baseline,
-    Environment,
-    Limit,
-    Margins,
-    Measurement,
-    Policy,
-    PortableValue,
-    Sample,
-    Session,
-)
+from pytest_aiperf.vocabulary.baseline import Allocations, Baseline, PortableValue, Session
+from pytest_aiperf.vocabulary.records import Environment, Limit, Margins, Measurement, Policy, Sample
 from pytest_aiperf.vocabulary.terms import Better, Metric, Origin, Rule, Unit
 
 MIB = 1024.0**2

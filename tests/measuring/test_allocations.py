@@ -10,7 +10,7 @@ import pytest
 
 from pytest_aiperf.judging.memory_notes import place_of
 from pytest_aiperf.measuring.allocations import AllocationWatch, gpu_kept, gpu_peak
-from pytest_aiperf.vocabulary.records import Allocations
+from pytest_aiperf.vocabulary.baseline import Allocations
 
 np = pytest.importorskip("numpy")
 HERE = Path(__file__)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from pytest_aiperf.baselines.file_format import BaselineFile, Entry, parse, render
 from pytest_aiperf.baselines.recording import Terms, dropped, record
 from pytest_aiperf.machine.atomic_files import only_writer, remove, replace_text
+from pytest_aiperf.vocabulary.baseline import Baseline, PortableValue
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.example_values import unpack
-from pytest_aiperf.vocabulary.records import Baseline, Change, Environment, Measurement, PortableValue
+from pytest_aiperf.vocabulary.records import Change, Environment, Measurement
 from pytest_aiperf.vocabulary.terms import Metric
 
 if TYPE_CHECKING:

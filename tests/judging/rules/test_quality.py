@@ -9,8 +9,9 @@ import pytest
 
 from pytest_aiperf.baselines.summaries import sort_out
 from pytest_aiperf.judging.rules.quality import most_luck
+from pytest_aiperf.vocabulary.baseline import PortableValue
 from pytest_aiperf.vocabulary.example_values import unpack
-from pytest_aiperf.vocabulary.records import Margins, Policy, PortableValue
+from pytest_aiperf.vocabulary.records import Margins, Policy
 from pytest_aiperf.vocabulary.terms import Status
 from tests.judging.worlds import METRICS, PERPLEXITY, baseline, limit, measured, only, scored, seen, word
 

@@ -8,8 +8,9 @@ import pytest
 
 from pytest_aiperf.judging import verdicts
 from pytest_aiperf.measuring.metrics.comparison import SPEEDUP
+from pytest_aiperf.vocabulary.baseline import PortableValue
 from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Pairing
-from pytest_aiperf.vocabulary.records import Criteria, Margins, Policy, PortableValue
+from pytest_aiperf.vocabulary.records import Criteria, Margins, Policy
 from pytest_aiperf.vocabulary.terms import Evidence
 from pytest_aiperf.wiring import known_metrics
 from tests.judging.rules.test_paired import LATENCY, world
