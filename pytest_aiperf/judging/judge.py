@@ -81,13 +81,6 @@ def _holds(limit: Limit, metric: Metric) -> bool:
     return limit.metric in (metric.name, metric.limited_as)
 
 
-def unmatched_limits(
-    measurements: Sequence[Measurement], limits: Sequence[Limit], metrics: Mapping[str, Metric] | None = None
-) -> tuple[Verdict, ...]:
-    """A failing row for each limit on something that no measurement of the test even tried to measure."""
-    return missing.unmatched(measurements, limits, metrics or {})
-
-
 def session_variance(baseline: Baseline, metric: Metric) -> float | None:
     """Variance of log values between a test's sessions; None where there are fewer than three."""
     sessions = last_level(undisturbed_sessions(baseline, metric), metric, Margins())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from pytest_aiperf.judging import judge
+from pytest_aiperf.judging import judge, missing
 from pytest_aiperf.vocabulary.records import Criteria, Environment, Limit, Margins, Measurement, Verdict
 from pytest_aiperf.vocabulary.terms import Metric, Status
 
@@ -33,7 +33,7 @@ def verdicts(
             final=final,
         )
     if all(measurement.out_of_memory is None for measurement in measurements):  # else the test did not get any further
-        rows += judge.unmatched_limits(measurements, criteria.limits, metrics)
+        rows += missing.unmatched(measurements, criteria.limits, metrics)
     return tuple(_recorded(row) for row in rows if row.reason != "gone") if criteria.stores else tuple(rows)
 
 

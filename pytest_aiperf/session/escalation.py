@@ -128,7 +128,7 @@ class Escalation:
 
     def encode(self, result: Result, *, outcome: str) -> str:
         """The result as text that crosses processes."""
-        return codec.encode_result(replace(result, outcome=outcome)).decode()
+        return codec.encode(replace(result, outcome=outcome)).decode()
 
     def failure_text(self, result: Result) -> str:
         """The block that the failing test shows."""

@@ -93,7 +93,7 @@ class Recorder:
         if report.skipped and report.when != "teardown" and not hasattr(report, "wasxfail"):
             self.skipped.add(report.nodeid)
         if encoded := getattr(report, "aiperf", None):
-            self.results[report.nodeid] = codec.decode_result(encoded.encode())
+            self.results[report.nodeid] = codec.decode(encoded.encode(), Result)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

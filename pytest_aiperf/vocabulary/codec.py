@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_aiperf.vocabulary.errors import CodecError
-from pytest_aiperf.vocabulary.records import Result, Run
+from pytest_aiperf.vocabulary.records import Run
 
 Record = TypeVar("Record")
 
@@ -108,16 +108,6 @@ def _message_and_remedy(text: str) -> tuple[str, str]:
     before, command, test = text.partition(": pytest --aiperf-update ")
     message, _, what = before.rpartition("; ")
     return (message, f"{what}{command}{test}") if command and message else (text, "")
-
-
-def encode_result(result: Result) -> bytes:
-    """One test's result, as it travels between processes of one version."""
-    return encode(result)
-
-
-def decode_result(data: bytes) -> Result:
-    """The result that `encode_result` wrote. Raises CodecError with the place of the first mistake."""
-    return decode(data, Result)
 
 
 def encode(record: object) -> bytes:

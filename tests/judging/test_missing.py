@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_aiperf.judging.judge import unmatched_limits
+from pytest_aiperf.judging.missing import unmatched
 from pytest_aiperf.vocabulary.records import Policy
 from pytest_aiperf.vocabulary.terms import Status, Unit
 from tests.judging.worlds import (
@@ -57,7 +57,7 @@ def test_it_fails_for_memory_that_only_the_baseline_has_where_it_is_required(met
 
 
 def test_it_fails_a_limit_that_nothing_measured():
-    rows = unmatched_limits(
+    rows = unmatched(
         [measured(FAST, seen("gpu_allocated"))],
         [limit("latency", 1), limit("load_warm", 1), limit("gpu_allocated", 1), limit("latency", 1, label="x")],
         METRICS,
@@ -72,5 +72,5 @@ def test_it_fails_a_limit_that_nothing_measured():
 
 
 def test_it_names_the_call_that_would_measure_a_score_that_stands_on_no_shelf():
-    (row,) = unmatched_limits([], [limit("f1", 0.9)])
+    (row,) = unmatched([], [limit("f1", 0.9)], {})
     assert "aiperf.score(..., name='f1')" in row.message

@@ -31,7 +31,7 @@ def test_it_returns_the_same_run():
 
 
 def test_it_returns_the_same_result():
-    assert codec.decode_result(codec.encode_result(INT8)) == INT8
+    assert codec.decode(codec.encode(INT8), Result) == INT8
 
 
 @pytest.mark.parametrize("special", [math.nan, math.inf, -math.inf])
@@ -52,7 +52,7 @@ def test_it_keeps_records_inside_of_records():
     wanting = dataclasses.replace(INT8.verdicts[0], needs=Evidence.FRESH_TIMING)
     measurement = dataclasses.replace(INT8.measurements[0], scores=(score,), covariate=-3.25)
     result = dataclasses.replace(INT8, measurements=(measurement,), verdicts=(wanting,))
-    assert codec.decode_result(codec.encode_result(result)) == result
+    assert codec.decode(codec.encode(result), Result) == result
 
 
 def test_it_keeps_every_digit():
@@ -186,7 +186,7 @@ def test_it_names_the_place_of_a_mistake(path, value, place):
 
 def test_it_refuses_text_that_is_not_unicode():
     with pytest.raises(CodecError, match="not valid Unicode"):
-        codec.encode_result(dataclasses.replace(INT8, test="tests/\udcff.py::test"))
+        codec.encode(dataclasses.replace(INT8, test="tests/\udcff.py::test"))
 
 
 def test_it_refuses_another_record():
