@@ -30,6 +30,9 @@ _NOTABLE_SPEED = 0.005
 class Screen:
     """One value held against the sessions; `tolerance` and `most` are t0 and t1 as fractions."""
 
+    case: Case
+    notes: tuple[str, ...]
+    """What the reference workload says of the machine."""
     value: float
     expected: float
     """The value that the sessions, and the machine's speed of today, let expect."""
@@ -86,6 +89,26 @@ class Screen:
             f"a slowdown would have shown from {units.percent(self.visible)} on"
         )
 
+    def row(self, status: Status, reason: str, message: str = "", *notes: str) -> Verdict:
+        """The row of a decision that rests on this."""
+        return self.case.row(
+            status,
+            reason,
+            message=message,
+            now=self.value,
+            baseline=self.expected,
+            worse_by=self.interval,
+            limit=self.most,
+            notes=(*self.notes, *notes),
+            sees=self.visible,
+        )
+
+    def passed(self, *notes: str) -> Verdict:
+        """The row of a screen that was passed, perhaps with something better than before."""
+        if self.improves:
+            return self.row(Status.IMPROVED, "faster", "", *notes)
+        return self.row(Status.PASSED, "within_margin", "", *notes)
+
 
 def screen(case: Case, history: History, log_value: float, *, tolerance: float, most: float) -> Screen:
     """Hold one session's log value against the others."""
@@ -93,6 +116,8 @@ def screen(case: Case, history: History, log_value: float, *, tolerance: float, 
     occasions = case.history_of_occasions() or history
     rough = max(case.prior, ROUGH_VARIANCE) if occasions.count < FEWEST_TELLING else case.prior
     return Screen(
+        case=case,
+        notes=_speed_notes(case, history),
         value=case.from_worse_log(log_value),
         expected=case.from_worse_log(log_value - prediction.shift),
         prediction=prediction,
@@ -105,31 +130,7 @@ def screen(case: Case, history: History, log_value: float, *, tolerance: float, 
     )
 
 
-def screened_row(
-    case: Case, seen: Screen, status: Status, reason: str, *, message: str = "", notes: tuple[str, ...] = ()
-) -> Verdict:
-    """The row of a decision that rests on `seen`."""
-    return case.row(
-        status,
-        reason,
-        message=message,
-        now=seen.value,
-        baseline=seen.expected,
-        worse_by=seen.interval,
-        limit=seen.most,
-        notes=notes,
-        sees=seen.visible,
-    )
-
-
-def pass_row(case: Case, seen: Screen, *, notes: tuple[str, ...] = ()) -> Verdict:
-    """The row of a screen that was passed, perhaps with something better than before."""
-    if seen.improves:
-        return screened_row(case, seen, Status.IMPROVED, "faster", notes=notes)
-    return screened_row(case, seen, Status.PASSED, "within_margin", notes=notes)
-
-
-def speed_notes(case: Case, history: History) -> tuple[str, ...]:
+def _speed_notes(case: Case, history: History) -> tuple[str, ...]:
     """What the reference workload says of the machine, where it moved the expectation."""
     if case.measurement.covariate is None or history.covariate_spread is None:
         return ()

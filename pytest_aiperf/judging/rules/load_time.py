@@ -9,7 +9,7 @@ import numpy as np
 
 from pytest_aiperf.judging import time_limits
 from pytest_aiperf.judging.case import Case, pooled
-from pytest_aiperf.judging.screen import pass_row, screen, screened_row, speed_notes
+from pytest_aiperf.judging.screen import screen
 from pytest_aiperf.judging.statistics import History
 from pytest_aiperf.vocabulary.records import Limit, Verdict
 from pytest_aiperf.vocabulary.terms import Evidence, Origin, Status
@@ -34,25 +34,21 @@ def against_baseline(case: Case, history: History) -> Verdict:
         tolerance=case.margins.load_tolerance,
         most=case.margins.max_load_slowdown,
     )
-    notes = speed_notes(case, history)
     if seen.passes:
-        return pass_row(case, seen, notes=notes)
+        return seen.passed()
     enough = len(pooled(calm)) >= ENOUGH_PROCESSES
     if not enough and not case.final:
-        message = f"suspicious after {len(values)} fresh processes"
-        row = screened_row(case, seen, Status.INCONCLUSIVE, "unconfirmed", message=message, notes=notes)
+        row = seen.row(Status.INCONCLUSIVE, "unconfirmed", f"suspicious after {len(values)} fresh processes")
         return case.unconfirmed(Evidence.FRESH_LOAD, row)
     if seen.gross and enough:
-        message = f"median of {len(values)} fresh processes"
-        return screened_row(case, seen, Status.REGRESSED, "slower", message=message, notes=notes)
+        return seen.row(Status.REGRESSED, "slower", f"median of {len(values)} fresh processes")
     if not calm:
         message = "proves nothing: other processes used the processor meanwhile"
-        return screened_row(case, seen, Status.INCONCLUSIVE, "disturbed", message=message, notes=notes)
+        return seen.row(Status.INCONCLUSIVE, "disturbed", message)
     if seen.gross:
         message = f"only {len(values)} fresh processes, {ENOUGH_PROCESSES} have to agree"
-        return screened_row(case, seen, Status.INCONCLUSIVE, "too_few_processes", message=message, notes=notes)
-    message = f"cannot tell from noise: {seen.text()}"
-    return screened_row(case, seen, Status.INCONCLUSIVE, "within_noise", message=message, notes=notes)
+        return seen.row(Status.INCONCLUSIVE, "too_few_processes", message)
+    return seen.row(Status.INCONCLUSIVE, "within_noise", f"cannot tell from noise: {seen.text()}")
 
 
 def against_limit(case: Case, limit: Limit) -> Verdict:

@@ -8,7 +8,7 @@ from statistics import median
 
 from pytest_aiperf.judging import time_limits
 from pytest_aiperf.judging.case import Case, pooled
-from pytest_aiperf.judging.screen import Screen, pass_row, screen, screened_row, speed_notes
+from pytest_aiperf.judging.screen import Screen, screen
 from pytest_aiperf.judging.statistics import History
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.records import Limit, Sample, Verdict
@@ -31,12 +31,11 @@ def against_baseline(case: Case, history: History) -> Verdict:
     here = _screen_here(case, history, here_samples)
     fresh = _screen(case, history, calm_fresh) if calm_fresh else None
     seen = here or fresh or _screen(case, history, fresh_samples)
-    notes = speed_notes(case, history)
     if seen.passes and (here or fresh):
-        return pass_row(case, seen, notes=notes)
+        return seen.passed()
     if fresh is not None:
-        return _with_fresh(case, fresh, here=here if trusted else None, witnesses=len(calm_fresh), notes=notes)
-    return _without_fresh(case, seen, disturbed=not trusted, notes=notes)
+        return _with_fresh(fresh, here=here if trusted else None, witnesses=len(calm_fresh))
+    return _without_fresh(case, seen, disturbed=not trusted)
 
 
 def against_limit(case: Case, limit: Limit) -> Verdict:
@@ -44,49 +43,38 @@ def against_limit(case: Case, limit: Limit) -> Verdict:
     return time_limits.against_time_limit(case, limit, needs=Evidence.FRESH_TIMING)
 
 
-def _with_fresh(case: Case, fresh: Screen, *, here: Screen | None, witnesses: int, notes: tuple[str, ...]) -> Verdict:
+def _with_fresh(fresh: Screen, *, here: Screen | None, witnesses: int) -> Verdict:
     """Decide what was suspicious in this process; `here` is None where it was disturbed."""
+    slower = units.percent(fresh.interval.mid)
     if fresh.passes:
         if here is None or not here.gross:
-            return pass_row(case, fresh, notes=(*notes, "passed in a fresh process"))
-        return screened_row(
-            case,
-            here,
-            Status.INCONCLUSIVE,
-            "not_confirmed",
-            message=f"{units.percent(here.interval.mid)} in this process, {units.percent(fresh.interval.mid)} in a "
-            "fresh one: something before this test slows it down",
-            notes=notes,
-        )
+            return fresh.passed("passed in a fresh process")
+        both = f"{units.percent(here.interval.mid)} in this process, {slower} in a fresh one"
+        message = f"{both}: something before this test slows it down"
+        return here.row(Status.INCONCLUSIVE, "not_confirmed", message)
     if fresh.gross and here is not None and here.gross:
-        message = f"a fresh process says the same: {units.percent(fresh.interval.mid)}"
-        return screened_row(case, here, Status.REGRESSED, "slower", message=message, notes=notes)
+        return here.row(Status.REGRESSED, "slower", f"a fresh process says the same: {slower}")
     if fresh.gross and here is None:
         if witnesses >= WITNESSES:
-            message = f"{witnesses} fresh processes agree"
-            return screened_row(case, fresh, Status.REGRESSED, "slower", message=message, notes=notes)
+            return fresh.row(Status.REGRESSED, "slower", f"{witnesses} fresh processes agree")
         message = "slower in a fresh process; this one was disturbed, and a second must agree"
-        row = screened_row(case, fresh, Status.INCONCLUSIVE, "unconfirmed", message=message, notes=notes)
-        return case.unconfirmed(Evidence.FRESH_TIMING, row)
-    message = f"cannot tell from noise: {fresh.text()}"
-    return screened_row(case, fresh, Status.INCONCLUSIVE, "within_noise", message=message, notes=notes)
+        row = fresh.row(Status.INCONCLUSIVE, "unconfirmed", message)
+        return fresh.case.unconfirmed(Evidence.FRESH_TIMING, row)
+    return fresh.row(Status.INCONCLUSIVE, "within_noise", f"cannot tell from noise: {fresh.text()}")
 
 
-def _without_fresh(case: Case, seen: Screen, *, disturbed: bool, notes: tuple[str, ...]) -> Verdict:
+def _without_fresh(case: Case, seen: Screen, *, disturbed: bool) -> Verdict:
     """A suspicion that no undisturbed fresh process has spoken on."""
     if not case.final and (seen.gross or seen.can_pass):
-        message = "suspicious; a fresh process has to say"
-        row = screened_row(case, seen, Status.INCONCLUSIVE, "unconfirmed", message=message, notes=notes)
+        row = seen.row(Status.INCONCLUSIVE, "unconfirmed", "suspicious; a fresh process has to say")
         return case.unconfirmed(Evidence.FRESH_TIMING, row)
     if disturbed:
         reasons = "; ".join(case.measurement.disturbances) or "other processes used the processor meanwhile"
         message = f"{units.percent(seen.interval.mid)}, which proves nothing: {reasons}"
-        return screened_row(case, seen, Status.INCONCLUSIVE, "disturbed", message=message, notes=notes)
+        return seen.row(Status.INCONCLUSIVE, "disturbed", message)
     if seen.gross:
-        message = f"no fresh process could confirm it: {seen.text()}"
-        return screened_row(case, seen, Status.INCONCLUSIVE, "unconfirmed", message=message, notes=notes)
-    message = f"cannot tell from noise: {seen.text()}"
-    return screened_row(case, seen, Status.INCONCLUSIVE, "within_noise", message=message, notes=notes)
+        return seen.row(Status.INCONCLUSIVE, "unconfirmed", f"no fresh process could confirm it: {seen.text()}")
+    return seen.row(Status.INCONCLUSIVE, "within_noise", f"cannot tell from noise: {seen.text()}")
 
 
 def _uncountable(case: Case) -> Verdict | None:
