@@ -129,8 +129,8 @@ def _changes(changes: Sequence[Change], *, width: int, everything: bool) -> Iter
         return
     first = [change for change in changes if change.old is None]
     count_only = len(first) > _ALIKE and not everything
-    listed = [change for change in changes if not (count_only and change.old is None)]
-    shown = listed if everything else listed[:_MOST_CHANGES]
+    worth_a_line = [change for change in changes if not (count_only and change.old is None)]
+    shown = worth_a_line if everything else worth_a_line[:_MOST_CHANGES]
     yield [f"stored: {_change_counts(changes)}"]
     cells = [(_change_name(change), *_old_and_new(change), _moved(change)) for change in shown]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -141,8 +141,8 @@ def _changes(changes: Sequence[Change], *, width: int, everything: bool) -> Iter
             yield wrapped(test, width=width)
         name, old, new, moved = (text.ljust(column) for text, column in zip(texts, widths, strict=True))
         yield wrapped(f"{name}  {old} -> {new}  {moved}  {change.note}".rstrip(), width=width, indent="  ")
-    if len(shown) < len(listed):
-        yield [f"  and {len(listed) - len(shown)} more (-v shows all)"]
+    if len(shown) < len(worth_a_line):
+        yield [f"  and {len(worth_a_line) - len(shown)} more (-v shows all)"]
 
 
 def _change_name(change: Change) -> str:
