@@ -55,44 +55,15 @@ _PLACES = {
 """Module -> what it gives to the public."""
 _MODULES = {name: module for module, names in _PLACES.items() for name in names.split()}
 
+# Read as a text, not as a column.
+# fmt: off
 __all__ = [
-    "Accelerator",
-    "AiperfError",
-    "Baseline",
-    "BaselineError",
-    "Bench",
-    "Better",
-    "Change",
-    "Comparison",
-    "Comparisons",
-    "Concurrent",
-    "DeviceTimer",
-    "Environment",
-    "Framework",
-    "GpuMemory",
-    "History",
-    "Limit",
-    "Measurement",
-    "Metric",
-    "Origin",
-    "Probe",
-    "Profiler",
-    "Reporter",
-    "Result",
-    "Rule",
-    "Run",
-    "Sample",
-    "Sensitivity",
-    "Status",
-    "Store",
-    "TimedCalls",
-    "Tools",
-    "Unit",
-    "UsageError",
-    "Verdict",
-    "Weights",
-    "read_run",
+    "Accelerator", "AiperfError", "Baseline", "BaselineError", "Bench", "Better", "Change", "Comparison",
+    "Comparisons", "Concurrent", "DeviceTimer", "Environment", "Framework", "GpuMemory", "History", "Limit",
+    "Measurement", "Metric", "Origin", "Probe", "Profiler", "Reporter", "Result", "Rule", "Run", "Sample",
+    "Sensitivity", "Status", "Store", "TimedCalls", "Tools", "Unit", "UsageError", "Verdict", "Weights", "read_run",
 ]
+# fmt: on
 
 
 def __getattr__(name: str) -> Any:
