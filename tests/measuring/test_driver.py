@@ -157,6 +157,15 @@ def test_it_puts_the_collector_back_as_it_was(was_on: bool):
         gc.enable()
 
 
+def test_a_timed_section_collects_only_what_is_young(monkeypatch: pytest.MonkeyPatch):
+    """A walk through all that a suite has imported takes longer than a short test."""
+    collected: list[int] = []
+    monkeypatch.setattr(gc, "collect", lambda generation=2: collected.append(generation))
+    with collector_off():
+        pass
+    assert collected == [1]
+
+
 def test_it_knows_a_coroutine_function_in_every_dress():
     import functools
 

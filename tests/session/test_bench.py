@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from pytest_aiperf import wiring
+from pytest_aiperf.machine.reference_workload import ReferenceWorkload
 from pytest_aiperf.measuring.run_context import RunContext
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.runtimes.frameworks import plain
@@ -58,6 +60,26 @@ def test_throughput_has_a_pass_of_its_own_only_where_a_device_queues_calls(accel
     sample = trial.entries[""].samples["throughput", Origin.IN_PROCESS]
     assert sample.notes == (note,)
     assert sample.values == pytest.approx([800.0] * 10)
+
+
+@pytest.mark.parametrize(
+    ("shares", "covariates"),
+    [([0.0], [1.0, 1.0]), ([0.5, 0.0], [2.0, 2.0]), ([0.5, 0.5, 0.5], [3.0, 4.0])],
+    ids=["quiet", "disturbed once", "disturbed to the end"],
+)
+def test_a_disturbed_section_and_what_follows_it_have_a_reference_reading_of_their_own(shares, covariates):
+    """Each reading is the next number; the second test is timed undisturbed, right behind the first."""
+    clock, readings = fakes.FakeClock(), iter((1.0, 2.0, 3.0, 4.0))
+    tools = fakes.tools(clock=clock, foreign=fakes.FakeForeignLoad(shares))
+    workload = ReferenceWorkload(
+        take=lambda: next(readings), clock=lambda: clock() * 1e-9, collect=lambda: clock.pass_seconds(0.1)
+    )
+    context = replace(surroundings(tools), reference=workload)
+    order = Order(test="test_x.py::test_it", seconds=2.0)
+    trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
+    for label in ("first", "second"):
+        Bench(trial).call(lambda: clock.pass_seconds(0.01), label=label)
+    assert [trial.entries[label].seen.covariate for label in ("first", "second")] == covariates
 
 
 def numbers():
