@@ -114,7 +114,7 @@ def selfcheck(options: argparse.Namespace) -> str:
 def doctor(_options: argparse.Namespace) -> str:
     """What makes this machine noisy."""
     from pytest_aiperf.machine.doctor import report
-    from pytest_aiperf.machine.doctor.instruments import Instruments, Interpreter, packages_without_bytecode
+    from pytest_aiperf.machine.instruments import Instruments, Interpreter, packages_without_bytecode
     from pytest_aiperf.wiring import distributions
 
     packages = ("numpy", *distributions())

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_aiperf.machine.doctor.instruments import Instruments, Interpreter, Machine, Memory, Process
 from pytest_aiperf.machine.doctor.observation import Window, watch
+from pytest_aiperf.machine.instruments import Instruments, Interpreter, Machine, Memory, Process
 from pytest_aiperf.machine.load import TICK
 from tests.fakes_gpu import without_driver
 

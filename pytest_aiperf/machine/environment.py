@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
 import re
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from pytest_aiperf.machine import cgroup, interpreter, processor, procfs
+from pytest_aiperf.machine import cgroup, processor, procfs
 from pytest_aiperf.machine.gpu_records import Unavailable
+from pytest_aiperf.machine.instruments import Machine
 from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.vocabulary.devices import Accelerator
 from pytest_aiperf.vocabulary.records import Environment
@@ -42,38 +41,27 @@ def installed_version(distribution: str) -> str | None:
         return None
 
 
-def total_memory() -> int:
-    """Bytes of memory of the machine."""
-    import psutil
-
-    return int(psutil.virtual_memory().total)
-
-
-def load_average() -> tuple[float, float, float] | None:
-    """Of the last 1, 5 and 15 minutes; None where the system keeps none."""
-    return os.getloadavg() if hasattr(os, "getloadavg") else None
+def interpreter() -> str:
+    """Python x.y, with what makes another interpreter of it: `3.13t`, `pypy 3.11`."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        version += "t"
+    return version if sys.implementation.name == "cpython" else f"{sys.implementation.name} {version}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """Where the facts are read."""
+class Place:
+    """What the machine, the system and the interpreter are called, and where more of them is read."""
 
-    root: Path = Path("/")
+    machine: Machine = field(default_factory=Machine)
     system: str = field(default_factory=platform.system)
     architecture: str = field(default_factory=platform.machine)
     kernel: str = field(default_factory=platform.release)
-    processor_name: Callable[[], str] = platform.processor
+    processor: Callable[[], str] = platform.processor
     """The processor's name on systems without /proc/cpuinfo."""
-    python: str = field(default_factory=interpreter.name)
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    modules: Mapping[str, ModuleType] = field(default_factory=lambda: sys.modules)
+    python: str = field(default_factory=interpreter)
     version: Callable[[str], str | None] = installed_version
-    cores: Callable[[], int] = processor.visible_cores
-    memory: Callable[[], int] = total_memory
-    load: Callable[[], tuple[float, float, float] | None] = load_average
-    tracer: Callable[[], object] = sys.gettrace
-    monitoring: Any = field(default_factory=lambda: getattr(sys, "monitoring", None))
-    """`sys.monitoring`, from Python 3.12 on."""
+    """Of an installed distribution."""
 
 
 def describe(
@@ -81,16 +69,16 @@ def describe(
     name: str | None,
     accelerators: Sequence[Accelerator],
     distributions: Sequence[str],
-    machine: Machine | None = None,
+    place: Place | None = None,
     nvml: Nvml | None = None,
 ) -> Environment:
     """The machine class under its given or derived name; `nvml`, where given, adds the GPUs' present state.
 
     Of `distributions`, the runtimes as they are installed, those that are there are a part of the class.
     """
-    machine = machine or Machine()
-    comparable = _comparable(machine, accelerators, distributions)
-    details = _details(machine)
+    place = place or Place()
+    comparable = _comparable(place, accelerators, distributions)
+    details = _details(place)
     if nvml is not None:
         details |= {
             f"device {uuid}": condition.reason if isinstance(condition, Unavailable) else condition.text()
@@ -128,63 +116,63 @@ def processor_name(text: str) -> str:
     return " ".join(text.split())
 
 
-def _comparable(machine: Machine, accelerators: Sequence[Accelerator], distributions: Sequence[str]) -> dict[str, str]:
+def _comparable(place: Place, accelerators: Sequence[Accelerator], distributions: Sequence[str]) -> dict[str, str]:
     facts = {
-        "cpu": _processor(machine),
-        "cores": f"{processor.usable_cores(machine.root, machine.cores):.3g}",
-        "os": f"{machine.system} {machine.architecture}",
-        "python": machine.python,
+        "cpu": _processor(place),
+        "cores": f"{processor.usable_cores(place.machine.root, place.machine.instruments.cores):.3g}",
+        "os": f"{place.system} {place.architecture}",
+        "python": place.python,
     }
     for accelerator in accelerators:
         for fact, value in accelerator.facts().items():
             facts[fact] = f"{facts[fact]}, {value}" if fact in facts else value
     for distribution in distributions:
-        version = machine.version(distribution)
+        version = place.version(distribution)
         if version is not None:
             facts[distribution] = ".".join(version.split("+")[0].split(".")[:2])
-    return facts | {name: machine.environ[name] for name in THREAD_SETTINGS if name in machine.environ}
+    return facts | {name: place.machine.environ[name] for name in THREAD_SETTINGS if name in place.machine.environ}
 
 
-def _details(machine: Machine) -> dict[str, str]:
-    details = {"kernel": machine.kernel, "memory": f"{machine.memory() // 1024**2} MiB"}
-    load = machine.load()
+def _details(place: Place) -> dict[str, str]:
+    details = {"kernel": place.kernel, "memory": f"{place.machine.instruments.memory().total // 1024**2} MiB"}
+    load = place.machine.instruments.load()
     if load is not None:
         details["load average"] = " ".join(f"{value:.2f}" for value in load)
-    governor = procfs.text(machine.root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
+    governor = procfs.text(place.machine.root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
     if governor:
         details["governor"] = governor
-    steal = procfs.stolen_share((0,) * 8, procfs.ticks(machine.root))
+    steal = procfs.stolen_share((0,) * 8, procfs.ticks(place.machine.root))
     if steal is not None:
         details["steal since boot"] = f"{steal:.2%}"
-    throttled = cgroup.throttled(machine.root)
+    throttled = cgroup.throttled(place.machine.root)
     if throttled is not None:
         details["throttled by cgroup"] = f"{throttled[0]} times, {throttled[1]:.3f} s"
-    tracing = _tracing(machine)
+    tracing = _tracing(place.machine)
     if tracing:
         details["tracing"] = ", ".join(tracing)
-    if machine.version("onnxruntime") and machine.version("onnxruntime-gpu"):
+    if place.version("onnxruntime") and place.version("onnxruntime-gpu"):
         details["warning"] = TWO_RUNTIMES
     return details
 
 
-def _processor(machine: Machine) -> str:
-    fields = procfs.first_core(machine.root)
+def _processor(place: Place) -> str:
+    fields = procfs.first_core(place.machine.root)
     if "model name" in fields:
         # Hypervisors shorten names ("AMD EPYC"); family and model number still tell the generations apart.
         generation = f", family {fields['cpu family']} model {fields['model']}" if "cpu family" in fields else ""
         return processor_name(fields["model name"]) + generation
     if "CPU part" in fields:  # Arm: no name, only the designer's number and the part's
-        return f"{machine.architecture} {fields.get('CPU implementer', '')} {fields['CPU part']}"
-    return processor_name(machine.processor_name()) or machine.architecture
+        return f"{place.architecture} {fields.get('CPU implementer', '')} {fields['CPU part']}"
+    return processor_name(place.processor()) or place.architecture
 
 
 def _tracing(machine: Machine) -> list[str]:
     """Who watches each executed line and so slows Python down."""
     found = []
-    coverage: Any = getattr(machine.modules.get("coverage"), "Coverage", None)
+    coverage: Any = getattr(machine.instruments.modules.get("coverage"), "Coverage", None)
     if coverage is not None and coverage.current() is not None:
         found.append("coverage is measuring")
-    return [*found, *interpreter.watchers(machine.tracer, machine.monitoring)]
+    return [*found, *machine.instruments.interpreter.watchers()]
 
 
 def _slug(text: str) -> str:

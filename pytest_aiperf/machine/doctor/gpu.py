@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_aiperf.machine.doctor.finding import NO_ROOT, Finding, fine, noisy, unknown
-from pytest_aiperf.machine.doctor.instruments import Machine
 from pytest_aiperf.machine.gpu_records import Condition, Device, Unavailable
+from pytest_aiperf.machine.instruments import Machine
 
 SHORT = 12
 """Letters of a UUID that tell devices apart and that CUDA_VISIBLE_DEVICES accepts."""

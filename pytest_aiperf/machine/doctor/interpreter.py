@@ -5,8 +5,7 @@ from __future__ import annotations
 import shlex
 
 from pytest_aiperf.machine.doctor.finding import Finding, fine, noisy
-from pytest_aiperf.machine.doctor.instruments import Machine
-from pytest_aiperf.machine.interpreter import watchers
+from pytest_aiperf.machine.instruments import Machine
 
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 COVERAGE = ("COVERAGE_PROCESS_START", "COV_CORE_SOURCE")
@@ -37,7 +36,7 @@ def tracing(machine: Machine) -> Finding:
     """Whoever watches each line makes Python slower and leaves native code as it is."""
     name = "Python tracing"
     interpreter = machine.instruments.interpreter
-    found = list(watchers(interpreter.tracer, interpreter.monitoring))
+    found = list(interpreter.watchers())
     if interpreter.profiler() is not None:
         found.append("a profile function is set")
     found += [f"{variable} is set" for variable in COVERAGE if machine.environ.get(variable)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pytest_aiperf.machine import cgroup, procfs
 from pytest_aiperf.machine.doctor.finding import Finding, fine, noisy, unknown
-from pytest_aiperf.machine.doctor.instruments import Machine
 from pytest_aiperf.machine.doctor.observation import Busy, Window
+from pytest_aiperf.machine.instruments import Machine
 
 MOST_FOREIGN = 0.05
 """Cores that others may use; above it a turn of a pair is repeated (docs/statistics.md)."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pytest_aiperf.machine import procfs
 from pytest_aiperf.machine.doctor.finding import NO_ROOT, Finding, fine, noisy, unknown
-from pytest_aiperf.machine.doctor.instruments import Machine
 from pytest_aiperf.machine.doctor.observation import Window
+from pytest_aiperf.machine.instruments import Machine
 
 LEAST_FREE = 0.10
 """Share of the memory; below it the kernel reclaims pages of the model's files while it is measured."""

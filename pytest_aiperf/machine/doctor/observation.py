@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_aiperf.machine import cgroup, procfs
-from pytest_aiperf.machine.doctor.instruments import Machine, Process, ProcessKey
+from pytest_aiperf.machine.instruments import Machine, Process, ProcessKey
 from pytest_aiperf.machine.load import TICK, OtherProcesses
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import pairwise
 
 from pytest_aiperf.machine.doctor.finding import NO_ROOT, Finding, fine, noisy, unknown
-from pytest_aiperf.machine.doctor.instruments import Machine
+from pytest_aiperf.machine.instruments import Machine
 
 CPU = "sys/devices/system/cpu"
 NO_TURBO = f"{CPU}/intel_pstate/no_turbo"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pytest_aiperf.machine.doctor import gpu, interpreter, load, memory, processor, threads
 from pytest_aiperf.machine.doctor.finding import Finding, State
-from pytest_aiperf.machine.doctor.instruments import Instruments, Machine
 from pytest_aiperf.machine.doctor.observation import watch
+from pytest_aiperf.machine.instruments import Instruments, Machine
 
 __all__ = ["Finding", "Instruments", "State", "examine", "text"]
 

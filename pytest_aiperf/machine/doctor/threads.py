@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_aiperf.machine.doctor.finding import Finding, fine, noisy
-from pytest_aiperf.machine.doctor.instruments import Machine
+from pytest_aiperf.machine.instruments import Machine
 
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 WAIT_POLICY = "OMP_WAIT_POLICY"

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_aiperf.machine.doctor import interpreter as python
 from pytest_aiperf.machine.doctor.finding import State
-from pytest_aiperf.machine.doctor.instruments import packages_without_bytecode
+from pytest_aiperf.machine.instruments import packages_without_bytecode
 from tests.fakes_machine import Files, interpreter, lay, machine
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_aiperf.machine.doctor import load
 from pytest_aiperf.machine.doctor.finding import State
-from pytest_aiperf.machine.doctor.instruments import Process
+from pytest_aiperf.machine.instruments import Process
 from tests.fakes_machine import Files, Processes, machine, window
 
 CGROUP = {"proc/self/cgroup": "0::/\n"}

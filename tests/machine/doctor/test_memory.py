@@ -8,7 +8,7 @@ import pytest
 
 from pytest_aiperf.machine.doctor import memory
 from pytest_aiperf.machine.doctor.finding import State
-from pytest_aiperf.machine.doctor.instruments import Memory
+from pytest_aiperf.machine.instruments import Memory
 from tests.fakes_machine import Files, machine, window
 
 HUGE_PAGES = "sys/kernel/mm/transparent_hugepage/enabled"

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_aiperf.machine.doctor import processor
 from pytest_aiperf.machine.doctor.finding import NOT_READABLE, Finding, State
-from pytest_aiperf.machine.doctor.instruments import Machine
+from pytest_aiperf.machine.instruments import Machine
 from tests.fakes_machine import machine
 
 CPU = "sys/devices/system/cpu"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_aiperf.machine.doctor.instruments import Process
 from pytest_aiperf.machine.doctor.report import Finding, State, examine, text
+from pytest_aiperf.machine.instruments import Process
 from tests.fakes_gpu import FakeGpu, FakePynvml, nvml, nvml_over
 from tests.fakes_machine import Meanwhile, instruments, lay
 

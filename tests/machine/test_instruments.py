@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pytest_aiperf.machine.doctor.instruments import Instruments
+from pytest_aiperf.machine.instruments import Instruments
 from tests.fakes_machine import machine
 
 

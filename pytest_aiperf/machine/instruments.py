@@ -1,4 +1,4 @@
-"""Where the checks look: files below a root, the environment, and what only a call can tell."""
+"""Where facts of the machine are read: files below a root, the environment, and what only a call can tell."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from typing import Any
 
 from pytest_aiperf.machine import load as noise
 from pytest_aiperf.machine import processor, procfs
-from pytest_aiperf.machine.environment import load_average
 from pytest_aiperf.machine.nvml import Nvml, own_pids
 
+_MONITORS = 6
+"""Places of `sys.monitoring`."""
 ProcessKey = tuple[int, float]
 """Process id and the time of its start: an id alone is used again."""
 
@@ -38,6 +39,11 @@ class Memory:
 
     available: int
     total: int
+
+
+def load_average() -> tuple[float, float, float] | None:
+    """Of the last 1, 5 and 15 minutes; None where the system keeps none."""
+    return os.getloadavg() if hasattr(os, "getloadavg") else None
 
 
 def memory_now() -> Memory:
@@ -83,6 +89,13 @@ class Interpreter:
     without_bytecode: Callable[[], tuple[Path, ...]] = tuple
     """Of the packages whose import is a part of load times."""
 
+    def watchers(self) -> tuple[str, ...]:
+        """Who watches each executed line and so slows Python down."""
+        tracing = ("a trace function is set (debugger or coverage)",) if self.tracer() is not None else ()
+        places = () if self.monitoring is None else range(_MONITORS)
+        tools = filter(None, map(self.monitoring.get_tool, places)) if places else ()
+        return (*tracing, *(f"sys.monitoring is used by {tool}" for tool in tools))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruments:
@@ -104,7 +117,7 @@ class Instruments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """The machine under examination."""
+    """The machine that is described or examined."""
 
     root: Path = Path("/")
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
