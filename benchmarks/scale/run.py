@@ -39,7 +39,7 @@ QUICK = ("--aiperf", "--aiperf-seconds=0.001", "--aiperf-calls=1")
 PROFILED = 500
 """Tests under the profile."""
 PARTS = {
-    "the calls, warm-ups too": ("measuring/driver.py", "_turn"),
+    "the calls, warm-ups too": ("measuring/driver.py", "_timed"),
     "reference workload, with a collection before it": ("machine/reference_workload.py", "log_seconds"),
     "garbage, collections of the young included": ("~", "<built-in method gc.collect>"),
     "processor time of others": ("machine/load.py", "_read"),
