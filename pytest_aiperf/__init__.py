@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_aiperf.vocabulary.contracts import (
         Framework,
         History,
+        Pass,
         Probe,
         Profiler,
         Reporter,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
         Sample,
         Verdict,
     )
-    from pytest_aiperf.vocabulary.terms import Better, Metric, Origin, Rule, Status, Unit
+    from pytest_aiperf.vocabulary.terms import Better, Cache, Metric, Need, Origin, Rule, Status, Turns, Unit
 
 _PLACES = {
     "comparing.candidates": "Comparisons",
@@ -45,12 +46,12 @@ _PLACES = {
     "session.bench": "Bench",
     "vocabulary.baseline": "Baseline",
     "vocabulary.codec": "read_run",
-    "vocabulary.contracts": "Framework History Probe Profiler Reporter Store TimedCalls Tools",
+    "vocabulary.contracts": "Framework History Pass Probe Profiler Reporter Store TimedCalls Tools",
     "vocabulary.devices": "Accelerator DeviceTimer GpuMemory",
     "vocabulary.errors": "AiperfError BaselineError UsageError",
     "vocabulary.model_figures": "Weights",
     "vocabulary.records": "Change Environment Limit Measurement Result Run Sample Verdict",
-    "vocabulary.terms": "Better Metric Origin Rule Status Unit",
+    "vocabulary.terms": "Better Cache Metric Need Origin Rule Status Turns Unit",
 }
 """Module -> what it gives to the public."""
 _MODULES = {name: module for module, names in _PLACES.items() for name in names.split()}
@@ -58,10 +59,11 @@ _MODULES = {name: module for module, names in _PLACES.items() for name in names.
 # Read as a text, not as a column.
 # fmt: off
 __all__ = [
-    "Accelerator", "AiperfError", "Baseline", "BaselineError", "Bench", "Better", "Change", "Comparison",
+    "Accelerator", "AiperfError", "Baseline", "BaselineError", "Bench", "Better", "Cache", "Change", "Comparison",
     "Comparisons", "Concurrent", "DeviceTimer", "Environment", "Framework", "GpuMemory", "History", "Limit",
-    "Measurement", "Metric", "Origin", "Probe", "Profiler", "Reporter", "Result", "Rule", "Run", "Sample",
-    "Sensitivity", "Status", "Store", "TimedCalls", "Tools", "Unit", "UsageError", "Verdict", "Weights", "read_run",
+    "Measurement", "Metric", "Need", "Origin", "Pass", "Probe", "Profiler", "Reporter", "Result", "Rule", "Run",
+    "Sample", "Sensitivity", "Status", "Store", "TimedCalls", "Tools", "Turns", "Unit", "UsageError", "Verdict",
+    "Weights", "read_run",
 ]
 # fmt: on
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,7 +52,8 @@ def accept(options: argparse.Namespace) -> str:
 
     root = options.root.resolve()
     run = last_run.only(last_run.read(root), options.tests)
-    changes = last_run.accept(run, store_at(root), metrics=known_metrics(), accept_worse=options.accept_worse)
+    store = store_at(root, os.environ.get("PYTEST_AIPERF_STORE") or "json_files")
+    changes = last_run.accept(run, store, metrics=known_metrics(), accept_worse=options.accept_worse)
     return terminal.changes_text(changes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; where this run measures, let the composition root build the rest."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    if entry_points(group="pytest_aiperf.metrics"):
+        from pytest_aiperf import wiring
+
+        wiring.register_markers(config)
     if channel := os.environ.pop(WORKER_VARIABLE, None):
         from pytest_aiperf import wiring
 

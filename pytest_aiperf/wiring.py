@@ -21,11 +21,11 @@ from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.processes import git
 from pytest_aiperf.session import settings, xdist
 from pytest_aiperf.session.settings import Settings
-from pytest_aiperf.vocabulary.contracts import Frameworks, Store, Tools
+from pytest_aiperf.vocabulary.contracts import Frameworks, Probes, Store, Tools
 from pytest_aiperf.vocabulary.devices import Devices
-from pytest_aiperf.vocabulary.errors import AiperfError
+from pytest_aiperf.vocabulary.errors import AiperfError, UsageError
 from pytest_aiperf.vocabulary.records import Environment, Margins
-from pytest_aiperf.vocabulary.terms import Metric, Pairs
+from pytest_aiperf.vocabulary.terms import Metric, Need, Pairs
 
 if TYPE_CHECKING:
     from pytest_aiperf.reporting.report_files import ReportFiles
@@ -78,6 +78,7 @@ def equip_run(config: pytest.Config) -> None:
         tools=tools,
         frameworks=frameworks,
         metrics=metrics,
+        probes=_probes_of_others(),
         exclusive=lambda what: progress.during(lock.exclusive(), text=what),
         reference=ReferenceWorkload(),
         fresh=fresh,
@@ -86,7 +87,7 @@ def equip_run(config: pytest.Config) -> None:
     place = environment.describe(
         name=chosen.machine, accelerators=tools.devices, distributions=distributions(), nvml=Nvml()
     )
-    store = store_at(config.rootpath)
+    store = _chosen_store(config.rootpath, chosen.store)
     escalation = Escalation(
         settings=chosen,
         store=store,
@@ -138,7 +139,12 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
     for framework in frameworks:
         framework.watch()
     context = RunContext(
-        tools=create_tools(), frameworks=frameworks, metrics=known_metrics(), imports=times.seconds, turn_line=line
+        tools=create_tools(),
+        frameworks=frameworks,
+        metrics=known_metrics(),
+        probes=_probes_of_others(),
+        imports=times.seconds,
+        turn_line=line,
     )
     config.pluginmanager.register(ChildHooks(config, context, line, orders), RUN_PLUGIN)
 
@@ -179,7 +185,8 @@ def gpu_slot(config: pytest.Config, item: pytest.Item) -> Iterator[tuple[str, ..
     )
     with contextlib.ExitStack() as held:
         try:
-            free = max((limit.bound for limit in limits if limit.metric.startswith("gpu_")), default=0.0)
+            on_gpu = {name for name, metric in known_metrics().items() if metric.peak and metric.needs is Need.GPU}
+            free = max((limit.bound for limit in limits if limit.metric in on_gpu), default=0.0)
             names = held.enter_context(slot.hold(free))
         except NoGpuError as missing:
             (pytest.fail if "gpu" in chosen.require else pytest.skip)(str(missing))
@@ -189,9 +196,43 @@ def gpu_slot(config: pytest.Config, item: pytest.Item) -> Iterator[tuple[str, ..
 
 
 def known_metrics() -> dict[str, Metric]:
-    """Every metric on the shelf, by name."""
-    metrics = (metric for name in shelves.names("metrics") for metric in shelves.module("metrics", name).METRICS)
-    return {metric.name: metric for metric in metrics}
+    """Every metric on the shelf, by name. Raises UsageError where two have one name."""
+    known: dict[str, Metric] = {}
+    for member in _metric_members():
+        for metric in member.METRICS:
+            if metric.name in known:
+                raise UsageError(f"{member.__name__}: there is a metric {metric.name!r} already; rename this one")
+            known[metric.name] = metric
+    return known
+
+
+def register_markers(config: pytest.Config) -> None:
+    """Make pytest know the markers that limit other packages' metrics. Raises pytest.UsageError for a taken name."""
+    from pytest_aiperf.session import limit_markers, markers
+
+    taken, found = {"aiperf", *limit_markers.LIMITS}, dict[str, Any]()
+    try:
+        known_metrics()
+    except AiperfError as error:
+        raise pytest.UsageError(str(error)) from None
+    for member in _metric_members():
+        for name, function in getattr(member, "MARKERS", {}).items():
+            if name in taken:
+                raise pytest.UsageError(f"{member.__name__}: there is a marker {name!r} already; rename this one")
+            taken.add(name)
+            found[name] = function
+            config.addinivalue_line("markers", markers.described(name, function))
+    config.stash[markers.OF_OTHERS] = found
+
+
+def _metric_members() -> list[Any]:
+    return [shelves.module("metrics", name) for name in shelves.names("metrics")]
+
+
+def _probes_of_others() -> Probes:
+    """What metrics of other packages want to see of a pass, in the order of their members' names."""
+    offered = [member.probes for member in _metric_members() if hasattr(member, "probes")]
+    return lambda wanted: [probe for probes in offered for probe in probes(wanted)]
 
 
 def create_tools() -> Tools:
@@ -246,6 +287,7 @@ def _confirmation(
             reference,
             launch=replace(launch, reaper=reaper),
             make_tree=tree,
+            file_bound=[name for name, metric in escalation.metrics.items() if metric.file_bound],
             machine=MachineWatch(nvml=Nvml()),
         ),
         exclusive=context.exclusive,
@@ -273,11 +315,17 @@ def _model_pairs(chosen: Settings, context: Any, escalation: Any, launch: Any, *
     )
 
 
-def store_at(root: Path) -> Store:
-    """Where the baselines of a root directory are kept."""
-    from pytest_aiperf.baselines.stores import json_files
+def store_at(root: Path, name: str) -> Store:
+    """Where the baselines of a root directory are kept. Raises UsageError for an unknown store."""
+    store: Store = shelves.create("stores", name, root)
+    return store
 
-    return json_files.create(root)
+
+def _chosen_store(root: Path, name: str) -> Store:
+    try:
+        return store_at(root, name)
+    except UsageError as error:
+        raise pytest.UsageError(f"aiperf_store: {error}") from None
 
 
 def _recorder(

@@ -31,7 +31,8 @@ from pytest_aiperf.processes.pairs import PairedProcesses, PairOrder
 from pytest_aiperf.processes.reaper import Reaper
 from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.orders import Order, Role
-from pytest_aiperf.vocabulary.pairing import Arm, Block
+from pytest_aiperf.vocabulary.pairing import Arm, Block, Turn
+from pytest_aiperf.vocabulary.terms import Turns
 
 MARGINS = {"default": {"tolerance": 0.01, "most": 0.05}, "sensitive": {"tolerance": 0.01, "most": 0.03}}
 TRIES = 3
@@ -137,7 +138,7 @@ class Recorder:
         slowed = Order(test=test, role=Role.TURNS, slowdown=self.slowdown, slowed_every=self.every)
         return PairOrder(
             orders={Arm.REFERENCE: same, Arm.CANDIDATE: slowed},
-            wanted={"": frozenset({"latency"})},
+            wanted={"": frozenset({Turns.CALLS})},
             tail_calls=fewest_samples(P95) if self.every > 1 else 0,
         )
 
@@ -202,8 +203,11 @@ def _state(process: str) -> dict[str, str]:
 
 
 def _plain(block: Block) -> object:
-    turns = tuple(replace(turn, values=rounded(turn.values)) for turn in block.turns)
-    return json.loads(codec.encode(replace(block, turns=turns)))
+    return json.loads(codec.encode(replace(block, turns=tuple(_rounded(turn) for turn in block.turns))))
+
+
+def _rounded(turn: Turn) -> Turn:
+    return replace(turn, values={name: rounded(values) for name, values in turn.values.items()})
 
 
 def main() -> None:

@@ -157,11 +157,12 @@ def _means(blocks: Sequence[Block]) -> list[float]:
 
 
 def _mean(block: Block, arm: Arm) -> float:
-    return float(np.mean([value for turn in block.turns if turn.arm is arm for value in turn.values]))
+    return float(np.mean(block.values_of(arm, "latency")))
 
 
 def _milliseconds(blocks: Sequence[Block]) -> float:
-    return 1e3 * float(np.median([value for block in blocks for turn in block.turns for value in turn.values]))
+    seconds = [value for block in blocks for arm in Arm for value in block.values_of(arm, "latency")]
+    return 1e3 * float(np.median(seconds))
 
 
 def _percent(share: float) -> str:

@@ -65,4 +65,4 @@ def _long(blocks: Sequence[Block]) -> list[Block]:
 
 
 def _calls(block: Block, arm: Arm) -> int:
-    return sum(len(turn.values) for turn in block.turns if turn.arm is arm)
+    return len(block.values_of(arm, "latency"))

@@ -43,7 +43,7 @@ def sort_out(measurement: Measurement, metrics: Mapping[str, Metric]) -> tuple[t
     refused: dict[str, str] = {}
     for name in dict.fromkeys(sample.metric for sample in measurement.samples):
         metric = metrics.get(name)
-        if metric is not None and metric.rule in (Rule.SHOWN, Rule.LEAK) and not metric.kept:
+        if metric is not None and metric.rule in (Rule.SHOWN, Rule.LEAK, Rule.SPEEDUP) and not metric.kept:
             continue
         try:
             storable.append(_storable(metric, name, measurement))

@@ -9,6 +9,8 @@ from statistics import median
 
 from pytest_aiperf.comparing.comparison import Comparison
 from pytest_aiperf.judging.rules.speedup import speed_of
+from pytest_aiperf.measuring.metrics import latency
+from pytest_aiperf.measuring.metrics.comparison import AGREEMENT
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
 from pytest_aiperf.vocabulary.pairing import Speed
@@ -72,7 +74,7 @@ class Group:
     def scored(self) -> str:
         """What the quality figure is called."""
         first = self.candidates[0].variant
-        return "agreement" if first.candidate.score is None else first.score
+        return AGREEMENT.name if first.candidate.score is None else first.score
 
 
 def groups(run: Run) -> tuple[Group, ...]:
@@ -87,7 +89,7 @@ def groups(run: Run) -> tuple[Group, ...]:
                 found.setdefault(variant.group, []).append(
                     Candidate(
                         variant=variant,
-                        speed=speed_of(blocks),
+                        speed=speed_of(blocks, latency.METRIC.name),
                         word="" if worst is None else word_of(worst),
                         fails=worst is not None and worst.fails,
                     )

@@ -165,7 +165,7 @@ def _turns_of_both(trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen
 
 
 def _timing_of(blocks: Sequence[Block], speed: Speed, order: Order) -> Observed:
-    values = tuple(value for block in blocks for value in block.values_of(Arm.CANDIDATE))
+    values = tuple(value for block in blocks for value in block.values_of(Arm.CANDIDATE, latency.METRIC.name))
     return Observed(
         samples=(
             Sample(metric=latency.METRIC.name, values=values, origin=order.origin),
@@ -247,7 +247,7 @@ def _comparison(seen: Quality, figures: Mapping[Arm, ModelFigures], speed: Speed
 def _speed_of(blocks: Sequence[Block]) -> Speed:
     from pytest_aiperf.judging.rules.speedup import speed_of  # with scipy: never in a fresh process
 
-    return speed_of(blocks) if blocks else Speed()
+    return speed_of(blocks, latency.METRIC.name) if blocks else Speed()
 
 
 def _needed(seen: Quality, margin: float) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pytest_aiperf.comparing.parity import Parity
+from pytest_aiperf.measuring.metrics import accuracy
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.model_figures import ModelFigures, Weights
 from pytest_aiperf.vocabulary.pairing import Speed
@@ -41,7 +42,7 @@ class Comparison:
         nothing = Parity(max_abs_error=math.nan, max_rel_error=math.nan, cosine=math.nan, sqnr_db=math.nan)
         return cls(
             speed=Speed(),
-            score="accuracy",
+            score=accuracy.METRIC.name,
             examples=0,
             agreement=None,
             parity=nothing,

@@ -10,6 +10,7 @@ from pytest_aiperf.comparing.compared_model import Model
 from pytest_aiperf.comparing.quality import Quality
 from pytest_aiperf.comparing.why_slower import Workload
 from pytest_aiperf.machine import processor
+from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.vocabulary.model_figures import ModelFigures
 from pytest_aiperf.vocabulary.pairing import Arm, Block
 
@@ -32,7 +33,7 @@ def of_slow_calls(
     models: Mapping[Arm, Model], seen: Quality, figures: Mapping[Arm, ModelFigures], blocks: Sequence[Block]
 ) -> tuple[str, ...]:
     """Reasons, from profiles of both models; one that cannot be profiled says so, and fails nothing."""
-    seconds = median(value for block in blocks for value in block.values_of(Arm.CANDIDATE))
+    seconds = median(value for block in blocks for value in block.values_of(Arm.CANDIDATE, latency.METRIC.name))
     unknown: tuple[str, ...] = ()
     try:
         operators = {arm: model.operators(seen.first.inputs) for arm, model in models.items()}

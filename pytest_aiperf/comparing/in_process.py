@@ -12,12 +12,14 @@ from pytest_aiperf.judging.rules.paired import answer_of
 from pytest_aiperf.judging.sequential import LOOKS, Answer
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring.driver import Driver, collector_off, without_loop
-from pytest_aiperf.measuring.interleaving import LATENCY, Interleaving, plan
+from pytest_aiperf.measuring.interleaving import Interleaving, plan
+from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.measuring.paired_turns import take_turn, warm_up
 from pytest_aiperf.vocabulary.contracts import Tools
 from pytest_aiperf.vocabulary.messages import TakeTurn, TimedTurn, Warm
 from pytest_aiperf.vocabulary.pairing import Arm, Block
 from pytest_aiperf.vocabulary.records import Margins
+from pytest_aiperf.vocabulary.terms import Turns
 
 TRIES = 3
 """Disturbed blocks in a row after which it is no use."""
@@ -38,7 +40,7 @@ class TimedModel:
 
     def warm_up(self) -> Warm:
         """The first calls; what one takes after them."""
-        return without_loop(self.driver.follow(warm_up(self.driver.tools, items=1)))
+        return without_loop(self.driver.follow(warm_up(self.driver.tools)))
 
     def turn(self, asked: TakeTurn) -> TimedTurn:
         """One turn."""
@@ -66,7 +68,7 @@ def interleaved_blocks(
             children = draw.sample(arms, len(arms))
             interleaving = Interleaving(children, machine)
             machine.start()
-            interleaving.take_turns(planned, metrics=(LATENCY,), warm=[warm[one.arm] for one in children])
+            interleaving.take_turns(planned, kinds=(Turns.CALLS,), queues=False)
             blocks.append(
                 Block(
                     seed=len(blocks),
@@ -79,10 +81,13 @@ def interleaved_blocks(
             if len(blocks) >= TRIES and all(block.disturbances for block in blocks[-TRIES:]):
                 break
             calm = sum(not block.disturbances for block in blocks)
-            tolerance, most = margins.tolerance, margins.max_slowdown
-            if calm in LOOKS and answer_of(blocks, LATENCY, tolerance=tolerance, most=most)[0] is not Answer.OPEN:
+            if calm in LOOKS and _answer(blocks, margins) is not Answer.OPEN:
                 break
     return tuple(blocks)
+
+
+def _answer(blocks: Sequence[Block], margins: Margins) -> Answer:
+    return answer_of(blocks, latency.METRIC.name, tolerance=margins.tolerance, most=margins.max_slowdown)[0]
 
 
 def remembers(call: Callable[[], Any], novel: Sequence[Callable[[], Any]], tools: Tools) -> float | None:
@@ -95,4 +100,5 @@ def remembers(call: Callable[[], Any], novel: Sequence[Callable[[], Any]], tools
 
 
 def _seconds(function: Callable[[], Any], calls: int, tools: Tools) -> Sequence[float]:
-    return TimedModel(Arm.CANDIDATE, function, tools).turn(TakeTurn(calls=calls, batch=1, queued=False)).values
+    turn = TimedModel(Arm.CANDIDATE, function, tools).turn(TakeTurn(calls=calls, batch=1, kind=Turns.CALLS))
+    return turn.values[latency.METRIC.name]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pytest_aiperf.judging.case import Case
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.baseline import Allocations
-from pytest_aiperf.vocabulary.terms import HELD_BEFORE, MEMORY_METRICS, Need, Phase, Unit
+from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Need, Phase, Unit
 
 _LINE = re.compile(r"(?<=\.py):\d+")
 MOST_NAMED = 3
@@ -26,7 +26,7 @@ def place_of(name: str) -> str:
 def told(case: Case) -> tuple[str, ...]:
     """The largest lines; where a baseline has its own, those that grew most. Empty where nothing was traced."""
     now = _of(case, case.measurement.allocations)
-    if case.metric.name not in MEMORY_METRICS or not now:
+    if not case.metric.peak or not now:
         return ()
     was = _of(case, case.baseline.allocations if case.baseline is not None else Allocations())
     return tuple(_grown(now, was)) if was else tuple(_held(now, case.now()))
@@ -34,7 +34,7 @@ def told(case: Case) -> tuple[str, ...]:
 
 def phases(case: Case) -> tuple[str, ...]:
     """The peak of each phase, of the process with the smallest one; empty where only one phase is known."""
-    if case.metric.name not in MEMORY_METRICS:
+    if not case.metric.peak:
         return ()
     known = [sample for sample in case.samples if any(phase.value in sample.parts for phase in Phase)]
     if not known:

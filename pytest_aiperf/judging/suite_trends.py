@@ -17,14 +17,15 @@ TOGETHER = 0.5
 MOST_NAMED = 3
 
 
-def common_slowdown(results: Iterable[Result]) -> float | None:
+def common_slowdown(results: Iterable[Result], *, metric: str) -> float | None:
     """Median slowdown of the tests against their sessions, as a fraction, where they all became slower together.
 
-    A new dependency slows every test, each of them perhaps too little to be seen alone.
+    `metric` counts seconds per call. A new dependency slows every test, each of them perhaps too little to be seen
+    alone.
     """
     shifts, allowed = [], []
     for result in results:
-        verdict = _against_sessions(result)
+        verdict = _against_sessions(result, metric)
         if verdict is not None and verdict.worse_by is not None and result.criteria is not None:
             shifts.append(verdict.worse_by.mid)
             allowed.append(result.criteria.margins.max_slowdown)
@@ -34,25 +35,25 @@ def common_slowdown(results: Iterable[Result]) -> float | None:
     return together if together > TOGETHER * median(allowed) else None
 
 
-def notes(results: Sequence[Result]) -> tuple[str, ...]:
-    """One sentence for each lesson."""
-    return tuple(filter(None, (_together(results), _blind(results))))
+def notes(results: Sequence[Result], *, metric: str) -> tuple[str, ...]:
+    """One sentence for each lesson of a metric of seconds per call."""
+    return tuple(filter(None, (_together(results, metric), _blind(results, metric))))
 
 
-def _together(results: Sequence[Result]) -> str:
-    together = common_slowdown(results)
+def _together(results: Sequence[Result], metric: str) -> str:
+    together = common_slowdown(results, metric=metric)
     if together is None:
         return ""
     share = units.share(together)
     return f"the tests became slower together, by {share} (median): a dependency, the machine, or code that all use"
 
 
-def _blind(results: Sequence[Result]) -> str:
+def _blind(results: Sequence[Result], metric: str) -> str:
     """Tests whose sessions vary too much to show their own `max_slowdown`, unless pairs decide anyway."""
     seen = {
         result.test: verdict.sees
         for result in results
-        if (verdict := _against_sessions(result)) is not None and verdict.sees is not None
+        if (verdict := _against_sessions(result, metric)) is not None and verdict.sees is not None
         if result.criteria is not None and verdict.sees > result.criteria.margins.max_slowdown
         if result.criteria.policy.pairs is Pairs.NEVER
     }
@@ -72,16 +73,16 @@ def _sees(slowdown: float) -> str:
     return f"sees {share} and more" if slowdown < 1 else f"sees a factor of {1 + slowdown:.1f}"
 
 
-def _against_sessions(result: Result) -> Verdict | None:
+def _against_sessions(result: Result, metric: str) -> Verdict | None:
     """The row of the test's slowest call against its sessions."""
     rows = [
         verdict
         for verdict in result.verdicts
-        if verdict.metric == "latency" and verdict.sees is not None and math.isfinite(verdict.sees)
+        if verdict.metric == metric and verdict.sees is not None and math.isfinite(verdict.sees)
     ]
     return max(rows, key=lambda row: row.now or 0.0, default=None)
 
 
-def seconds_per_call(result: Result) -> float:
-    """Median latency of its slowest measurement; 0 where it has none."""
-    return max((row.now or 0.0 for row in result.verdicts if row.metric == "latency"), default=0.0)
+def seconds_per_call(result: Result, *, metric: str) -> float:
+    """Median of its slowest measurement; 0 where it has none."""
+    return max((row.now or 0.0 for row in result.verdicts if row.metric == metric), default=0.0)

@@ -18,9 +18,10 @@ from pytest_aiperf.vocabulary.contracts import Frameworks
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.records import Sample
-from pytest_aiperf.vocabulary.terms import HELD_BEFORE, MEMORY_METRICS, Metric, Unit
+from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Metric, Need, Unit
 
 _TITLES = {RAM.name: "memory", ALLOCATED.name: "GPU, allocated", RESERVED.name: "GPU, reserved", PROCESS.name: "GPU"}
+"""Of the peaks that are told, in this order."""
 
 Loader = Callable[[], Any]
 
@@ -135,7 +136,8 @@ def _measured(trial: Trial, entry: Entry, loaders: Mapping[str, Loader], inputs:
         alone = len(members) == 1
         entry.fresh.append(_sample(ALONE if alone else REVERSED, _added(peaks), trial, members[0] if alone else ""))
         return outputs
-    counted = [peak for peak in peaks if not peak.metric.startswith("gpu_") or trial.measures_gpu()]
+    on_gpu = {name for name, metric in trial.context.metrics.items() if metric.needs is Need.GPU}
+    counted = [peak for peak in peaks if peak.metric not in on_gpu or trial.measures_gpu()]
     entry.take(Observed(samples=counted))
     entry.fresh += [*loaded, kept]
     return outputs
@@ -144,7 +146,7 @@ def _measured(trial: Trial, entry: Entry, loaders: Mapping[str, Loader], inputs:
 def accounts_of(entry: Entry) -> dict[str, Account]:
     """What the fresh processes of a set saw, by kind of memory; noise only adds, so the smallest of several counts."""
     found = {}
-    for metric in MEMORY_METRICS:
+    for metric in _TITLES:
         joint = [_added([one])[metric] for one in entry.fresh if one.metric == metric and one.values]
         if joint:
             found[metric] = Account(
@@ -213,7 +215,7 @@ def _above(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, f
 
 def _added(peaks: Sequence[Sample]) -> dict[str, float]:
     """What peaks add to what was there before."""
-    known = (peak for peak in peaks if peak.values and peak.metric in MEMORY_METRICS)
+    known = (peak for peak in peaks if peak.values and peak.metric in _TITLES)
     return {peak.metric: peak.values[0] - peak.parts.get(HELD_BEFORE, 0.0) for peak in known}
 
 

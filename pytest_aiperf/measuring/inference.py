@@ -9,10 +9,9 @@ from dataclasses import replace
 from statistics import median
 from typing import Any
 
-from pytest_aiperf.judging.summary import busy_share
 from pytest_aiperf.measuring.driver import Driver, finish, is_asynchronous
 from pytest_aiperf.measuring.entry import Entry, Observed
-from pytest_aiperf.measuring.metrics import device_time, energy, throughput
+from pytest_aiperf.measuring.metrics import device_time, energy, latency, throughput
 from pytest_aiperf.measuring.metrics.cpu_memory import CpuMemoryPeak
 from pytest_aiperf.measuring.metrics.device_time import DeviceTime
 from pytest_aiperf.measuring.metrics.energy import Energy
@@ -22,7 +21,7 @@ from pytest_aiperf.measuring.metrics.load_time import Loading
 from pytest_aiperf.measuring.metrics.throughput import Throughput
 from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
 from pytest_aiperf.measuring.trial import Trial, Watch
-from pytest_aiperf.vocabulary.contracts import Probe, TimedCalls, Tools
+from pytest_aiperf.vocabulary.contracts import Pass, Probe, TimedCalls, Tools
 from pytest_aiperf.vocabulary.devices import DevicesSeen
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.orders import Role
@@ -80,7 +79,14 @@ class _Passes:
         """What the order of this process asks for."""
         trial, entry, order = self.trial, self.entry, self.trial.order
         if order.role is Role.TURNS and (line := trial.context.turn_line) is not None:
-            turns = PairedTurns(line, test=order.test, label=entry.label, items=self.items, flush=order.flush)
+            turns = PairedTurns(
+                line,
+                test=order.test,
+                label=entry.label,
+                items=self.items,
+                flush=order.flush,
+                probes=trial.context.probes,
+            )
             await self.driver.drive((turns,))
             return
         ram = order.role.reads_memory and (trial.wants_ram or not order.role.times)
@@ -92,12 +98,17 @@ class _Passes:
         if order.role.times:
             with trial.context.exclusive(f"{entry.label or 'latency and throughput'}"):
                 await self._timed()
-        memory: list[Probe] = []
+        memory = [*self._others(timed=False)] if order.role.reads_memory else []
         if ram:
             memory.append(CpuMemoryPeak(base=trial.context.base, origin=order.origin))
         if order.role.reads_memory and trial.measures_gpu():  # the first call may have started a device
             memory.append(GpuMemoryPeak(origin=order.origin))
         entry.take(Observed(samples=await self.driver.drive(memory)))
+
+    def _others(self, *, timed: bool) -> Sequence[Probe]:
+        """What other packages' metrics want to see of a pass."""
+        order = self.trial.order
+        return self.trial.context.probes(Pass(timed=timed, items=self.items, calls=order.calls, seconds=order.seconds))
 
     async def _timed(self) -> None:
         """Latency and throughput, again where others disturbed them; on a device its own time and energy."""
@@ -113,6 +124,7 @@ class _Passes:
             else:
                 timed += (throughput.derived(timed[0], items=self.items),)
                 seen = _NOTHING_SEEN
+            timed += await self.driver.drive(self._others(timed=True))
             disturbances = (*_disturbances(timed), *seen.disturbances)
             latest = [replace(sample, origin=order.origin) for sample in (*timed, *energy.samples_of(seen))]
             self.entry.take(
@@ -133,10 +145,10 @@ class _Passes:
             return
         probe = DeviceTime(latency=median(latencies), flush=self.trial.order.flush)
         times = await self.driver.drive((probe,))
-        share = busy_share(latencies, times[0].values) if times else None
+        share = device_time.busy_share(latencies, times[0].values) if times else None
         reasons: dict[str, tuple[str, ...]] = {}
         if share is not None and share < HOST_BOUND and (with_events or share > UNSEEN):
-            reasons["latency"] = (device_time.host_bound(share),)
+            reasons[latency.METRIC.name] = (device_time.host_bound(share),)
         self.entry.take(Observed(samples=times, reasons=reasons))
 
 

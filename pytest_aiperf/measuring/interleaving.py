@@ -9,11 +9,10 @@ from typing import Protocol
 
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.machine.load import TICK
-from pytest_aiperf.measuring.metrics import throughput
 from pytest_aiperf.measuring.metrics.latency import SLOW_SECONDS, batch_of
-from pytest_aiperf.vocabulary.messages import TakeTurn, TimedTurn, Warm
+from pytest_aiperf.vocabulary.messages import TakeTurn, TimedTurn
 from pytest_aiperf.vocabulary.pairing import Arm, Turn
-from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE
+from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE, Turns
 
 TURN_SECONDS = 0.05
 FEWEST_CALLS = 3
@@ -26,7 +25,6 @@ MOST_ROUNDS = 3
 """Rounds of four turns (A B B A): more where few tests share the start of the processes."""
 ATTEMPTS = 3
 """At a couple of turns that others disturbed."""
-LATENCY, THROUGHPUT = "latency", "throughput"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,21 +76,12 @@ class Interleaving:
         self.complete = True
         self._busy_to_the_end = False
 
-    def take_turns(self, planned: TurnPlan, *, metrics: Collection[str], warm: Sequence[Warm]) -> None:
-        """All turns for the wanted metrics. Where nothing queues calls, throughput follows from the same turns.
-
-        `warm` is what each said of itself, in their order.
-        """
-        queues = any(one.queues for one in warm)
-        self._rounds(planned, queued=False)
-        if THROUGHPUT in metrics and queues:
-            burst = max(1, math.ceil(planned.calls * planned.batch / BURSTS))
-            self._rounds(TurnPlan(calls=BURSTS, batch=burst, rounds=planned.rounds), queued=True)
-        elif THROUGHPUT in metrics:
-            items = {child.arm: one.items for child, one in zip(self.couples[0], warm, strict=True)}
-            self.turns += [_throughput_of(turn, items[turn.arm]) for turn in self.turns]
-        if LATENCY not in metrics:
-            self.turns = [turn for turn in self.turns if turn.metric == THROUGHPUT]
+    def take_turns(self, planned: TurnPlan, *, kinds: Collection[Turns], queues: bool) -> None:
+        """All turns of the wanted kinds. Where nothing `queues` calls, bursts are made of the calls."""
+        asked = {Turns.CALLS if kind is Turns.BURSTS and not queues else kind for kind in kinds}
+        for kind in Turns:
+            if kind in asked:
+                self._rounds(_bursts(planned) if kind is Turns.BURSTS else planned, kind)
 
     def disturbances(self) -> tuple[str, ...]:
         """Whether others used the processor during turns that were kept."""
@@ -104,15 +93,15 @@ class Interleaving:
             return (f"other processes used {share:.0%} of the processors during its turns",)
         return ()
 
-    def _rounds(self, planned: TurnPlan, *, queued: bool) -> None:
+    def _rounds(self, planned: TurnPlan, kind: Turns) -> None:
         for _ in range(planned.rounds):
             for couple in self.couples:
                 if self.complete:
-                    self._couple(couple, planned, queued=queued)
+                    self._couple(couple, planned, kind)
 
-    def _couple(self, couple: Sequence[TakesTurns], planned: TurnPlan, *, queued: bool) -> None:
+    def _couple(self, couple: Sequence[TakesTurns], planned: TurnPlan, kind: Turns) -> None:
         for attempt in range(ATTEMPTS):
-            turns = [turn for child in couple if (turn := _turn_of(child, planned, queued=queued)) is not None]
+            turns = [turn for child in couple if (turn := _turn_of(child, planned, kind)) is not None]
             if len(turns) < len(couple):
                 self.complete = False
                 return
@@ -129,14 +118,13 @@ class Interleaving:
         return turn.foreign is not None and available > 0 and (turn.foreign - TICK) / available > DISTURBED_SHARE
 
 
-def _throughput_of(turn: Turn, items: int) -> Turn:
-    values = throughput.of_calls(turn.values, items=items, bursts=BURSTS)
-    return replace(turn, metric=THROUGHPUT, values=values)
+def _bursts(planned: TurnPlan) -> TurnPlan:
+    """As much work, in few bursts."""
+    return replace(planned, calls=BURSTS, batch=max(1, math.ceil(planned.calls * planned.batch / BURSTS)))
 
 
-def _turn_of(child: TakesTurns, planned: TurnPlan, *, queued: bool) -> Turn | None:
-    seen = child.turn(TakeTurn(calls=planned.calls, batch=planned.batch, queued=queued))
+def _turn_of(child: TakesTurns, planned: TurnPlan, kind: Turns) -> Turn | None:
+    seen = child.turn(TakeTurn(calls=planned.calls, batch=planned.batch, kind=kind))
     if seen is None:
         return None
-    metric = THROUGHPUT if queued else LATENCY
-    return Turn(arm=child.arm, metric=metric, values=seen.values, elapsed=seen.elapsed, foreign=seen.foreign)
+    return Turn(arm=child.arm, values=seen.values, elapsed=seen.elapsed, foreign=seen.foreign)

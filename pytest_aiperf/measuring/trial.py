@@ -17,7 +17,7 @@ from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Pairing
 from pytest_aiperf.vocabulary.records import Limit, Margins, Measurement
-from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Origin, Phase
+from pytest_aiperf.vocabulary.terms import Need, Origin, Phase
 
 if TYPE_CHECKING:
     from pytest_aiperf.measuring.run_context import RunContext
@@ -68,12 +68,16 @@ class Trial:
     @property
     def wants_ram(self) -> bool:
         """Whether peaks of the processor's memory are asked for."""
-        return self._wants_ram or any(limit.metric == "ram" for limit in self.limits)
+        return self._wants_ram or self._needs(Need.RAM)
 
     @property
     def wants_gpu(self) -> bool:
         """Whether GPU memory is asked for."""
-        return any(limit.metric.startswith("gpu_") for limit in self.limits)
+        return self._needs(Need.GPU)
+
+    def _needs(self, need: Need) -> bool:
+        known = self.context.metrics
+        return any(known[limit.metric].needs is need for limit in self.limits if limit.metric in known)
 
     def limits_of(self, entry: Entry) -> list[Limit]:
         """Those that hold for one label."""
@@ -152,6 +156,10 @@ class Trial:
             entry = self.entries.setdefault(measurement.label, Entry(label=measurement.label))
             entry.fresh.extend(sample for sample in measurement.samples if sample.origin is Origin.FRESH)
 
+    def has_peak(self, entry: Entry) -> bool:
+        """Whether a label has a peak of memory, of any kind."""
+        return any(entry.has(name) for name, metric in self.context.metrics.items() if metric.peak)
+
     def measurements(self, *, taken_at: str, commit: str | None) -> tuple[Measurement, ...]:
         """Everything seen, one record per label."""
         return tuple(self._measurement(entry, taken_at, commit) for entry in self.entries.values())
@@ -170,7 +178,7 @@ class Trial:
             covariate=seen.covariate,
             disturbances=seen.disturbances or (),
             conditions=seen.conditions or {},
-            allocations=self.allocations if any(map(entry.has, MEMORY_METRICS)) else Allocations(),
+            allocations=self.allocations if self.has_peak(entry) else Allocations(),
             anomalies=seen.anomalies,
             out_of_memory=seen.out_of_memory,
             scores=seen.scores,

@@ -147,7 +147,7 @@ class Confirmation:
                 for load in self._caches(names):
                     for arm in random.Random(seed).sample(list(Arm), 2):  # noqa: S311 - no secret
                         for label, turn in self._one_side(one.open_test, arm, load):
-                            if turn.metric in names.get(label, ()):
+                            if names.get(label, frozenset()) & turn.values.keys():
                                 turns.setdefault(label, []).append(turn)
             one.rounds += 1
             one.last_seconds = self.clock() - began
@@ -190,7 +190,10 @@ class Confirmation:
         tails = {limit.percentile for limit in trial.limits if (limit.percentile or 0.0) > MEDIAN}
         return PairOrder(
             orders={arm: replace(trial.order, role=Role.TURNS, arm=arm) for arm in Arm},
-            wanted=self._in_turns(one.open_test.wanted()),
+            wanted={
+                label: frozenset(self.metrics[name].turns for name in names)
+                for label, names in self._in_turns(one.open_test.wanted()).items()
+            },
             tail_calls=max((fewest_samples(tail) for tail in filter(None, tails)), default=0),
         )
 
@@ -237,7 +240,7 @@ def _lacked_memory(failure: str) -> bool:
 
 def _turns_of(measurement: Measurement, arm: Arm) -> list[tuple[str, Turn]]:
     return [
-        (measurement.label, Turn(arm=arm, metric=sample.metric, values=sample.values))
+        (measurement.label, Turn(arm=arm, values={sample.metric: sample.values}))
         for sample in measurement.samples
         if sample.values
     ]

@@ -10,7 +10,7 @@ from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Sample, Verdict
-from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Cache, Evidence, Origin
+from pytest_aiperf.vocabulary.terms import Cache, Evidence, Metric, Need, Origin, Rule
 
 if TYPE_CHECKING:
     from pytest_aiperf.processes.worker import Report
@@ -51,10 +51,11 @@ class FreshFigures:
         """The memory of several models: of each alone, of all of them, and loaded the other way round."""
         reverse = (names[::-1],) if len(names) > 1 else ()
         with trial.context.exclusive("memory of several models"):
+            ram = _names(trial, lambda one: one.needs is Need.RAM)
             for members in (*((name,) for name in names), *reverse):
                 order = replace(trial.order, role=Role.MEMBERS, members=members)
-                self._hear(trial, order, ("ram",), kind="concurrent")
-            self._hear(trial, replace(trial.order, role=Role.MEMORY), ("ram",), kind="concurrent")
+                self._hear(trial, order, ram, kind="concurrent")
+            self._hear(trial, replace(trial.order, role=Role.MEMORY), ram, kind="concurrent")
 
     def fulfil(self, needs: Evidence, trial: Trial) -> None:
         """One more child, of the kind that a verdict wants."""
@@ -69,7 +70,7 @@ class FreshFigures:
     def _load_round(self, trial: Trial, caches: Sequence[Cache]) -> None:
         for cache in caches:
             order = replace(trial.order, role=Role.MEMORY, load=cache)
-            self._hear(trial, order, (f"load_{cache.value}",))
+            self._hear(trial, order, _loads(trial, cache))
 
     def _memory_round(self, trial: Trial) -> None:
         self._hear(trial, _memory_order(trial), ())
@@ -77,7 +78,7 @@ class FreshFigures:
     def measure_what_is_stored(self, trial: Trial) -> None:
         """Peaks that a baseline may keep come from fresh processes only."""
         samples = [sample for entry in trial.entries.values() for sample in (*entry.samples.values(), *entry.fresh)]
-        peaks = {sample.metric for sample in samples if sample.values} & set(MEMORY_METRICS)
+        peaks = {sample.metric for sample in samples if sample.values} & set(_names(trial, lambda one: one.peak))
         if not peaks:
             return
         already = min(_count_fresh(trial, metric) for metric in peaks)
@@ -134,7 +135,16 @@ def _caches(trial: Trial) -> tuple[Cache, ...]:
 def _unmeasured_caches(trial: Trial) -> list[Cache]:
     """Those that no fresh process has loaded with yet; the files of a second load may make the cold one possible."""
     fresh = {sample.metric for entry in trial.entries.values() for sample in entry.fresh}
-    return [cache for cache in _caches(trial) if f"load_{cache.value}" not in fresh]
+    return [cache for cache in _caches(trial) if not fresh.intersection(_loads(trial, cache))]
+
+
+def _loads(trial: Trial, cache: Cache) -> tuple[str, ...]:
+    """The metrics of a load that finds its files so."""
+    return _names(trial, lambda one: one.rule is Rule.LOAD_TIME and one.cache is cache)
+
+
+def _names(trial: Trial, chosen: Callable[[Metric], bool]) -> tuple[str, ...]:
+    return tuple(name for name, metric in trial.context.metrics.items() if chosen(metric))
 
 
 def _count_fresh(trial: Trial, metric: str) -> int:

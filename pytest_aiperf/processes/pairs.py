@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from pytest_aiperf.machine.disturbances import MachineWatch
-from pytest_aiperf.measuring.interleaving import LATENCY, Interleaving, plan
+from pytest_aiperf.measuring.interleaving import Interleaving, plan
 from pytest_aiperf.processes.child import Child, Launch
 from pytest_aiperf.processes.paired_child import PairedChild, Place
 from pytest_aiperf.vocabulary.messages import Orders
 from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.pairing import Arm, Block
+from pytest_aiperf.vocabulary.terms import Turns
 
 _HASH_SEEDS = 2**32 - 1
 
@@ -25,8 +26,8 @@ class PairOrder:
     """What a block measures of one test."""
 
     orders: Mapping[Arm, Order]
-    wanted: Mapping[str, frozenset[str]] | None
-    """Label -> metrics: `latency`, `throughput`; None: the latency of every label."""
+    wanted: Mapping[str, frozenset[Turns]] | None
+    """Label -> kinds of turns; None: calls, of every label."""
     tail_calls: int = 0
     """How many calls of a side a percentile above the median needs, each timed by itself; 0 where none counts."""
 
@@ -182,8 +183,8 @@ class _BlockRun:
     def _time(self, place: Place) -> None:
         """Time one label on both sides, if it is wanted."""
         asked = self.asked[place[0]]
-        metrics = frozenset({LATENCY}) if asked.wanted is None else asked.wanted.get(place[1])
-        if not metrics:
+        kinds = frozenset({Turns.CALLS}) if asked.wanted is None else asked.wanted.get(place[1])
+        if not kinds:
             return
         self.machine.start()
         children = self._shuffled()
@@ -197,7 +198,7 @@ class _BlockRun:
             tests=len(self.asked),
         )
         interleaving = Interleaving(children, self.machine)
-        interleaving.take_turns(planned, metrics=metrics, warm=warm)
+        interleaving.take_turns(planned, kinds=kinds, queues=any(one.queues for one in warm))
         if interleaving.complete:
             self.round.blocks[place] = Block(
                 seed=self.seed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,8 +20,6 @@ from pytest_aiperf.vocabulary.errors import AiperfError
 from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.pairing import Arm
 
-OF_FILES = ("load_cold", "ram")
-"""Metrics in which a file in memory differs from one on a disk."""
 ONE_IN_MEMORY = (
     "the old tree would lie in {root}, the new one lies in {top}, and only one of these file systems is in memory: "
     "set TMPDIR to a folder like the other"
@@ -46,6 +44,7 @@ class ReferenceRevision:
         *,
         launch: Launch,
         make_tree: Callable[[], Worktree],
+        file_bound: Collection[str] = (),
         machine: MachineWatch,
         search_path: Sequence[str] | None = None,
         modules: Callable[[], Mapping[str, str | None]] | None = None,
@@ -54,6 +53,8 @@ class ReferenceRevision:
         self.against = reference.name
         self.launch = launch
         self.make_tree = make_tree
+        self.file_bound = file_bound
+        """Names of metrics in which a file in memory differs from one on a disk."""
         self.machine = machine
         self.search_path = sys.path if search_path is None else search_path
         self.modules = modules or loaded_modules
@@ -139,7 +140,7 @@ class ReferenceRevision:
         )
         self.launches = {Arm.REFERENCE: old, Arm.CANDIDATE: new}
         if files.is_in_memory(root) is not files.is_in_memory(top):
-            self.uncompared = dict.fromkeys(OF_FILES, ONE_IN_MEMORY.format(root=root.parent.parent, top=top))
+            self.uncompared = dict.fromkeys(self.file_bound, ONE_IN_MEMORY.format(root=root.parent.parent, top=top))
 
 
 def loaded_modules() -> dict[str, str | None]:

@@ -14,6 +14,7 @@ from scipy import special
 
 from pytest_aiperf.judging.rules.paired import ESTIMATOR, answer_of, differences
 from pytest_aiperf.judging.sequential import LOOKS, Answer, Look, decide
+from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.processes.paired_child import Place
 from pytest_aiperf.processes.pairs import PairBlock, PairOrder
 from pytest_aiperf.vocabulary import units
@@ -31,7 +32,7 @@ POWER = 0.95
 STEPS = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.10, 0.15, 0.20, 0.30, 0.50, 1.0)
 CAREFUL = 0.10
 """Chance that the true spread of the pairs is above the one reckoned with."""
-LATENCY = "latency"
+LATENCY = latency.METRIC.name
 
 RunBlock = Callable[[int, Sequence[PairOrder]], PairBlock]
 
@@ -66,8 +67,8 @@ class Finding:
     @property
     def seconds_per_call(self) -> float:
         """Median over all calls of the unchanged side."""
-        turns = [turn for block in (*self.same, *self.slowed) for turn in block.turns if turn.arm is Arm.REFERENCE]
-        return median(value for turn in turns for value in turn.values)
+        blocks = (*self.same, *self.slowed)
+        return median(value for block in blocks for value in block.values_of(Arm.REFERENCE, LATENCY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

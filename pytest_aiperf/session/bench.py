@@ -137,7 +137,9 @@ class Bench:
         entry = self._trial.entry(label, "concurrent", "concurrent")
         return together.run(self._trial, entry, models, inputs)
 
-    def score(self, scores: Any, *, name: str = "accuracy", better: str = "higher", label: str | None = None) -> float:
+    def score(
+        self, scores: Any, *, name: str = accuracy.METRIC.name, better: str = "higher", label: str | None = None
+    ) -> float:
         """Keep a quality figure: one value per example (correct is 1, wrong is 0), or one number; return the mean.
 
         Raises UsageError for an empty collection, an accuracy that is no fraction, a name that cannot be stored or that

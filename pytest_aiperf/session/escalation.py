@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pytest_aiperf.judging import judge, verdicts
+from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.fresh_figures import IN_PAIRS, FreshFigures
 from pytest_aiperf.reporting import junit, rows
@@ -19,12 +20,11 @@ from pytest_aiperf.vocabulary.baseline import Baseline
 from pytest_aiperf.vocabulary.contracts import Store
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.orders import Order
-from pytest_aiperf.vocabulary.records import Criteria, Environment, Margins, Policy, Result
-from pytest_aiperf.vocabulary.terms import MEMORY_METRICS, Evidence, Metric, Pairs, Rule
+from pytest_aiperf.vocabulary.records import Criteria, Environment, Margins, Policy, Result, Verdict
+from pytest_aiperf.vocabulary.terms import Evidence, Metric, Pairs, Rule
 
 FEWEST_HISTORIES = 8
 """Tests with stored sessions below which their median variance says nothing."""
-SUITE_METRIC = "latency"
 
 
 class Escalation:
@@ -93,7 +93,7 @@ class Escalation:
     def conclude(self, trial: Trial, *, taken_at: str) -> Result:
         """The last word on a trial: memory that fails is traced to the lines that hold it."""
         result = self.judge(trial, taken_at=taken_at, final=True)
-        memory = any(verdict.fails and verdict.metric in MEMORY_METRICS for verdict in result.verdicts)
+        memory = any(verdict.fails and _is_peak(verdict, self.metrics) for verdict in result.verdicts)
         if not memory or trial.allocations or trial.failures:
             return result
         with trial.context.exclusive("who holds the memory"):
@@ -164,10 +164,14 @@ class Escalation:
             for test in self.tests:
                 with contextlib.suppress(BaselineError):  # a broken file fails its own tests
                     known = self.store.read(test, self.environment).values()
-                    seen = [judge.session_variance(baseline, self.metrics[SUITE_METRIC]) for baseline in known]
+                    seen = [judge.session_variance(baseline, latency.METRIC) for baseline in known]
                     variances += [variance for variance in seen if variance is not None]
             self._suite_variance = statistics.median(variances) if len(variances) >= FEWEST_HISTORIES else None
         return self._suite_variance  # type: ignore[return-value]
+
+
+def _is_peak(verdict: Verdict, metrics: Mapping[str, Metric]) -> bool:
+    return verdict.metric in metrics and metrics[verdict.metric].peak
 
 
 def wants_pairs(result: Result) -> dict[str, frozenset[str]]:
@@ -182,7 +186,7 @@ def wants_pairs(result: Result) -> dict[str, frozenset[str]]:
 def wants_model_pairs(result: Result) -> dict[str, frozenset[str]]:
     """Labels of comparisons that only fresh processes of both models can decide; their latency says everything."""
     labels = {verdict.label for verdict in result.verdicts if verdict.needs is Evidence.MODEL_PAIRS}
-    return dict.fromkeys(sorted(labels), frozenset({SUITE_METRIC}))
+    return dict.fromkeys(sorted(labels), frozenset({latency.METRIC.name}))
 
 
 def _quality_only(baseline: Baseline, metrics: Mapping[str, Metric], *, accept_worse: bool) -> Baseline | None:

@@ -7,14 +7,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from pytest_aiperf.measuring.metrics import (
+    accuracy,
+    comparison,
+    cpu_memory,
+    gpu_memory,
+    latency,
+    leak,
+    load_time,
+    model_size,
+    throughput,
+)
 from pytest_aiperf.vocabulary.records import Limit
+from pytest_aiperf.vocabulary.terms import Metric
 
 MIB = 1024**2
 
 
 def max_load_s(s: float, cache: str = "warm", *, label: str | None = None) -> Limit:
     """Longest load time in seconds, first inference included."""
-    metric = {"warm": "load_warm", "cold": "load_cold"}.get(cache)
+    metric = {"warm": load_time.WARM, "cold": load_time.COLD}.get(cache)
     if metric is None:
         raise ValueError(f"cache={cache!r}: expected 'warm' or 'cold'")
     return _limit(metric, above_zero("s", s), label)
@@ -25,24 +37,25 @@ def max_latency_ms(ms: float, percentile: float = 50, *, label: str | None = Non
     share = as_number("percentile", percentile)
     if not 0 < share < 100:  # noqa: PLR2004 - percent
         raise ValueError(f"percentile={percentile!r}: expected a number between 0 and 100, both excluded")
-    return _limit("latency", above_zero("ms", ms) / 1e3, label, percentile=share)
+    return _limit(latency.METRIC, above_zero("ms", ms) / 1e3, label, percentile=share)
 
 
 def min_throughput(per_s: float, *, label: str | None = None) -> Limit:
     """Fewest items per second."""
-    return _limit("throughput", above_zero("per_s", per_s), label)
+    return _limit(throughput.METRIC, above_zero("per_s", per_s), label)
 
 
 def max_gpu_mb(mb: float, kind: str = "allocated", *, label: str | None = None) -> Limit:
     """Most GPU memory in MiB."""
-    if kind not in ("allocated", "reserved", "process"):
+    kinds = {"allocated": gpu_memory.ALLOCATED, "reserved": gpu_memory.RESERVED, "process": gpu_memory.PROCESS}
+    if kind not in kinds:
         raise ValueError(f"kind={kind!r}: expected 'allocated', 'reserved' or 'process'")
-    return _limit(f"gpu_{kind}", above_zero("mb", mb) * MIB, label)
+    return _limit(kinds[kind], above_zero("mb", mb) * MIB, label)
 
 
 def max_ram_mb(mb: float, *, label: str | None = None) -> Limit:
     """Most process memory in MiB, above that of an idle process."""
-    return _limit("ram", above_zero("mb", mb) * MIB, label)
+    return _limit(cpu_memory.RAM, above_zero("mb", mb) * MIB, label)
 
 
 def max_leak_kb(per_call: float, *, label: str | None = None) -> Limit:
@@ -50,12 +63,12 @@ def max_leak_kb(per_call: float, *, label: str | None = None) -> Limit:
     bound = as_number("per_call", per_call)
     if not 0 <= bound < math.inf:
         raise ValueError(f"per_call={per_call!r}: expected KiB per call, 0 or more")
-    return _limit("leak", bound * 1024, label)
+    return _limit(leak.LEAK, bound * 1024, label)
 
 
 def max_model_mb(mb: float, *, label: str | None = None) -> Limit:
     """Largest model in MiB."""
-    return _limit("model_size", above_zero("mb", mb) * MIB, label)
+    return _limit(model_size.METRIC, above_zero("mb", mb) * MIB, label)
 
 
 def min_accuracy(value: float, *, label: str | None = None) -> Limit:
@@ -63,7 +76,7 @@ def min_accuracy(value: float, *, label: str | None = None) -> Limit:
     bound = as_number("value", value)
     if not 0 <= bound <= 1:
         raise ValueError(f"value={value!r}: expected a fraction between 0 and 1 (0.95 is 95 %)")
-    return _limit("accuracy", bound, label)
+    return _limit(accuracy.METRIC, bound, label)
 
 
 def max_accuracy_drop(points: float, *, population: bool = False, label: str | None = None) -> Limit:
@@ -76,22 +89,22 @@ def max_accuracy_drop(points: float, *, population: bool = False, label: str | N
         raise ValueError(f"points={points!r}: expected percent points, 0 or more and below 100")
     if not isinstance(population, bool):
         raise ValueError(f"population={population!r}: expected True or False")  # noqa: TRY004 - a mistake in a marker
-    return replace(_limit("accuracy", bound / 100, label), drop=True, population=population)
+    return replace(_limit(accuracy.METRIC, bound / 100, label), drop=True, population=population)
 
 
 def min_speedup(ratio: float, *, label: str | None = None) -> Limit:
     """Smallest speed-up of a candidate over its reference: 1.5 is half as fast again."""
-    return _limit("speedup", above_zero("ratio", ratio), label)
+    return _limit(comparison.SPEEDUP, above_zero("ratio", ratio), label)
 
 
 def max_size_ratio(ratio: float, *, label: str | None = None) -> Limit:
     """Largest size of a candidate, as a share of its reference's."""
-    return _limit("size_ratio", above_zero("ratio", ratio), label)
+    return _limit(comparison.SIZE_RATIO, above_zero("ratio", ratio), label)
 
 
 def max_memory_ratio(ratio: float, *, label: str | None = None) -> Limit:
     """Largest memory of a candidate, as a share of its reference's: the model and what its first call adds."""
-    return _limit("memory_ratio", above_zero("ratio", ratio), label)
+    return _limit(comparison.MEMORY_RATIO, above_zero("ratio", ratio), label)
 
 
 def min_agreement(share: float, *, label: str | None = None) -> Limit:
@@ -99,17 +112,17 @@ def min_agreement(share: float, *, label: str | None = None) -> Limit:
     bound = as_number("share", share)
     if not 0 <= bound <= 1:
         raise ValueError(f"share={share!r}: expected a fraction between 0 and 1")
-    return _limit("agreement", bound, label)
+    return _limit(comparison.AGREEMENT, bound, label)
 
 
 def min_sqnr_db(db: float, *, label: str | None = None) -> Limit:
     """Smallest ratio of the reference's outputs to their error, in decibel."""
-    return _limit("sqnr", as_number("db", db), label)
+    return _limit(comparison.SQNR, as_number("db", db), label)
 
 
 def max_abs_error(error: float, *, label: str | None = None) -> Limit:
     """Largest difference of any output."""
-    return _limit("max_abs_error", above_zero("error", error), label)
+    return _limit(comparison.MAX_ABS_ERROR, above_zero("error", error), label)
 
 
 ABSOLUTE: Mapping[str, Callable[..., Limit]] = {
@@ -134,10 +147,10 @@ RELATIVE: Mapping[str, Callable[..., Limit]] = {
 LIMITS: Mapping[str, Callable[..., Limit]] = {**ABSOLUTE, **RELATIVE}
 
 
-def _limit(metric: str, bound: float, label: str | None, percentile: float | None = None) -> Limit:
+def _limit(metric: Metric, bound: float, label: str | None, percentile: float | None = None) -> Limit:
     if label is not None and not isinstance(label, str):
         raise ValueError(f"label={label!r}: expected a string")
-    return Limit(metric=metric, bound=bound, source="", percentile=percentile, label=label)
+    return Limit(metric=metric.name, bound=bound, source="", percentile=percentile, label=label)
 
 
 def as_number(name: str, value: Any) -> float:

@@ -88,6 +88,15 @@ def default_limits(values: Mapping[str, Any]) -> tuple[Limit, ...]:
     return tuple(limits)
 
 
+OF_OTHERS = pytest.StashKey[Mapping[str, Callable[..., Limit]]]()
+"""Markers that other packages' metrics are limited by."""
+
+
+def described(name: str, function: Callable[..., Limit]) -> str:
+    """A marker as `pytest --markers` lists it."""
+    return f"{name}{_signature(function)}: {(inspect.getdoc(function) or 'a limit').splitlines()[0].rstrip('.')}"
+
+
 def read(item: pytest.Item, registered: frozenset[str]) -> Marked:
     """All limits and rules of one test; mistakes are collected, not raised.
 
@@ -97,20 +106,26 @@ def read(item: pytest.Item, registered: frozenset[str]) -> Marked:
     marked = Marked()
     taken: dict[tuple[Any, ...], tuple[int, Limit]] = {}
     rules: dict[str, Any] = {}
+    limits = _known(item.config)
     for level, mark in _by_closeness(item):
         if mark.name == "aiperf":
             parsed = _parse(Rules, mark, marked.mistakes)
             if parsed is not None:
                 rules = parsed.given() | rules
-        elif mark.name in LIMITS:
-            limit = _parse(LIMITS[mark.name], mark, marked.mistakes)
+        elif mark.name in limits:
+            limit = _parse(limits[mark.name], mark, marked.mistakes)
             if limit is not None:
                 _take(_written(limit, _spelled(mark)), level, taken, marked.mistakes)
-        elif mistake := _misspelt(mark.name, registered):
+        elif mistake := _misspelt(mark.name, registered, limits):
             marked.mistakes.append(mistake)
     marked.limits = [limit for _, limit in taken.values()]
     marked.rules = Rules(**rules)
     return marked
+
+
+def _known(config: pytest.Config) -> dict[str, Callable[..., Limit]]:
+    others: Mapping[str, Callable[..., Limit]] = config.stash.get(OF_OTHERS, {})
+    return {**LIMITS, **others}
 
 
 def _by_closeness(item: pytest.Item) -> Iterable[tuple[int, pytest.Mark]]:
@@ -153,10 +168,10 @@ def _signature(function: Callable[..., Any]) -> str:
     return str(inspect.Signature(parameters))
 
 
-def _misspelt(name: str, registered: frozenset[str]) -> str | None:
+def _misspelt(name: str, registered: frozenset[str], limits: Iterable[str]) -> str | None:
     if name in registered:
         return None
-    near = difflib.get_close_matches(name, LIMITS, n=1, cutoff=_NEAR)
+    near = difflib.get_close_matches(name, limits, n=1, cutoff=_NEAR)
     return f"unknown marker {name}: did you mean {near[0]}?" if near else None
 
 

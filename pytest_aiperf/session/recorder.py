@@ -12,6 +12,7 @@ import pytest
 from pytest_aiperf.baselines import unused
 from pytest_aiperf.baselines.unused import Collected
 from pytest_aiperf.judging import suite_trends
+from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.session import xdist
 from pytest_aiperf.session.run_hooks import mistakes_text
 from pytest_aiperf.session.settings import Settings
@@ -113,7 +114,7 @@ class Recorder:
             changes=changes,
             notes=(
                 *self._skipped_notes(self._entries(None)),
-                *suite_trends.notes(tuple(self.results.values())),
+                *suite_trends.notes(tuple(self.results.values()), metric=latency.METRIC.name),
                 *self.notes,
             ),
         )

@@ -11,6 +11,7 @@ from pytest_aiperf.judging import suite_trends
 from pytest_aiperf.machine.timing_lock import MachineLock
 from pytest_aiperf.measuring import out_of_memory
 from pytest_aiperf.measuring.leftovers import Leftovers
+from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.measuring.run_context import RunContext
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.confirmation import Confirmation, OpenTest
@@ -141,7 +142,7 @@ class RunHooks(TrialHooks):
 
     def settle(self, items: Sequence[pytest.Item]) -> None:
         """Let pairs decide on tests that have run, all of them together."""
-        if suite_trends.common_slowdown(self.results.values()) is not None:
+        if suite_trends.common_slowdown(self.results.values(), metric=latency.METRIC.name) is not None:
             for item in items:
                 item.stash[TRIAL].must_pair = True
                 self._take(item, self.escalation.judge(item.stash[TRIAL], taken_at=self.now(), final=False))
@@ -224,7 +225,7 @@ class RunHooks(TrialHooks):
 
 
 def _seconds_per_call(item: pytest.Item) -> float:
-    return suite_trends.seconds_per_call(item.stash[RESULT])
+    return suite_trends.seconds_per_call(item.stash[RESULT], metric=latency.METRIC.name)
 
 
 def mistakes_text(mistakes: Sequence[str]) -> str:

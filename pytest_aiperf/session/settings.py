@@ -153,6 +153,7 @@ class Settings:
     )
     report: tuple[str, ...] = _of(_words, (), "write a report: {formats}", "FORMAT:FILE", repeatable=True)
     details: bool = _of(_truth, False, "show every row and every reason")
+    store: str = _of(_text, "json_files", "where baselines are kept (default json_files)", "NAME")
     machine: str | None = _of(_text, None, "name of the machine class (default: derived from the machine)", "NAME")
     calls: int = _of(_count, 20, "fewest timed calls per measurement (default 20)", "N")
     seconds: float = _of(_positive, 0.75, "time to spend on one timing pass (default 0.75)", "S")

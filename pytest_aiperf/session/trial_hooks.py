@@ -16,7 +16,7 @@ from pytest_aiperf.session.bench import Bench
 from pytest_aiperf.session.markers import Marked
 from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.records import Limit, Margins, Result
-from pytest_aiperf.vocabulary.terms import MEMORY_METRICS
+from pytest_aiperf.vocabulary.terms import Metric, Need
 
 TRIAL = pytest.StashKey[Trial]()
 WATCHES = pytest.StashKey[Sequence[Watch]]()
@@ -91,7 +91,10 @@ class TrialHooks:
             group=marked.rules.group,
             source=source_hash.function_source_hash(item.function) if hasattr(item, "function") else None,
             wants_ram=bool(marked.rules.memory)
-            or (uses_fixture and (self.context.memory_always or any(limit.metric == "ram" for limit in defaults))),
+            or (
+                uses_fixture
+                and (self.context.memory_always or any(one.needs is Need.RAM for one in self._limited(defaults)))
+            ),
         )
         trial.started = self.clock()
         item.stash[TRIAL] = trial
@@ -104,7 +107,7 @@ class TrialHooks:
         marked = self.marked(item)
         if marked.limits or "aiperf" in getattr(item, "fixturenames", ()):
             trial = self.begin(item)
-            if {limit.metric for limit in marked.limits}.intersection(MEMORY_METRICS):
+            if any(metric.peak for metric in self._limited(marked.limits)):
                 item.stash[WATCHES] = _whole_test_watches(trial)
         return (yield)
 
@@ -135,9 +138,13 @@ class TrialHooks:
             pytest.fail("\n".join(["pytest-aiperf: mistakes in markers", *marked.mistakes]), pytrace=False)
         trial = trial or self.begin(item)
         trial.hold_to(marked.limits, marked.rules.margins(self.default_margins()))
-        if WATCHES not in item.stash and {limit.metric for limit in marked.limits}.intersection(MEMORY_METRICS):
+        if WATCHES not in item.stash and any(metric.peak for metric in self._limited(marked.limits)):
             item.stash[WATCHES] = _whole_test_watches(trial)
         return trial
+
+    def _limited(self, limits: Sequence[Limit]) -> list[Metric]:
+        known = self.context.metrics
+        return [known[limit.metric] for limit in limits if limit.metric in known]
 
     def before_call(self, trial: Trial) -> None:
         """The test body starts."""

@@ -23,7 +23,7 @@ Record = TypeVar("Record")
 # 2 - `criteria`, `needs`, `turns` and `arm` were `grounds`, `want`, `legs` and `side`. A sample says how many calls one
 #     of its values stands for: in format 1 ten, where memory was watched for leaks. What a message advised at its end
 #     is the verdict's `remedy`; what began with `why: `, `void: `, `child: `, `out of memory` or
-#     `GPU: ` has a field of its own.
+#     `GPU: ` has a field of its own. A turn has values of several metrics.
 FORMAT = 2
 
 _SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -68,8 +68,8 @@ def from_format_1(content: Any) -> Any:
     if not isinstance(content, dict):
         return content
     new = {_RENAMED_IN_2.get(key, key): from_format_1(value) for key, value in content.items()}
-    if "arm" in new:
-        new["arm"] = _ARMS_IN_1.get(new["arm"], new["arm"])
+    if "arm" in new and "metric" in new:
+        new |= {"arm": _ARMS_IN_1.get(new["arm"], new["arm"]), "values": {new.pop("metric"): new["values"]}}
     if new.get("needs") == "twins":
         new["needs"] = "model_pairs"
     if "origin" in new and new.get("metric") in ("leak", "gpu_leak"):

@@ -213,6 +213,24 @@ class Probe(Protocol):
         """Yield turns; each is answered with its seconds (of all its calls together)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """A pass over a measured function, in which the probes of a metric may take part."""
+
+    timed: bool
+    """Alone on the machine; else beside the peaks of memory, in a process that nothing is timed in."""
+    items: int
+    """Per call."""
+    calls: int
+    """So many at least,"""
+    seconds: float
+    """and for so long: as the test wants it, or as one turn of a pair takes."""
+
+
+Probes = Callable[[Pass], Sequence[Probe]]
+"""What other packages' metrics want to see of a pass."""
+
+
 class Store(Protocol):
     """Where baselines are kept."""
 

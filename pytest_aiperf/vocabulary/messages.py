@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.records import Measurement
+from pytest_aiperf.vocabulary.terms import Turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +35,7 @@ class TakeTurn:
     calls: int
     batch: int
     """Calls that are timed together."""
-    queued: bool
-    """Whether a value is items per second of calls that a device queues."""
+    kind: Turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +68,14 @@ class Warm:
     """Of one call."""
     queues: bool
     """Whether a device runs calls behind the processor's back."""
-    items: int
-    """Per call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedTurn:
     """What one turn saw."""
 
-    values: tuple[float, ...]
-    """Seconds per call; items per second where calls were queued."""
+    values: Mapping[str, tuple[float, ...]]
+    """Metric -> one value per call, burst or pass, in its base unit."""
     elapsed: float
     """Seconds of the whole turn."""
     foreign: float | None

@@ -28,9 +28,8 @@ class Turn:
     """One turn of one side."""
 
     arm: Arm
-    metric: str
-    values: tuple[float, ...]
-    """In the metric's base unit: one per call (latency), burst (throughput) or process (load time, memory)."""
+    values: Mapping[str, tuple[float, ...]]
+    """Metric -> values in its base unit: one per call (latency), burst (throughput) or process (load time, memory)."""
     elapsed: float = 0.0
     """Seconds of the whole turn."""
     foreign: float | None = None
@@ -49,10 +48,9 @@ class Block:
     thrown_away: int = 0
     """Turns that were repeated because somebody else used the processor."""
 
-    def values_of(self, arm: Arm, metric: str | None = None) -> list[float]:
-        """All that one arm's turns gave, of one metric or of all."""
-        turns = (turn for turn in self.turns if turn.arm is arm and metric in (None, turn.metric))
-        return [value for turn in turns for value in turn.values]
+    def values_of(self, arm: Arm, metric: str) -> list[float]:
+        """All that one arm's turns gave of one metric."""
+        return [value for turn in self.turns if turn.arm is arm for value in turn.values.get(metric, ())]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,10 +133,6 @@ HELD_BEFORE = "held before"
 """The part of a peak that was there when the watch started: models of fixtures and of other tests, contexts."""
 
 
-MEMORY_METRICS = ("ram", "gpu_allocated", "gpu_reserved", "gpu_process")
-"""Names of the peaks that limits and baselines hold."""
-
-
 class Status(Enum):
     """The eight answers. Only `PASSED` and `IMPROVED` are passes."""
 

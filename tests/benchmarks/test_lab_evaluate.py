@@ -20,9 +20,7 @@ def block(random, *, spread, slowdown=0.0, disturbed=False):
     turns = []
     for arm in (Arm.REFERENCE, Arm.CANDIDATE, Arm.CANDIDATE, Arm.REFERENCE):
         centre = 2e-3 * (1 + (slowdown if arm is Arm.CANDIDATE else 0.0)) * np.exp(random.normal(0, spread))
-        turns.append(
-            Turn(arm=arm, metric="latency", values=tuple((centre * np.exp(random.normal(0, 0.001, 9))).tolist()))
-        )
+        turns.append(Turn(arm=arm, values={"latency": tuple((centre * np.exp(random.normal(0, 0.001, 9))).tolist())}))
     return Block(seed=1, turns=tuple(turns), disturbances=("busy",) if disturbed else ())
 
 
@@ -125,8 +123,7 @@ def _tailed(random, factor):
     new = 2e-3 * np.exp(random.normal(0, 0.005, 80))
     new[:8] *= factor
     turns = [
-        Turn(arm=arm, metric="latency", values=tuple(values.tolist()))
-        for arm, values in zip(Arm, (old, new), strict=True)
+        Turn(arm=arm, values={"latency": tuple(values.tolist())}) for arm, values in zip(Arm, (old, new), strict=True)
     ]
     return Block(seed=1, turns=tuple(turns))
 

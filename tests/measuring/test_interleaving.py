@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pytest_aiperf.measuring.interleaving import Interleaving, plan
-from pytest_aiperf.vocabulary.messages import TimedTurn, Warm
+from pytest_aiperf.vocabulary.messages import TimedTurn
 from pytest_aiperf.vocabulary.pairing import Arm
+from pytest_aiperf.vocabulary.terms import Turns
 
 QUIET = {"elapsed": 0.05, "foreign": 0.0}
 BUSY = {"elapsed": 0.05, "foreign": 0.03}
@@ -23,7 +24,7 @@ class FakePlayer:
     def turn(self, asked):
         self.log.append(self.arm)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return None if answer is None else TimedTurn(values=(1e-3,) * asked.calls, **answer)
+        return None if answer is None else TimedTurn(values={asked.kind.value: (1e-3,) * asked.calls}, **answer)
 
 
 class FakeMachine:
@@ -43,9 +44,8 @@ def interleaving(log, old=(QUIET,), new=(QUIET,)):
     return Interleaving([FakePlayer(Arm.REFERENCE, log, old), FakePlayer(Arm.CANDIDATE, log, new)], machine), machine
 
 
-def take_turns(interleaving, *, rounds=1, metrics=("latency",), queues=False, items=(8, 8)):
-    warm = [Warm(seconds=1e-3, queues=queues, items=count) for count in items]
-    interleaving.take_turns(plan_of(rounds), metrics=metrics, warm=warm)
+def take_turns(interleaving, *, rounds=1, kinds=(Turns.CALLS,), queues=False):
+    interleaving.take_turns(plan_of(rounds), kinds=kinds, queues=queues)
 
 
 def plan_of(rounds):
@@ -139,26 +139,25 @@ def test_a_side_that_fails_ends_it():
     assert len(log) == 2
 
 
-def test_throughput_follows_from_the_same_turns_where_nothing_queues():
+def test_bursts_are_made_of_the_same_turns_where_nothing_queues():
     log = []
     fought, _ = interleaving(log)
-    take_turns(fought, metrics=("latency", "throughput"))
+    take_turns(fought, kinds=(Turns.CALLS, Turns.BURSTS))
     assert len(log) == 4
-    assert [turn.metric for turn in fought.turns] == ["latency"] * 4 + ["throughput"] * 4
-    assert fought.turns[-1].values == pytest.approx([8000.0] * len(fought.turns[-1].values))
+    assert [list(turn.values) for turn in fought.turns] == [["calls"]] * 4
 
 
-def test_throughput_has_turns_of_its_own_where_a_device_queues_calls():
+def test_bursts_have_turns_of_their_own_where_a_device_queues_calls():
     log = []
     fought, _ = interleaving(log)
-    take_turns(fought, metrics=("throughput",), queues=True)
-    assert len(log) == 8
-    assert {turn.metric for turn in fought.turns} == {"throughput"}
-    assert len(fought.turns) == 4
+    take_turns(fought, kinds=(Turns.BURSTS,), queues=True)
+    assert len(log) == 4, "no calls are timed in vain"
+    assert [list(turn.values) for turn in fought.turns] == [["bursts"]] * 4
+    assert {len(turn.values["bursts"]) for turn in fought.turns} == {5}
 
 
-def test_each_side_counts_its_own_items():
-    fought, _ = interleaving([])
-    take_turns(fought, metrics=("throughput",), items=(8, 16))
-    by_side = {turn.arm: turn.values[0] for turn in fought.turns}
-    assert by_side[Arm.CANDIDATE] == pytest.approx(2 * by_side[Arm.REFERENCE])
+def test_each_kind_has_its_turns_in_one_block():
+    log = []
+    fought, _ = interleaving(log)
+    take_turns(fought, kinds=(Turns.PROBE, Turns.BURSTS, Turns.CALLS), queues=True)
+    assert [name for turn in fought.turns for name in turn.values] == ["calls"] * 4 + ["bursts"] * 4 + ["probe"] * 4

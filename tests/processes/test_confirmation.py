@@ -236,7 +236,7 @@ def test_loads_and_peaks_take_a_process_per_side(metrics, loads):
         )
     assert len(one.trial.blocks()) == 5
     turns = one.trial.blocks()[0].turns
-    assert {turn.metric for turn in turns} == metrics
+    assert {name for turn in turns for name in turn.values} == metrics
     assert {turn.arm for turn in turns} == set(Arm)
     assert all(isinstance(turn, Turn) for turn in turns)
 

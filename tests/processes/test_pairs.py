@@ -24,9 +24,10 @@ from pytest_aiperf.vocabulary.messages import (
 )
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Arm
+from pytest_aiperf.vocabulary.terms import Turns
 from tests import fakes
 
-LATENCY = frozenset({"latency"})
+CALLS = frozenset({Turns.CALLS})
 
 
 class FakeChild:
@@ -56,10 +57,10 @@ class FakeChild:
                 self.places.extend((order.test, label) for order in orders for label in self.labels(order.test))
                 self.next()
             case WarmUp():
-                self.messages.append(Warm(seconds=0.02, queues=False, items=1))
+                self.messages.append(Warm(seconds=0.02, queues=False))
             case TakeTurn(calls=calls):
                 self.log.append((self.arm, "turn"))
-                self.messages.append(TimedTurn(values=(0.02,) * calls, elapsed=0.1, foreign=0.0))
+                self.messages.append(TimedTurn(values={"latency": (0.02,) * calls}, elapsed=0.1, foreign=0.0))
             case GoOn():
                 self.next()
 
@@ -123,7 +124,7 @@ def block(old, new, tests=("a", "b"), *, wanted=None, seed=1, together=True):
         open_child=child,
     )
     asked = [
-        PairOrder(orders=dict.fromkeys(Arm, Order(test=test, role=Role.TURNS)), wanted=wanted or {"": LATENCY})
+        PairOrder(orders=dict.fromkeys(Arm, Order(test=test, role=Role.TURNS)), wanted=wanted or {"": CALLS})
         for test in tests
     ]
     return processes.block(seed, asked, together=together), log
@@ -209,7 +210,7 @@ def test_those_behind_a_test_that_kills_its_process_are_asked_again(together):
 
 
 def test_labels_that_nobody_asked_for_are_passed_by():
-    seen, log = block({"a": ["x", "y"]}, {"a": ["x", "y"]}, ("a",), wanted={"y": LATENCY})
+    seen, log = block({"a": ["x", "y"]}, {"a": ["x", "y"]}, ("a",), wanted={"y": CALLS})
     assert set(seen.blocks) == {("a", "y")}
     assert len(turns(log)) == 4
 

@@ -41,7 +41,7 @@ class Machine:
                 continue
             slow = math.log1p(one.orders[Arm.CANDIDATE].slowdown) + self.random.normal(0, self.spread)
             turns = tuple(
-                Turn(arm=arm, metric="latency", values=(2e-3 * math.exp(shift),) * 5, elapsed=0.01)
+                Turn(arm=arm, values={"latency": (2e-3 * math.exp(shift),) * 5}, elapsed=0.01)
                 for arm, shift in ((Arm.REFERENCE, 0.0), (Arm.CANDIDATE, slow))
             )
             disturbances = ("other processes",) if self.disturbed else ()

@@ -36,16 +36,17 @@ def bench():
     return Bench(trial)
 
 
-def timed(*, accelerators):
+def timed(*, accelerators, role=Role.TEST):
     """The bench of a timing process on a clock of its own, its trial, and a call of 10 ms."""
     clock = fakes.FakeClock()
     tools = fakes.tools(clock=clock, accelerators=accelerators)
     context = surroundings(tools)
-    order = Order(test="test_x.py::test_it", seconds=1.0)
+    order = Order(test="test_x.py::test_it", role=role, seconds=1.0)
     trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
     return Bench(trial), trial, lambda: clock.pass_seconds(0.01)
 
 
+@pytest.mark.parametrize("role", [Role.TEST, Role.TIME])
 @pytest.mark.parametrize(
     ("accelerators", "note"),
     [
@@ -54,10 +55,10 @@ def timed(*, accelerators):
         ([fakes.FakeAccelerator()], "5 calls queued per burst, 8 items per call"),
     ],
 )
-def test_throughput_has_a_pass_of_its_own_only_where_a_device_queues_calls(accelerators, note):
-    bench, trial, call = timed(accelerators=accelerators)
+def test_throughput_has_a_pass_of_its_own_only_where_a_device_queues_calls(accelerators, note, role):
+    bench, trial, call = timed(accelerators=accelerators, role=role)
     bench.call(call, items=8)
-    sample = trial.entries[""].samples["throughput", Origin.IN_PROCESS]
+    sample = trial.entries[""].samples["throughput", trial.order.origin]
     assert sample.notes == (note,)
     assert sample.values == pytest.approx([800.0] * 10)
 

@@ -13,6 +13,7 @@ EXAMPLES = {
     "unused": ("fail", "fail"),
     "require": ("gpu", ("gpu",)),
     "report": ("json:out.json", ("json:out.json",)),
+    "store": ("sqlite", "sqlite"),
     "machine": ("ci-gpu", "ci-gpu"),
     "against": ("main", "main"),
     "pairs": ("always", "always"),

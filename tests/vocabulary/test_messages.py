@@ -24,6 +24,7 @@ from pytest_aiperf.vocabulary.messages import (
 )
 from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.pairing import Arm
+from pytest_aiperf.vocabulary.terms import Turns
 from tests.reporting.reporters.realistic import INT8
 
 
@@ -32,7 +33,7 @@ from tests.reporting.reporters.realistic import INT8
     [
         Orders(orders=(Order(test="a", arm=Arm.REFERENCE), Order(test="b", slowdown=0.1)), watched=("/old", "/new")),
         WarmUp(),
-        TakeTurn(calls=3, batch=2, queued=True),
+        TakeTurn(calls=3, batch=2, kind=Turns.BURSTS),
         GoOn(),
     ],
     ids=lambda request: type(request).__name__,
@@ -47,8 +48,8 @@ def test_a_request_arrives_as_it_was_sent(request_):
         Doing(phase="setup of test_a", test="test_a"),
         Doing(phase="collection"),
         At(test="a", label="one\ntwo"),
-        Warm(seconds=1e-6, queues=True, items=8),
-        TimedTurn(values=(0.1, 1 / 3), elapsed=0.5, foreign=None),
+        Warm(seconds=1e-6, queues=True),
+        TimedTurn(values={"latency": (0.1, 1 / 3)}, elapsed=0.5, foreign=None),
         Failed(test="a", reason="boom"),
         Measured(measurements=INT8.measurements),
         FilesRead(files=("/new/net.py",)),
@@ -63,7 +64,7 @@ def test_an_answer_arrives_as_it_was_sent_on_one_line(answer):
 
 
 def test_numbers_that_json_lacks_arrive_too():
-    turn = TimedTurn(values=(math.nan, math.inf), elapsed=0.5, foreign=0.0)
+    turn = TimedTurn(values={"latency": (math.nan, math.inf)}, elapsed=0.5, foreign=0.0)
     assert repr(messages.decode_answer(messages.encode(turn))) == repr(turn)
 
 

@@ -14,13 +14,12 @@ from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Arm, Block, Pairin
 from pytest_aiperf.vocabulary.records import Limit, Verdict
 from pytest_aiperf.vocabulary.terms import Evidence, Status
 
-LATENCY = "latency"
-
 
 def against_limit(case: Case, limit: Limit) -> Verdict:
     """The estimate decides, and only that of fresh processes fails; a bound inside its interval is said to be so."""
     pairing = case.measurement.pairing or Pairing(against=REFERENCE_MODEL)
-    speed = speed_of(_blocks(pairing, LATENCY))
+    followed = case.metric.follows
+    speed = speed_of(_blocks(pairing, followed), followed)
     if speed.pairs < LOOKS[0]:
         return case.row(Status.INCONCLUSIVE, "disturbed", message=f"{speed.pairs} undisturbed pairs", limit=limit.bound)
     inside = ": the bound is within noise" if speed.low < limit.bound <= speed.high else ""
@@ -63,19 +62,16 @@ def row(case: Case) -> Verdict:
     return case.unconfirmed(Evidence.MODEL_PAIRS, row)
 
 
-def speed_of(blocks: Sequence[Block]) -> Speed:
+def speed_of(blocks: Sequence[Block], metric: str) -> Speed:
     """The estimate and its interval; of less than two undisturbed pairs the estimate alone, between 0 and infinity."""
-    seconds = {
-        arm: [value for block in blocks for turn in block.turns if turn.arm is arm for value in turn.values]
-        for arm in Arm
-    }
+    seconds = {arm: [value for block in blocks for value in block.values_of(arm, metric)] for arm in Arm}
     if not all(seconds.values()):
         return Speed()
     old, new = (median(seconds[arm]) for arm in (Arm.REFERENCE, Arm.CANDIDATE))
-    logs = paired.differences(blocks, LATENCY, share=paired.ESTIMATOR)
+    logs = paired.differences(blocks, metric, share=paired.ESTIMATOR)
     if len(logs) < 2:  # noqa: PLR2004 - one difference has no spread
         undisturbed = [replace(block, disturbances=()) for block in blocks]
-        every = paired.differences(undisturbed, LATENCY, share=paired.ESTIMATOR)
+        every = paired.differences(undisturbed, metric, share=paired.ESTIMATOR)
         estimate = math.exp(-median(every)) if every else math.nan
         return Speed(
             speedup=estimate, low=0.0, high=math.inf, pairs=len(logs), reference_seconds=old, candidate_seconds=new

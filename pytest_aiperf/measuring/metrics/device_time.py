@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from statistics import median
 
 from pytest_aiperf.measuring.driver import collector_off
 from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
@@ -70,6 +71,11 @@ class DeviceTime:
                 notes=("by events on the current stream, of calls queued while the device was held back",),
             ),
         )
+
+
+def busy_share(latencies: Sequence[float], times: Sequence[float]) -> float | None:
+    """Of each call, how much the device works on it; None where nothing was timed."""
+    return min(1.0, median(times) / median(latencies)) if latencies and times else None
 
 
 def host_bound(share: float) -> str:

@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pytest_aiperf.measuring.metrics import latency, load_time
 from pytest_aiperf.vocabulary.contracts import Reporter
 from pytest_aiperf.vocabulary.records import Environment, Measurement, Run
 from pytest_aiperf.vocabulary.terms import Origin
@@ -20,11 +21,11 @@ from pytest_aiperf.vocabulary.terms import Origin
 FORMAT = "5.3.1"
 """The version of pytest-benchmark whose files these equal, key by key."""
 
-LATENCY = "latency"
+LATENCY = latency.METRIC.name
 TIMES = {
     LATENCY: (Origin.IN_PROCESS, Origin.FRESH),
-    "load_warm": (Origin.FRESH, Origin.IN_PROCESS),
-    "load_cold": (Origin.FRESH, Origin.IN_PROCESS),
+    load_time.WARM.name: (Origin.FRESH, Origin.IN_PROCESS),
+    load_time.COLD.name: (Origin.FRESH, Origin.IN_PROCESS),
 }
 """Seconds per call or per load, and whose values are taken first; nothing else fits into a file of round times."""
 

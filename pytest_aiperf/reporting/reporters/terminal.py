@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from pytest_aiperf.judging.summary import summary_of
 from pytest_aiperf.reporting import rows
+from pytest_aiperf.reporting.summary import summary_of
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.contracts import Reporter
 from pytest_aiperf.vocabulary.records import Change, Measurement, Result, Run, Verdict

@@ -20,7 +20,7 @@ LATENCY, THROUGHPUT = latency.METRIC.name, throughput.METRIC.name
 
 
 def turn(arm, metric, values):
-    return Turn(arm=arm, metric=metric, values=tuple(values), elapsed=0.05, foreign=0.0)
+    return Turn(arm=arm, values={metric: tuple(values)}, elapsed=0.05, foreign=0.0)
 
 
 def block(old, new, *, metric=LATENCY, disturbed=False, seed=1):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_aiperf.judging.summary import busy_share
 from pytest_aiperf.measuring.driver import Driver
 from pytest_aiperf.measuring.metrics import device_time
-from pytest_aiperf.measuring.metrics.device_time import DeviceTime
+from pytest_aiperf.measuring.metrics.device_time import DeviceTime, busy_share
 from tests.fakes import FakeAccelerator, FakeTimer, tools
 
 

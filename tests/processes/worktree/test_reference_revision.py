@@ -22,6 +22,7 @@ def reference(project: Path):
         reference,
         launch=Launch(arguments=("tests",), directory=project, timeout=1.0, quiet_malloc=True, environ=environ),
         make_tree=lambda: Worktree(reference, test_files=[project / "tests/test_model.py"], config_file=None, share=()),
+        file_bound=("load_cold", "ram"),
         machine=None,
         search_path=[str(project)],
         modules=dict,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
+from pytest_aiperf.measuring.metrics import device_time, energy, latency
 from pytest_aiperf.vocabulary.records import Measurement
 from pytest_aiperf.vocabulary.terms import Origin
 
 SHARES = (50, 90, 95, 99)
+_NAMES = tuple(one.METRIC.name for one in (latency, device_time, energy))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +36,12 @@ def summary_of(measurement: Measurement) -> Summary:
         for sample in measurement.samples
         if sample.values and sample.origin is Origin.IN_PROCESS
     }
-    latencies, times, joules = (seen.get(name, ()) for name in ("latency", "device_time", "energy"))
+    latencies, times, joules = (seen.get(name, ()) for name in _NAMES)
     ordered = sorted(latencies)
     return Summary(
         calls=len(ordered),
         percentiles={share: ordered[math.ceil(share / 100 * len(ordered)) - 1] for share in SHARES} if ordered else {},
         device_seconds=median(times) if times else None,
-        busy=busy_share(latencies, times),
+        busy=device_time.busy_share(latencies, times),
         joules=joules[0] if joules else None,
     )
-
-
-def busy_share(latencies: Sequence[float], times: Sequence[float]) -> float | None:
-    """Of each call, how much the device works on it; None where nothing was timed."""
-    return min(1.0, median(times) / median(latencies)) if latencies and times else None

@@ -1,0 +1,216 @@
+"""Another package brings one file each: a metric with its limit, a framework, a device, a store, a report."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.plugin.repository import Repository
+
+TOKENS = '''
+"""Seconds until the first token: a quarter of each call; and the tokens that a call buffers."""
+
+from pytest_aiperf import Better, Limit, Metric, Rule, Sample, TimedCalls, Unit
+
+FIRST = Metric(name="first_token", title="first token", unit=Unit.SECONDS, better=Better.LOWER, rule=Rule.TIME,
+               portable=False, per_call=True)
+BUFFERED = Metric(name="buffered", title="buffered tokens", unit=Unit.NUMBER, better=Better.LOWER, rule=Rule.EXACT,
+                  portable=True)
+METRICS = (FIRST, BUFFERED)
+
+
+class FirstToken:
+    metrics = (FIRST,)
+
+    def __init__(self, calls):
+        self.calls = calls
+
+    def plan(self, tools):
+        values = []
+        for _ in range(self.calls):
+            values.append((yield TimedCalls()) / 4)
+        return (Sample(metric=FIRST.name, values=tuple(values)),)
+
+
+class Buffered:
+    metrics = (BUFFERED,)
+
+    def plan(self, tools):
+        yield TimedCalls()
+        return (Sample(metric=BUFFERED.name, values=(640.0,)),)
+
+
+def probes(wanted):
+    return (FirstToken(wanted.calls),) if wanted.timed else (Buffered(),)
+
+
+def max_first_token_ms(ms, percentile=50, *, label=None):
+    """Longest time to the first token in milliseconds."""
+    if not ms > 0:
+        raise ValueError(f"ms={ms!r}: expected a number above zero")
+    return Limit(metric=FIRST.name, bound=ms / 1e3, source="", percentile=percentile, label=label)
+
+
+MARKERS = {"max_first_token_ms": max_first_token_ms}
+'''
+
+ENGINE = """
+from pytest_aiperf import Framework
+
+
+class Engine:
+    def generate(self, count):
+        return sum(range(count))
+
+
+class Acme(Framework):
+    name = "acme"
+
+    def owns(self, model):
+        return isinstance(model, Engine)
+
+    def bind(self, model, inputs, options):
+        return lambda: model.generate(*inputs, **options)
+
+    def facts(self, model):
+        return {"engine": "acme 1.0"}
+
+
+def create():
+    return Acme()
+"""
+
+CHIP = """
+from pytest_aiperf import Accelerator, GpuMemory
+
+
+class Chip(Accelerator):
+    name = "chip"
+
+    def initialised(self):
+        return True
+
+    def wait(self):
+        pass
+
+    def memory(self):
+        return (GpuMemory(device="CHIP-0", allocated_peak=3 * 1024**2, reserved_peak=None, process=None),)
+
+    def facts(self):
+        return {"chip": "acme c1"}
+
+
+def create():
+    return Chip()
+"""
+
+STORE = """
+from pytest_aiperf.baselines.stores import json_files
+
+
+def create(root):
+    return json_files.create(root / "elsewhere")
+"""
+
+WORDS = """
+class Words:
+    name = "words"
+
+    def render(self, run):
+        rows = [(row.title, row.status.value) for result in run.results for row in result.verdicts]
+        return "\\n".join(f"{title} is {status}" for title, status in rows) + "\\n"
+
+
+def create():
+    return Words()
+"""
+
+TESTS = """
+import pytest
+from acme_engine import Engine
+
+@pytest.mark.max_first_token_ms(1000)
+@pytest.mark.max_gpu_mb(100)
+def test_generates(aiperf):
+    assert aiperf.infer(Engine(), 2000) == 1999000
+
+@pytest.mark.max_first_token_ms(1e-6, percentile=90)
+def test_is_late(aiperf):
+    aiperf.infer(Engine(), 2000)
+"""
+POINTS = """
+[pytest_aiperf.metrics]
+first-token = acme_first_token
+[pytest_aiperf.frameworks]
+acme = acme_engine
+[pytest_aiperf.accelerators]
+chip = acme_chip
+[pytest_aiperf.stores]
+elsewhere = acme_store
+[pytest_aiperf.reporters]
+words = acme_words
+"""
+RUN = ("--strict-markers", "--aiperf-store=elsewhere", "--aiperf-calls=5", "--aiperf-processes=1")
+
+
+@pytest.fixture
+def run(project):
+    """Run pytest with the package installed, in every process of the project."""
+    site = project.root.parent / f"{project.root.name}-site"
+    files = {
+        "acme_first_token.py": TOKENS,
+        "acme_engine.py": ENGINE,
+        "acme_chip.py": CHIP,
+        "acme_store.py": STORE,
+        "acme_words.py": WORDS,
+        "acme-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n",
+        "acme-1.0.dist-info/entry_points.txt": POINTS,
+    }
+    for name, text in files.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text(text, encoding="utf-8")
+    project.write("test_model.py", TESTS)
+    return lambda *arguments, **more: project.pytest(*arguments, PYTHONPATH=str(site), **more)
+
+
+def test_all_members_of_another_package_take_part(project, run):
+    result = run("--aiperf-update", *RUN, "-v", "--aiperf-report=words:words.txt")
+    rows = project.rows("test_model.py::test_generates")
+    assert rows["first token p50"][0] == rows["buffered tokens"][0] == "passed"
+    result.stdout.fnmatch_lines(["*first token p50*", "*max_first_token_ms(1e-06, percentile=90)*"])
+    assert project.rows("test_model.py::test_is_late")["first token p90"][0] == "over_limit"
+    assert rows["GPU peak, allocated"][0] == "passed"
+    (measurement,) = project.last()["test_model.py::test_generates"]["measurements"]
+    assert measurement["facts"]["engine"] == "acme 1.0"
+    assert "first token p90 is over_limit" in (project.root / "words.txt").read_text().splitlines()
+
+    assert not project.baseline().exists()
+    stored = json.loads((project.root / "elsewhere/__aiperf__/test_model.json").read_text())
+    (entry,) = [one for name, one in stored["tests"].items() if "test_generates" in name]
+    assert "first_token" in json.dumps(entry)
+    assert "640" in json.dumps(entry)
+
+    run("--aiperf", *RUN, "-k", "generates")
+    assert project.rows("test_model.py::test_generates")["buffered tokens"] == ("passed", "within_margin")
+    assert project.rows("test_model.py::test_generates")["first token p50"][1] not in ("no_baseline", "gone")
+
+
+def test_mistakes_in_a_marker_of_another_package_are_found_at_collection(project, run):
+    project.write("test_model.py", TESTS.replace("max_first_token_ms(1000)", "max_first_token_ms(-1)"))
+    result = run("--aiperf", *RUN)
+    assert result.ret != 0
+    result.stderr.fnmatch_lines(["*max_first_token_ms(-1): ms=-1: expected a number above zero*"])
+    listed = run("--markers", fast=False)
+    listed.stdout.fnmatch_lines(["@pytest.mark.max_first_token_ms(ms, percentile=50, ?, label=None): Longest time to*"])
+
+
+@pytest.mark.slow
+def test_a_metric_of_another_package_is_paired(project, run):
+    made = Repository(project)
+    made.slow_down(1.0)
+    run(
+        *("--aiperf", "--aiperf-against=HEAD", "--aiperf-pairs=always", "--aiperf-calls=5", "tests"),
+        "--aiperf-pairs-budget=30",
+    )
+    assert project.rows("tests/test_net.py::test_forward")["first token p50"] == ("regressed", "slower")
