@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
-from collections.abc import Callable, Mapping
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,15 +21,57 @@ MACHINES = Path(__file__).parent / "machines"
 _NO_QUIET = ("disturbed", "out_of_budget")
 
 
+class Ready:
+    """The process of `ready.py`: becomes one pytest after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("ready.py"))],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def pytest(self, directory: Path, arguments: Sequence[str]) -> pytest.RunResult:
+        """Run `pytest` in the directory, with the environment of this moment."""
+        output, errors = self.folder / "output.txt", self.folder / "errors.txt"
+        order = {
+            "arguments": [f"--basetemp={directory.parent / f'{directory.name}-base'}", *arguments],
+            "directory": str(directory),
+            "environ": dict(os.environ),
+            "output": str(output),
+            "errors": str(errors),
+        }
+        began = time.monotonic()
+        print(json.dumps(order), file=self.process.stdin, flush=True)
+        code = int(self.process.stdout.readline())
+        told = [file.read_text(encoding="utf-8", errors="replace").splitlines() for file in (output, errors)]
+        sys.stdout.write("\n".join([" ".join(["pytest", *arguments]), *told[0], *told[1], ""]))
+        return pytest.RunResult(code, *told, duration=time.monotonic() - began)
+
+    def close(self) -> None:
+        """It ends with its orders."""
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
 class Project:
     """Files of a user and the command `pytest`, in a process of its own."""
 
     def __init__(
-        self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, recordings: dict[tuple[str, str], str]
+        self,
+        pytester: pytest.Pytester,
+        monkeypatch: pytest.MonkeyPatch,
+        ready: Ready,
+        recordings: dict[tuple[str, str], str],
     ) -> None:
         self.pytester = pytester
         self.monkeypatch = monkeypatch
         self.root = Path(pytester.path)
+        self.ready = ready
         self.recordings = recordings
         own = self.root.parent / f"{self.root.name}-tmp"  # a timing lock of its own: no other run is waited for
         own.mkdir(exist_ok=True)
@@ -43,12 +89,18 @@ class Project:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
-    def pytest(self, *arguments: str, fast: bool = True, **environ: str) -> pytest.RunResult:
-        """Run `pytest` with the arguments; short timing passes unless told otherwise."""
+    def pytest(self, *arguments: str, fast: bool = True, fresh: bool = False, **environ: str) -> pytest.RunResult:
+        """Run `pytest` with the arguments; short timing passes unless told otherwise.
+
+        `fresh`: by an interpreter that has imported nothing before.
+        """
         with self.monkeypatch.context() as patched:
             for name, value in environ.items():
                 patched.setenv(name, value, prepend=os.pathsep if name == "PYTHONPATH" else None)
-            return self.pytester.runpytest_subprocess(*(FAST if fast else ()), *arguments)
+            chosen = (*(FAST if fast else ()), *arguments)
+            if fresh or "PYTHONPATH" in environ:
+                return self.pytester.runpytest_subprocess(*chosen)
+            return self.ready.pytest(self.root, chosen)
 
     def record(self, module: str = "test_model.py") -> None:
         """The baseline of a module: recorded once for all stories with the same one."""
@@ -90,9 +142,19 @@ def _hears_ctrl_c():
 
 @pytest.fixture
 def project(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, recordings: dict[tuple[str, str], str]
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    ready: Ready,
+    recordings: dict[tuple[str, str], str],
 ) -> Project:
-    return Project(pytester, monkeypatch, recordings)
+    return Project(pytester, monkeypatch, ready, recordings)
+
+
+@pytest.fixture(scope="session")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ready]:
+    """One for all stories that this process tells."""
+    with contextlib.closing(Ready(tmp_path_factory.mktemp("ready"))) as process:
+        yield process
 
 
 @pytest.fixture(scope="session")

@@ -37,8 +37,9 @@ def forbid(event, args):
 sys.addaudithook(forbid)
 """,
     )
+    project.runs_on()
     before = {path for path in project.root.rglob("*") if not set(path.parts) & OF_THE_RUNNER}
-    result = project.pytest("-p", "no:cacheprovider", fast=False)
+    result = project.pytest("-p", "no:cacheprovider", fast=False, fresh=True)
     assert result.ret == 0, result.stdout.str()
     assert "STARTED" not in result.stderr.str()
     assert "aiperf:" not in result.stdout.str()
