@@ -9,6 +9,7 @@ OF_THE_RUNNER = {"__pycache__", "stdout", "stderr", "runpytest-0", "runpytest-cu
 
 
 def test_it_imports_nothing_starts_nothing_and_writes_nothing(project):
+    project.runs_on()  # this machine: a made-up one is imported itself
     project.write(
         "test_plain.py",
         f"""
