@@ -49,8 +49,8 @@ def equip_run(config: pytest.Config) -> None:
     from pytest_aiperf.processes.reaper import Reaper
     from pytest_aiperf.processes.worker import FreshProcesses
     from pytest_aiperf.session.collection import CollectionWatch
-    from pytest_aiperf.session.escalation import Escalation
     from pytest_aiperf.session.held_reports import HeldReports
+    from pytest_aiperf.session.judgement import Judge
     from pytest_aiperf.session.progress import Progress
     from pytest_aiperf.session.run_hooks import RunHooks
 
@@ -72,8 +72,20 @@ def equip_run(config: pytest.Config) -> None:
         quiet_malloc=chosen.quiet_malloc,
         compile_caches=tuple({name: None for framework in frameworks for name in framework.compile_caches}),
     )
-    stores = bool(chosen.update or chosen.update_new_only)
-    fresh = FreshFigures(FreshProcesses(launch).run, most=chosen.processes, stores=stores)
+    place = environment.describe(
+        name=chosen.machine, accelerators=tools.devices, distributions=distributions(), nvml=Nvml()
+    )
+    store = _chosen_store(config.rootpath, chosen.store)
+    judge = Judge(
+        settings=chosen,
+        store=store,
+        environment=place,
+        metrics=metrics,
+        commit=lambda: git.current(config.rootpath),
+        clock=time.monotonic,
+        now=RunHooks.now,
+    )
+    fresh = FreshFigures(FreshProcesses(launch).run, most=chosen.processes, stores=judge.stores)
     context = RunContext(
         tools=tools,
         frameworks=frameworks,
@@ -84,31 +96,19 @@ def equip_run(config: pytest.Config) -> None:
         fresh=fresh,
         memory_always=chosen.memory,
     )
-    place = environment.describe(
-        name=chosen.machine, accelerators=tools.devices, distributions=distributions(), nvml=Nvml()
-    )
-    store = _chosen_store(config.rootpath, chosen.store)
-    escalation = Escalation(
-        settings=chosen,
-        store=store,
-        environment=place,
-        metrics=metrics,
-        fresh=fresh,
-        commit=lambda: git.current(config.rootpath),
-        clock=time.monotonic,
-    )
-    pairs = escalation.policy.pairs is not Pairs.NEVER
+    pairs = judge.policy.pairs is not Pairs.NEVER
     recorder = (
         None if under_xdist else _recorder(config, chosen, store=store, place=place, metrics=metrics, reports=reports)
     )
     tell = xdist.ToController(config).note if recorder is None else recorder.notes.append
-    confirmation = _confirmation(config, chosen, context, escalation, launch, reaper=Reaper(tell)) if pairs else None
+    confirmation = _confirmation(config, chosen, context, judge, launch, reaper=Reaper(tell)) if pairs else None
     hooks = RunHooks(
         config,
         context,
-        escalation,
-        confirmation,
-        lambda: _model_pairs(chosen, context, escalation, launch, reaper=Reaper(tell)),
+        judge,
+        fresh=fresh,
+        confirmation=confirmation,
+        model_pairs=lambda: _model_pairs(chosen, context, judge, launch, reaper=Reaper(tell)),
         lock=lock,
         tell=tell,
     )
@@ -258,7 +258,7 @@ def create_frameworks() -> Frameworks:
 
 
 def _confirmation(
-    config: pytest.Config, chosen: Settings, context: Any, escalation: Any, launch: Any, *, reaper: Any
+    config: pytest.Config, chosen: Settings, context: Any, judge: Any, launch: Any, *, reaper: Any
 ) -> Any:
     """Pairs against the reference revision. Raises UsageError where there is no such revision."""
     from pytest_aiperf.machine.disturbances import MachineWatch
@@ -272,7 +272,7 @@ def _confirmation(
         raise pytest.UsageError(str(error)) from None
 
     def tree() -> worktree.Worktree:
-        modules = dict.fromkeys(config.rootpath / test.partition("::")[0] for test in escalation.tests)
+        modules = dict.fromkeys(config.rootpath / test.partition("::")[0] for test in judge.tests)
         return worktree.Worktree(
             reference,
             test_files=tuple(modules),
@@ -282,12 +282,12 @@ def _confirmation(
         )
 
     return Confirmation(
-        metrics=escalation.metrics,
+        metrics=judge.metrics,
         reference=ReferenceRevision(
             reference,
             launch=replace(launch, reaper=reaper),
             make_tree=tree,
-            file_bound=[name for name, metric in escalation.metrics.items() if metric.file_bound],
+            file_bound=[name for name, metric in judge.metrics.items() if metric.file_bound],
             machine=MachineWatch(nvml=Nvml()),
         ),
         exclusive=context.exclusive,
@@ -298,14 +298,14 @@ def _confirmation(
     )
 
 
-def _model_pairs(chosen: Settings, context: Any, escalation: Any, launch: Any, *, reaper: Any) -> Any:
+def _model_pairs(chosen: Settings, context: Any, judge: Any, launch: Any, *, reaper: Any) -> Any:
     """Pairs of a comparison's two models."""
     from pytest_aiperf.machine.disturbances import MachineWatch
     from pytest_aiperf.processes.confirmation import Confirmation
     from pytest_aiperf.processes.reference_model import ReferenceModel
 
     return Confirmation(
-        metrics=escalation.metrics,
+        metrics=judge.metrics,
         reference=ReferenceModel(replace(launch, reaper=reaper), MachineWatch(nvml=Nvml())),
         exclusive=context.exclusive,
         budget=chosen.pairs_budget,

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from pytest_aiperf.vocabulary.contracts import Tools
 from pytest_aiperf.vocabulary.devices import Accelerator, Devices, DevicesSeen, GpuMemory
+
+
+def exclusive(what: str) -> AbstractContextManager[None]:
+    """A machine that nobody else wants."""
+    return nullcontext()
 
 
 class FakeClock:

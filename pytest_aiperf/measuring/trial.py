@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_aiperf.machine import files as model_files
@@ -160,11 +161,16 @@ class Trial:
         """Whether a label has a peak of memory, of any kind."""
         return any(entry.has(name) for name, metric in self.context.metrics.items() if metric.peak)
 
-    def measurements(self, *, taken_at: str, commit: str | None) -> tuple[Measurement, ...]:
-        """Everything seen, one record per label."""
-        return tuple(self._measurement(entry, taken_at, commit) for entry in self.entries.values())
+    def hash_files(self) -> dict[Path, str]:
+        """What is in the models' files by now. Raises OSError."""
+        files = {path for entry in self.entries.values() for path in entry.seen.paths if path.is_file()}
+        return {path: model_files.content_hash(path) for path in files}
 
-    def _measurement(self, entry: Entry, taken_at: str, commit: str | None) -> Measurement:
+    def measurements(self, *, taken_at: str, commit: str | None, hashes: Mapping[Path, str]) -> tuple[Measurement, ...]:
+        """Everything seen, one record per label; `hashes` of model files, as far as they are known."""
+        return tuple(self._measurement(entry, taken_at, commit, hashes) for entry in self.entries.values())
+
+    def _measurement(self, entry: Entry, taken_at: str, commit: str | None, hashes: Mapping[Path, str]) -> Measurement:
         seen = entry.seen
         return Measurement(
             test=self.order.test,
@@ -173,7 +179,7 @@ class Trial:
             taken_at=taken_at,
             commit=commit,
             source=self.source,
-            files={path.name: model_files.content_hash(path) for path in seen.paths if path.is_file()},
+            files={path.name: hashes[path] for path in seen.paths if path in hashes},
             facts=seen.facts,
             covariate=seen.covariate,
             disturbances=seen.disturbances or (),

@@ -186,7 +186,7 @@ class ChildHooks(TrialHooks):
             self.tracing = None
         if self.provenance is not None:
             self.provenance.note(path for entry in trial.entries.values() for path in entry.seen.paths)
-        self.channel.send(Measured(measurements=trial.measurements(taken_at=self.now(), commit=None)))
+        self.channel.send(Measured(measurements=trial.measurements(taken_at=self.now(), commit=None, hashes={})))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:

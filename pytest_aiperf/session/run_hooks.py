@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,14 +15,19 @@ from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.measuring.run_context import RunContext
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.confirmation import Confirmation, OpenTest
-from pytest_aiperf.session import xdist
-from pytest_aiperf.session.escalation import Escalation, wants_model_pairs, wants_pairs
+from pytest_aiperf.processes.fresh_figures import FreshFigures
+from pytest_aiperf.reporting import junit, rows
+from pytest_aiperf.session import escalation, xdist
+from pytest_aiperf.session.escalation import wants_model_pairs, wants_pairs
 from pytest_aiperf.session.held_reports import HOLDS
+from pytest_aiperf.session.judgement import Judge, Judgement
 from pytest_aiperf.session.trial_hooks import RESULT, TRIAL, TrialHooks
+from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.records import Limit, Margins, Result
 
+JUDGEMENT = pytest.StashKey[Judgement]()
 MOST_DEAREST = 3
 """Tests that go to pairs where all of them became slower together."""
 
@@ -34,18 +39,20 @@ class RunHooks(TrialHooks):
         self,
         config: pytest.Config,
         context: RunContext,
-        escalation: Escalation,
+        judge: Judge,
+        *,
+        fresh: FreshFigures,
         confirmation: Confirmation | None,
         model_pairs: Callable[[], Confirmation],
-        *,
         lock: MachineLock,
         tell: Callable[[str], object],
     ) -> None:
-        super().__init__(config, context, escalation.clock)
+        super().__init__(config, context, judge.clock)
         self.lock = lock
         self.tell = tell
         self.leftovers = Leftovers(context.tools.devices)
-        self.escalation = escalation
+        self.judge = judge
+        self.fresh = fresh
         self.confirmation = confirmation
         self.model_pairs = model_pairs
         self.results: dict[str, Result] = {}
@@ -60,20 +67,28 @@ class RunHooks(TrialHooks):
 
     def order_of(self, item: pytest.Item) -> Order:
         """Time everything here; memory here only as a first look."""
-        return replace(self.escalation.order(item.nodeid, self.marked(item).rules), path=str(item.path))
+        rules, chosen = self.marked(item).rules, self.judge.settings
+        return Order(
+            test=item.nodeid,
+            calls=rules.calls or chosen.calls,
+            seconds=rules.seconds or chosen.seconds,
+            max_seconds=max(chosen.max_seconds, rules.seconds or 0.0),
+            flush=bool(rules.flush_l2),
+            path=str(item.path),
+        )
 
     def default_limits(self) -> tuple[Limit, ...]:
         """From command line, environment or ini."""
-        return self.escalation.default_limits
+        return self.judge.default_limits
 
     def default_margins(self) -> Margins:
         """From command line, environment or ini."""
-        return self.escalation.default_margins
+        return self.judge.default_margins
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
         """Find every mistake in a marker, those that other plugins have added included, before any test runs."""
-        self.escalation.tests = tuple(item.nodeid for item in items)
+        self.judge.tests = tuple(item.nodeid for item in items)
         outcome = yield
         mistakes = [f"{item.nodeid}: {mistake}" for item in items for mistake in self.marked(item).mistakes]
         if not mistakes:
@@ -112,10 +127,10 @@ class RunHooks(TrialHooks):
         out_of_memory.let_go(error)
         return True
 
-    def settle_trial(self, trial: Trial, item: pytest.Item) -> None:
+    def settle_trial(self, trial: Trial, item: pytest.Item) -> None:  # noqa: ARG002 - the hook's signature
         """Judge; keep the result for the report; fail the test where a verdict says so."""
         try:
-            self._take(item, self.escalation.decide(trial, taken_at=self.now()))
+            self._take(item, escalation.decide(self._judgement(item), self.fresh))
         except BaselineError as broken:  # `from None`: the message says it all, and only once
             raise pytest.fail.Exception(f"aiperf: {broken}", pytrace=False) from None
         if wants_model_pairs(item.stash[RESULT]):
@@ -145,7 +160,7 @@ class RunHooks(TrialHooks):
         if suite_trends.common_slowdown(self.results.values(), metric=latency.METRIC.name) is not None:
             for item in items:
                 item.stash[TRIAL].must_pair = True
-                self._take(item, self.escalation.judge(item.stash[TRIAL], taken_at=self.now(), final=False))
+                self._take(item, self._judgement(item).result())
         if still := [item for item in items if self.is_open(item)]:
             self._confirm(still)
 
@@ -164,46 +179,43 @@ class RunHooks(TrialHooks):
 
     def _confirm_models(self, item: pytest.Item) -> None:
         """Comparisons that turns in this process could not pass, in fresh processes of both models, at once."""
-        trial, escalation = item.stash[TRIAL], self.escalation
-        confirmation = self.model_pairs()
+        judgement, confirmation = self._judgement(item), self.model_pairs()
         try:
-            confirmation.confirm(
-                [
-                    OpenTest(
-                        trial=trial,
-                        wanted=lambda: wants_model_pairs(escalation.judge(trial, taken_at=self.now(), final=False)),
-                    )
-                ]
-            )
+            confirmation.confirm([self._open_test(item, wants_model_pairs)])
         finally:
             confirmation.close()
-        result = escalation.judge(trial, taken_at=self.now(), final=False)
-        if not wants_pairs(result):
-            result = escalation.judge(trial, taken_at=self.now(), final=True)
-        self._take(item, result)
+        result = judgement.result()
+        self._take(item, result if wants_pairs(result) else judgement.result(final=True))
 
     def failure_of(self, item: pytest.Item) -> str | None:
         """The block that a failing test shows; None where nothing fails."""
         result = item.stash.get(RESULT, None)
-        return self.escalation.failure_text(result) if result is not None and result.fails else None
+        return rows.failure_text(result) if result is not None and result.fails else None
 
-    def _open_test(self, item: pytest.Item) -> OpenTest:
-        trial, escalation = item.stash[TRIAL], self.escalation
-        return OpenTest(
-            trial=trial, wanted=lambda: wants_pairs(escalation.judge(trial, taken_at=self.now(), final=False))
-        )
+    def _judgement(self, item: pytest.Item) -> Judgement:
+        """Of the item's present attempt, whose body has ended."""
+        trial, known = item.stash[TRIAL], item.stash.get(JUDGEMENT, None)
+        if known is None or known.trial is not trial:
+            known = item.stash[JUDGEMENT] = Judgement(trial, self.judge)
+        return known
+
+    def _open_test(
+        self, item: pytest.Item, wants: Callable[[Result], Mapping[str, frozenset[str]]] = wants_pairs
+    ) -> OpenTest:
+        judgement = self._judgement(item)
+        return OpenTest(trial=judgement.trial, wanted=lambda: wants(judgement.result()))
 
     def _close(self, items: Sequence[pytest.Item]) -> None:
         for item in items:
-            known, trial = item.stash[RESULT], item.stash[TRIAL]
-            spent = max((pairing.seconds for pairing in trial.pairings.values()), default=0.0)
-            result = self.escalation.conclude(trial, taken_at=self.now())
+            known, judgement = item.stash[RESULT], self._judgement(item)
+            spent = max((pairing.seconds for pairing in judgement.trial.pairings.values()), default=0.0)
+            result = escalation.conclude(judgement, self.fresh)
             self._take(item, replace(result, seconds=known.seconds + spent))
 
     def _take(self, item: pytest.Item, result: Result) -> None:
         item.stash[RESULT] = result
         own = [entry for entry in item.user_properties if not entry[0].startswith("aiperf.")]
-        item.user_properties[:] = [*own, *self.escalation.properties(result)]
+        item.user_properties[:] = [*own, *junit.properties(result)]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -219,9 +231,9 @@ class RunHooks(TrialHooks):
 
     def attach(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Put the result on the report of the call."""
-        if (trial := item.stash.get(TRIAL, None)) is not None:
-            result = item.stash.get(RESULT, None) or self.escalation.unjudged(trial, taken_at=self.now())
-            report.aiperf = self.escalation.encode(result, outcome=report.outcome)  # type: ignore[attr-defined]
+        if TRIAL in item.stash:
+            result = item.stash.get(RESULT, None) or self._judgement(item).unjudged()
+            report.aiperf = codec.encode(replace(result, outcome=report.outcome)).decode()  # type: ignore[attr-defined]
 
 
 def _seconds_per_call(item: pytest.Item) -> float:

@@ -1,0 +1,168 @@
+"""The verdicts of a run's tests: what a test is held against is read once, and judged again only what has changed."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from pytest_aiperf.judging import judge, verdicts
+from pytest_aiperf.measuring.metrics import latency
+from pytest_aiperf.measuring.trial import Trial
+from pytest_aiperf.session import limit_markers, markers
+from pytest_aiperf.session.settings import Settings
+from pytest_aiperf.vocabulary.baseline import Baseline
+from pytest_aiperf.vocabulary.contracts import Store
+from pytest_aiperf.vocabulary.errors import BaselineError
+from pytest_aiperf.vocabulary.records import Criteria, Environment, Margins, Measurement, Policy, Result
+from pytest_aiperf.vocabulary.terms import Evidence, Metric, Pairs, Rule
+
+FEWEST_HISTORIES = 8
+"""Tests with stored sessions below which their median variance says nothing."""
+
+
+class Judge:
+    """What all tests of one run are judged by."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        environment: Environment,
+        metrics: Mapping[str, Metric],
+        commit: Callable[[], str | None],
+        clock: Callable[[], float],
+        now: Callable[[], str],
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.environment = environment
+        self.metrics = metrics
+        self.commit = commit
+        self.clock = clock
+        self.now = now
+        self.tests: tuple[str, ...] = ()
+        self.default_limits = markers.default_limits({name: getattr(settings, name) for name in limit_markers.ABSOLUTE})
+        self.default_margins = Margins(
+            tolerance=settings.tolerance,
+            max_slowdown=settings.max_slowdown,
+            accuracy_margin=settings.accuracy_margin,
+        )
+        self.policy = Policy(
+            inconclusive_fails=settings.inconclusive == "fail",
+            new_fails=settings.new == "fail" and not self.stores,
+            required=frozenset(settings.require),
+            pairs=Pairs(settings.pairs) if settings.against and not self.stores else Pairs.NEVER,
+        )
+
+    @property
+    def stores(self) -> bool:
+        """Whether what is measured becomes a baseline: then everything that one may keep is measured."""
+        return bool(self.settings.update or self.settings.update_new_only)
+
+    def baselines_of(self, test: str) -> Mapping[str, Baseline]:
+        """Label -> what a test is held against. Raises BaselineError."""
+        known = self.store.read(test, self.environment)
+        if not self.settings.update:
+            return dict(known)
+        if self.settings.accept_worse:
+            return {}
+        return {label: _quality_only(baseline, self.metrics) for label, baseline in known.items()}
+
+    @functools.cached_property
+    def suite_variance(self) -> float | None:
+        """The median variance between sessions of the suite's tests; None where too few have a history."""
+        variances = []
+        for test in self.tests:
+            with contextlib.suppress(BaselineError):  # a broken file fails its own tests
+                known = self.store.read(test, self.environment).values()
+                seen = [judge.session_variance(baseline, latency.METRIC) for baseline in known]
+                variances += [variance for variance in seen if variance is not None]
+        return statistics.median(variances) if len(variances) >= FEWEST_HISTORIES else None
+
+
+class Judgement:
+    """The verdicts on one trial whose body has ended."""
+
+    def __init__(self, trial: Trial, judge: Judge) -> None:
+        self.trial = trial
+        self.judge = judge
+        self.taken_at = judge.now()
+        self.hashes = trial.hash_files()
+        self._last: Result | None = None
+        self._is_final = False
+
+    def result(self, *, final: bool = False) -> Result:
+        """What is known by now; `final`: nothing more can be measured. Raises BaselineError.
+
+        The last result where the trial has seen nothing since, and no row of it was left open for more to be measured.
+        """
+        measurements, criteria, last = self._measurements(), self._criteria(), self._last
+        is_closed = last is not None and not self._is_final and not wanted(last)
+        if (
+            last is not None
+            and (last.measurements, last.criteria) == (measurements, criteria)
+            and (self._is_final is final or is_closed)
+        ):
+            return last
+        self._is_final = final
+        self._last = replace(
+            self.unjudged(outcome="passed"),
+            verdicts=verdicts.verdicts(
+                measurements, criteria, metrics=self.judge.metrics, environment=self.judge.environment, final=final
+            ),
+            seconds=self.judge.clock() - self.trial.started,
+            criteria=criteria,
+        )
+        return self._last
+
+    def unjudged(self, *, outcome: str = "failed") -> Result:
+        """A test whose own body failed: what was seen until then, without verdicts."""
+        return Result(
+            test=self.trial.order.test,
+            outcome=outcome,
+            environment=self.judge.environment.key,
+            measurements=self._measurements(),
+            verdicts=(),
+        )
+
+    def _measurements(self) -> tuple[Measurement, ...]:
+        return self.trial.measurements(taken_at=self.taken_at, commit=self.judge.commit(), hashes=self.hashes)
+
+    def _criteria(self) -> Criteria:
+        policy = self.judge.policy
+        return Criteria(
+            margins=self.trial.margins,
+            policy=replace(policy, pairs=Pairs.ALWAYS) if self.trial.must_pair else policy,
+            limits=self.trial.limits,
+            default_limits=self.judge.default_limits,
+            baselines=self._baselines,
+            suite_variance=self.judge.suite_variance,
+            stores=self.judge.settings.update,
+        )
+
+    @functools.cached_property
+    def _baselines(self) -> Mapping[str, Baseline]:
+        return self.judge.baselines_of(self.trial.order.test)
+
+
+def wanted(result: Result, *kinds: Evidence) -> dict[str, frozenset[str]]:
+    """Label -> metrics whose rows stay open until there is evidence of one of these kinds; without any, of whatever."""
+    metrics: dict[str, frozenset[str]] = {}
+    for verdict in result.verdicts:
+        if verdict.needs is not None and (not kinds or verdict.needs in kinds):
+            metrics[verdict.label] = metrics.get(verdict.label, frozenset()) | {verdict.metric}
+    return metrics
+
+
+def _quality_only(baseline: Baseline, metrics: Mapping[str, Metric]) -> Baseline:
+    """What an update still holds a test against: nothing but its quality."""
+    quality = {
+        name: value
+        for name, value in baseline.portable.items()
+        if name not in metrics or metrics[name].rule is Rule.QUALITY
+    }
+    return replace(baseline, source=None, files={}, portable=quality, sessions=())

@@ -1,0 +1,238 @@
+"""A test is judged once per change: what is stored is read once, model files are hashed once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_aiperf import wiring
+from pytest_aiperf.judging import verdicts
+from pytest_aiperf.machine import files
+from pytest_aiperf.measuring.entry import Observed
+from pytest_aiperf.measuring.trial import Trial
+from pytest_aiperf.processes.confirmation import Confirmation, OpenTest
+from pytest_aiperf.processes.fresh_figures import FreshFigures
+from pytest_aiperf.processes.pairs import PairBlock
+from pytest_aiperf.session import escalation, judgement, limit_markers
+from pytest_aiperf.session.judgement import Judge, Judgement
+from pytest_aiperf.vocabulary.errors import BaselineError
+from pytest_aiperf.vocabulary.orders import Order
+from pytest_aiperf.vocabulary.pairing import Arm, Block, Turn
+from pytest_aiperf.vocabulary.records import Environment, Margins, Sample
+from pytest_aiperf.vocabulary.terms import Origin, Pairs, Status
+from tests import fakes
+from tests.judging.worlds import baseline, sessions_of
+
+TEST = "test_net.py::test_net"
+USUAL = {"": baseline(sessions=sessions_of("latency", [0.010, 0.0101, 0.0099, 0.010, 0.0102]), source="abc")}
+
+
+class CountingStore:
+    """Counts how often it is read."""
+
+    def __init__(self, known):
+        self.known = known
+        self.reads = 0
+
+    def read(self, test, environment):
+        self.reads += 1
+        if self.known is None:
+            raise BaselineError("broken")
+        return self.known
+
+
+class Counts:
+    """How often something was judged, read and hashed."""
+
+    def __init__(self, monkeypatch, store):
+        self.judged, self.hashed, self.store = 0, 0, store
+        judge, content_hash = verdicts.verdicts, files.content_hash
+
+        def judging(*arguments, **more):
+            self.judged += 1
+            return judge(*arguments, **more)
+
+        def hashing(path):
+            self.hashed += 1
+            return content_hash(path)
+
+        monkeypatch.setattr(judgement.verdicts, "verdicts", judging)
+        monkeypatch.setattr(files, "content_hash", hashing)
+
+    @property
+    def all(self):
+        return self.judged, self.store.reads, self.hashed
+
+
+class FakeReference:
+    """Pairs that find what a test says, block by block."""
+
+    against = "main@1a2b3c4"
+
+    def __init__(self, slower):
+        self.slower = slower
+        self.uncompared = {}
+        self.blocks = 0
+
+    def prepare(self):
+        return None
+
+    def block(self, seed, asked, *, together):
+        self.blocks += 1
+        turns = tuple(
+            Turn(arm=arm, values={"latency": (0.010 * (self.slower if arm is Arm.CANDIDATE else 1.0),) * 5})
+            for arm in (Arm.REFERENCE, Arm.CANDIDATE, Arm.CANDIDATE, Arm.REFERENCE)
+        )
+        return PairBlock(blocks={(TEST, ""): Block(seed=seed, turns=turns)}, seconds={TEST: 1.0})
+
+    def mixed_up(self, files):
+        return None
+
+
+@pytest.fixture
+def model(tmp_path):
+    file = tmp_path / "net.onnx"
+    file.write_bytes(b"weights")
+    return file
+
+
+@pytest.fixture
+def one(monkeypatch, model):
+    """Makes a judgement of a test that takes so many seconds per call, and its counts."""
+
+    def make(seconds, *, known=USUAL, limits=(), against=None, labels=("",)):
+        store = CountingStore(known)
+        chosen = SimpleNamespace(
+            **dict.fromkeys((*limit_markers.ABSOLUTE, "update", "update_new_only", "accept_worse")),
+            tolerance=0.05,
+            max_slowdown=0.10,
+            accuracy_margin=0.0,
+            inconclusive="pass",
+            new="pass",
+            require=(),
+            pairs=Pairs.SUSPICIOUS.value,
+            against=against,
+        )
+        judge = Judge(
+            settings=chosen,
+            store=store,
+            environment=Environment(key="cpu-2", comparable={}, details={}),
+            metrics=wiring.known_metrics(),
+            commit=lambda: None,
+            clock=lambda: 0.0,
+            now=lambda: "2026-11-20T12:00:00Z",
+        )
+        context = SimpleNamespace(
+            tools=fakes.tools(), frameworks=(), metrics=judge.metrics, base=0, imports={}, exclusive=fakes.exclusive
+        )
+        trial = Trial(
+            order=Order(test=TEST), context=context, limits=limits, margins=Margins(), source="abc", wants_ram=False
+        )
+        for label in labels:
+            entry = trial.entry(label, "call", "infer")
+            sample = Sample(metric="latency", values=(seconds,) * 20, origin=Origin.IN_PROCESS)
+            entry.take(Observed(samples=(sample,), paths=(model,)))
+        counts = Counts(monkeypatch, store)
+        return Judgement(trial, judge), counts
+
+    return make
+
+
+def figures(report=None):
+    return FreshFigures(lambda order: report, most=5, stores=False)
+
+
+def test_a_clean_test_is_judged_once_and_everything_is_read_once(one):
+    judgement, counts = one(0.010)
+    result = escalation.decide(judgement, figures())
+    assert {row.status for row in result.verdicts} == {Status.PASSED}
+    assert counts.all == (1, 1, 1)
+    assert result.measurements[0].files.keys() == {"net.onnx"}
+
+
+def test_a_model_behind_two_labels_is_hashed_once(one):
+    judgement, counts = one(0.010, labels=("small", "large"))
+    result = escalation.decide(judgement, figures())
+    assert len(result.measurements) == 2
+    assert counts.hashed == 1
+
+
+def test_a_test_whose_body_failed_is_not_judged(one):
+    judgement, counts = one(0.010)
+    assert judgement.unjudged().verdicts == ()
+    assert counts.all == (0, 0, 1)
+
+
+def test_a_baseline_that_cannot_be_read_says_so_and_leaves_what_was_seen(one):
+    judgement, _ = one(0.010, known=None)
+    with pytest.raises(BaselineError):
+        judgement.result()
+    assert judgement.unjudged().measurements[0].samples
+
+
+def test_a_fresh_process_adds_one_judgement(one):
+    judgement, counts = one(0.010, known={}, limits=(limit_markers.max_latency_ms(9),))
+    fresh = Sample(metric="latency", values=(0.010,) * 20, origin=Origin.FRESH)
+    report = SimpleNamespace(measurements=(), failure=None)
+
+    def run(order):
+        report.measurements = (replace(judgement.result().measurements[0], samples=(fresh,)),)
+        return report
+
+    result = escalation.decide(judgement, FreshFigures(run, most=5, stores=False))
+    assert [row.status for row in result.verdicts] == [Status.OVER_LIMIT]
+    assert counts.all == (2, 1, 1)
+
+
+def paired(judgement, slower, *, budget=1e9):
+    reference = FakeReference(slower)
+    Confirmation(
+        reference=reference,
+        metrics=judgement.judge.metrics,
+        exclusive=fakes.exclusive,
+        budget=budget,
+        clock=lambda: 0.0,
+        seed=1,
+        reaper=None,
+    ).confirm([OpenTest(trial=judgement.trial, wanted=lambda: escalation.wants_pairs(judgement.result()))])
+    return reference.blocks
+
+
+@pytest.mark.parametrize(("slower", "status"), [(1.0, Status.PASSED), (2.0, Status.REGRESSED)])
+def test_a_pair_adds_one_judgement(one, slower, status):
+    judgement, counts = one(0.030, against="main")
+    assert escalation.wants_pairs(escalation.decide(judgement, figures()))
+    assert counts.judged == 1
+    blocks = paired(judgement, slower)
+    result = escalation.conclude(judgement, figures())
+    assert [row.status for row in result.verdicts] == [status]
+    assert counts.all == (1 + blocks, 1, 1)
+
+
+def test_one_that_stays_open_is_closed_by_one_more(one):
+    judgement, counts = one(0.030, against="main")
+    escalation.decide(judgement, figures())
+    blocks = paired(judgement, 1.0, budget=2.0)
+    result = escalation.conclude(judgement, figures())
+    assert [(row.status, row.reason) for row in result.verdicts] == [(Status.INCONCLUSIVE, "out_of_budget")]
+    assert counts.all == (1 + blocks + 1, 1, 1)
+
+
+def test_a_test_that_has_to_be_paired_after_all_is_judged_again(one):
+    judgement, counts = one(0.010, against="main")
+    assert not escalation.wants_pairs(escalation.decide(judgement, figures()))
+    judgement.trial.must_pair = True
+    assert escalation.wants_pairs(judgement.result())
+    assert counts.all == (2, 1, 1)
+
+
+def test_an_open_result_is_judged_again_when_it_has_to_be_the_last_and_when_it_need_not_be(one):
+    judgement, counts = one(0.030, against="main")
+    first, last = judgement.result(), judgement.result(final=True)
+    assert (escalation.wants_pairs(first), escalation.wants_pairs(last)) != ({}, {})
+    assert escalation.wants_pairs(last) == {}
+    assert judgement.result(final=True) is last
+    assert escalation.wants_pairs(judgement.result()) == escalation.wants_pairs(first)
+    assert counts.judged == 3
