@@ -18,7 +18,6 @@ from tests.plugin.repository import Repository
 
 FAST = ("--aiperf-seconds=0.02", "--aiperf-processes=3")
 MACHINES = Path(__file__).parent / "machines"
-_NO_QUIET = ("disturbed", "out_of_budget")
 
 
 class Ready:
@@ -123,13 +122,6 @@ class Project:
     def rows(self, test: str) -> dict[str, tuple[str, str]]:
         """Title -> (status, reason) of the last run's verdicts on one test."""
         return {row["title"]: (row["status"], row["reason"]) for row in self.last()[test]["verdicts"]}
-
-    def skip_if_disturbed(self, *reasons: str) -> None:
-        """A machine that other processes disturb for minutes proves nothing either way."""
-        for test in self.last():
-            for title, (_, reason) in self.rows(test).items():
-                if reason in (*_NO_QUIET, *reasons):
-                    pytest.skip(f"this machine was disturbed all the time: {test}: {title}: {reason}")
 
 
 @pytest.fixture

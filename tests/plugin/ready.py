@@ -40,7 +40,7 @@ def main() -> int:
         pid = os.fork()
         if pid == 0:
             become(json.loads(line))
-            return pytest.console_main()
+            return int(pytest.main())
         _, status = os.waitpid(pid, 0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
