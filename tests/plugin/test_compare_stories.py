@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,11 @@ images, labels = held_out()
 images = preprocess(images)
 batches = [images[start : start + 90] for start in range(0, 540, 90)]
 """
-ONNX = """
-import onnx, onnxruntime
+TIMED = """
+import numpy as np
+import onnxruntime
+import pytest
 from exact_clock import nap
-from onnx import numpy_helper
 
 class Timed(onnxruntime.InferenceSession):
     seconds = 0.002
@@ -47,6 +49,11 @@ def session(source, optimise=True, providers=("CPUExecutionProvider",), seconds=
     made = Timed(source, options, providers=list(providers))
     made.seconds = seconds
     return made
+"""
+ACCURACY = """
+import onnx
+from onnx import numpy_helper
+from timed import session
 
 @pytest.mark.aiperf(max_slowdown=9)
 def test_broken_scale(aiperf):
@@ -55,15 +62,36 @@ def test_broken_scale(aiperf):
     scale.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(scale) * np.float32(8), scale.name))
     aiperf.compare(session(str(VARIANTS["cnn_onnx"].path)), session(model.SerializeToString()), batches, labels)
 
-def test_nothing_fused(aiperf):
-    path = str(VARIANTS["cnn_int8_static"].path)
-    aiperf.compare(session(path), session(path, optimise=False, seconds=0.003), batches, labels)
+@pytest.mark.aiperf(max_slowdown=9)
+def test_wrong_provider(aiperf):
+    path = str(VARIANTS["cnn_onnx"].path)
+    asked = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    aiperf.compare(session(path), session(path, providers=asked), batches, labels)
+"""
+SPEED = """
+import numpy as np
+import pytest
+from timed import session
 
-def dense(dtype):
-    # two products of 768 x 768; in float64 where somebody has forgotten a dtype
+def test_nothing_fused(aiperf):
+    images = [np.linspace(0, 1, 90 * 64, dtype=np.float32).reshape(90, 1, 8, 8)] * 2
+    aiperf.compare(session("int8.onnx"), session("int8.onnx", optimise=False, seconds=0.003), images)
+
+@pytest.mark.max_memory_ratio(1.3)
+def test_float64_leak(aiperf):
+    wide = session("float64.onnx", seconds=0.004)
+    aiperf.compare(session("float32.onnx"), wide, np.ones((64, 768), np.float32))
+"""
+
+
+def dense(dtype: type) -> bytes:
+    """Two products of 768 x 768; in float64 where somebody has forgotten a dtype."""
+    import numpy as np
+    import onnx
+    from onnx import helper, numpy_helper
+
     random = np.random.default_rng(1)
     value = {np.float32: onnx.TensorProto.FLOAT, np.float64: onnx.TensorProto.DOUBLE}[dtype]
-    helper = onnx.helper
     weights = [random.normal(0, 0.04, (768, 768)).astype(dtype) for _ in range(2)]
     graph = helper.make_graph(
         [
@@ -78,18 +106,9 @@ def dense(dtype):
         [numpy_helper.from_array(weight, f"w{place}") for place, weight in enumerate(weights)],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    return session(made.SerializeToString(), seconds=0.002 if dtype is np.float32 else 0.004)
+    return made.SerializeToString()
 
-@pytest.mark.max_memory_ratio(1.3)
-def test_float64_leak(aiperf):
-    aiperf.compare(dense(np.float32), dense(np.float64), np.ones((64, 768), np.float32))
 
-@pytest.mark.aiperf(max_slowdown=9)
-def test_wrong_provider(aiperf):
-    path = str(VARIANTS["cnn_onnx"].path)
-    asked = ("CUDAExecutionProvider", "CPUExecutionProvider")
-    aiperf.compare(session(path), session(path, providers=asked), batches, labels)
-"""
 TORCH = """
 import torch
 from torch.nn.utils import prune
@@ -138,7 +157,15 @@ def heads(output: str) -> dict[str, list[str]]:
 
 def test_onnx_runtime_tells_what_went_wrong(project):
     project.runs_on("calm_machine", "exact_clock")
-    project.write("test_model.py", SETUP + ONNX)
+    import numpy as np
+
+    project.write("timed.py", TIMED)
+    project.write("test_accuracy.py", SETUP + ACCURACY)
+    project.write("test_speed.py", SPEED)
+    for name, dtype in (("float32.onnx", np.float32), ("float64.onnx", np.float64)):
+        (project.root / name).write_bytes(dense(dtype))
+    (weights,) = (EXAMPLE / "digits_models" / "weights").glob("cnn_int8_static*.onnx")
+    shutil.copy(weights, project.root / "int8.onnx")
     result = project.pytest("--aiperf", "--aiperf-pairs-budget=300")
     result.assert_outcomes(failed=4)
     told = heads(result.stdout.str())

@@ -35,7 +35,7 @@ def test_with_fixture(aiperf, model):
 @pytest.mark.parametrize(("limit", "exit_code"), [(30, 1), (120, 0)])
 def test_it_counts_a_model_that_a_session_fixture_loads(project, limit, exit_code):
     project.write("test_model.py", FAT.format(limit=limit))
-    result = project.pytest("--aiperf")
+    result = project.pytest("--aiperf", "--aiperf-processes=1")
     assert result.ret == exit_code, result.stdout.str()
     result.assert_outcomes(**({"failed": 2} if exit_code else {"passed": 2}))
     for test in ("test_plain", "test_with_fixture"):
@@ -62,11 +62,11 @@ def test_frugal(aiperf):
 
 
 LOAD = """
-import time
 import pytest
+from exact_clock import nap
 
 def load(path):
-    time.sleep({seconds})
+    nap({seconds})
     with open(path, "rb") as file:
         weights = file.read()
     return lambda x: len(weights) + x
@@ -81,8 +81,9 @@ def test_load(aiperf):
 @pytest.mark.parametrize(("seconds", "exit_code"), [(0.001, 0), (0.8, 1)])
 def test_it_measures_loads_cold_and_warm_in_fresh_processes(project, seconds, exit_code):
     (project.root / "weights.bin").write_bytes(b"w" * 2_000_000)
+    project.runs_on("calm_machine", "exact_clock")
     project.write("test_model.py", LOAD.format(seconds=seconds))
-    result = project.pytest("--aiperf")
+    result = project.pytest("--aiperf", "--aiperf-processes=1")
     assert result.ret == exit_code, result.stdout.str()
     (measurement,) = project.last()["test_model.py::test_load"]["measurements"]
     samples = [sample for sample in measurement["samples"] if sample["metric"].startswith("load_")]
@@ -238,9 +239,11 @@ def wait_for(condition, patience: float = 60.0):
 ASYNC_LOAD = """
 import asyncio
 import pytest
+from exact_clock import nap
 
 async def load(seconds):
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(0)
+    nap(seconds)
     return lambda x: x + 1
 
 def load_behind_a_plain_function(seconds):
@@ -265,9 +268,11 @@ def test_unawaited_call(aiperf):
 
 
 def test_it_awaits_an_async_loader_and_refuses_one_in_disguise(project):
+    project.runs_on("calm_machine", "exact_clock")
     project.write("test_model.py", ASYNC_LOAD)
     project.monkeypatch.setenv("PYTEST_ADDOPTS", "-o asyncio_default_fixture_loop_scope=function -W ignore")
-    result = project.pytest("--aiperf")
+    briefly = "--aiperf-seconds=0.00002"  # on this clock, which hardly moves while a coroutine is made
+    result = project.pytest("--aiperf", "--aiperf-processes=1", briefly)
     result.assert_outcomes(failed=4)
     for test in ("test_in_a_plain_test", "test_in_an_async_test"):
         assert project.rows(f"test_model.py::{test}")["load time, warm"][0] == "over_limit"
