@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -201,29 +201,14 @@ def _score(score: float | None) -> str:
     return "" if score is None else units.text(score, Unit.FRACTION)
 
 
-class Comparisons(Mapping[str, Comparison]):
+class Comparisons(dict[str, Comparison]):
     """What `aiperf.compare` returns for several candidates: name -> `Comparison`; the text is one table of all."""
 
-    def __init__(self, members: Mapping[str, Comparison]) -> None:
-        self._members = dict(members)
-
-    def __getitem__(self, name: str) -> Comparison:
-        return self._members[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._members)
-
-    def __len__(self) -> int:
-        return len(self._members)
-
     def __str__(self) -> str:
-        return "\n".join(text(self._group()))
+        return "\n".join(text(Group(name="", candidates=tuple(_contender(*one) for one in self.items()))))
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {', '.join(self._members)}>"
-
-    def _group(self) -> Group:
-        return Group(name="", candidates=tuple(_contender(name, one) for name, one in self._members.items()))
+        return f"<{type(self).__name__} of {', '.join(self)}>"
 
 
 def _contender(name: str, one: Comparison) -> Candidate:

@@ -60,11 +60,11 @@ def compare(
         if order.role is Role.TURNS:
             _take_turns(trial, models[order.arm], asked, entry.label)
             trial.has_turned = True
-            return Comparison.unmeasured()
+            return Comparison()
         if order.role is Role.WEIGH:
             entry.take(_weighed(trial, models[order.arm], asked))
             trial.has_turned = True
-            return Comparison.unmeasured()
+            return Comparison()
         if context.fresh is not None and _weighs(trial, entry) and not entry.has(CANDIDATE_MEMORY.name):
             context.fresh.weigh(trial)
         seen = quality.quality(models[Arm.REFERENCE], models[Arm.CANDIDATE], asked)

@@ -23,32 +23,18 @@ SPARSE = 0.01
 class Comparison:
     """A candidate beside its reference. NaN and None stand for what was not measured; the text is a table."""
 
-    speed: Speed
+    speed: Speed = Speed()
     """As seen by pairs in the test's own process."""
-    score: str
+    score: str = accuracy.METRIC.name
     """Name of the quality figure."""
-    examples: int
-    agreement: float | None
+    examples: int = 0
+    agreement: float | None = None
     """Share of the examples with the same answer."""
-    parity: Parity
-    reference: ModelFigures
-    candidate: ModelFigures
+    parity: Parity = Parity()
+    reference: ModelFigures = ModelFigures()
+    candidate: ModelFigures = ModelFigures()
     needed_examples: int | None = None
     """About how many it takes to see a loss of the margin, where so many answers change; None without labels."""
-
-    @classmethod
-    def unmeasured(cls) -> Comparison:
-        """What a fresh process gets, which only takes turns."""
-        nothing = Parity(max_abs_error=math.nan, max_rel_error=math.nan, cosine=math.nan, sqnr_db=math.nan)
-        return cls(
-            speed=Speed(),
-            score=accuracy.METRIC.name,
-            examples=0,
-            agreement=None,
-            parity=nothing,
-            reference=ModelFigures(),
-            candidate=ModelFigures(),
-        )
 
     @property
     def speedup(self) -> float:

@@ -62,13 +62,13 @@ def _array(value: Any) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
-    """Two models on the same inputs; every figure over all outputs and examples together."""
+    """Two models on the same inputs; every figure over all outputs and examples together, NaN of nothing."""
 
-    max_abs_error: float
-    max_rel_error: float
+    max_abs_error: float = math.nan
+    max_rel_error: float = math.nan
     """Largest |candidate - reference| / |reference|, where the reference is not 0."""
-    cosine: float
-    sqnr_db: float
+    cosine: float = math.nan
+    sqnr_db: float = math.nan
     """10 log10(sum reference^2 / sum (candidate - reference)^2)."""
     kl: float | None = None
     """Mean Kullback-Leibler divergence of the class probabilities, in nats; None where the first output has none."""
@@ -178,8 +178,7 @@ def _log_probabilities(rows: np.ndarray) -> np.ndarray:
 
     if (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-3):
         return np.asarray(np.log(np.maximum(rows, np.finfo(np.float64).tiny)))
-    shifted = rows - rows.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+    return np.asarray(rows - np.logaddexp.reduce(rows, axis=1, keepdims=True))
 
 
 def _beyond(

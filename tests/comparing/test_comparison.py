@@ -69,6 +69,6 @@ def test_it_shows_weights_zeros_and_work_where_they_are_known():
 
 
 def test_nothing_measured_has_a_text_too():
-    nothing = Comparison.unmeasured()
+    nothing = Comparison()
     assert math.isnan(nothing.speedup)
     assert str(nothing).splitlines()[1] == "latency                        -           -"
