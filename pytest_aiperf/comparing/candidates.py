@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from pytest_aiperf.comparing.comparison import Comparison
+from pytest_aiperf.comparing.comparison import Comparison, variant_of
 from pytest_aiperf.judging.rules.speedup import speed_of
 from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.measuring.metrics.comparison import AGREEMENT
@@ -205,19 +205,9 @@ class Comparisons(dict[str, Comparison]):
     """What `aiperf.compare` returns for several candidates: name -> `Comparison`; the text is one table of all."""
 
     def __str__(self) -> str:
-        return "\n".join(text(Group(name="", candidates=tuple(_contender(*one) for one in self.items()))))
+        variants = {name: variant_of(one, group="", name=name) for name, one in self.items()}
+        members = [Candidate(variant=variant, speed=self[name].speed) for name, variant in variants.items()]
+        return "\n".join(text(Group(name="", candidates=tuple(members))))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {', '.join(self)}>"
-
-
-def _contender(name: str, one: Comparison) -> Candidate:
-    variant = Variant(
-        group="",
-        name=name,
-        score=one.score,
-        agreement=one.agreement,
-        reference=one.reference,
-        candidate=one.candidate,
-    )
-    return Candidate(variant=variant, speed=one.speed)

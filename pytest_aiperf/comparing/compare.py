@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_aiperf.comparing import diagnosis, quality, why_slower
 from pytest_aiperf.comparing.batches import batches
 from pytest_aiperf.comparing.compared_model import Model
-from pytest_aiperf.comparing.comparison import Comparison
+from pytest_aiperf.comparing.comparison import Comparison, variant_of
 from pytest_aiperf.comparing.model_memory import working_memory
 from pytest_aiperf.comparing.quality import Quality, mean
 from pytest_aiperf.comparing.scoring import Question
@@ -30,16 +30,14 @@ from pytest_aiperf.measuring.metrics.comparison import (
 from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary.baseline import PortableValue
-from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
-from pytest_aiperf.vocabulary.orders import Order, Role
+from pytest_aiperf.vocabulary.model_figures import ModelFigures
+from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Arm, Block, Pairing, Speed
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Metric
 
-if TYPE_CHECKING:
-    from pytest_aiperf.vocabulary.contracts import Frameworks
-
 MEMORY = {Arm.REFERENCE: REFERENCE_MEMORY, Arm.CANDIDATE: CANDIDATE_MEMORY}
+OF_OUTPUTS = (AGREEMENT, SQNR, MAX_ABS_ERROR)
 
 
 def compare(
@@ -52,84 +50,81 @@ def compare(
     margin: float | None,
 ) -> Comparison:
     """Measure and keep; of a run that measures nothing, the speed of one short block. Raises UsageError."""
-    models = _models(reference, candidate, trial.context.frameworks)
-    entry = trial.entry(label, "call", "compare")
+    quality.check(reference, candidate)
     context, order = trial.context, trial.order
+    models = {
+        Arm.REFERENCE: Model(reference, context.frameworks),
+        Arm.CANDIDATE: Model(candidate, context.frameworks),
+    }
+    entry = trial.entry(label, "call", "compare")
     entry.take(Observed(reference={}, accuracy_margin=margin))
     with context.frameworks.inference():
-        if order.role is Role.TURNS:
-            _take_turns(trial, models[order.arm], asked, entry.label)
-            trial.has_turned = True
+        if order.role in (Role.TURNS, Role.WEIGH):
+            entry.take(_of_one(models[order.arm], trial, asked, entry.label))
             return Comparison()
-        if order.role is Role.WEIGH:
-            entry.take(_weighed(trial, models[order.arm], asked))
-            trial.has_turned = True
-            return Comparison()
-        if context.fresh is not None and _weighs(trial, entry) and not entry.has(CANDIDATE_MEMORY.name):
+        weighs = order.role.times and bool(trial.bounds_of(entry, MEMORY_RATIO))
+        if weighs and context.fresh is not None and not entry.has(CANDIDATE_MEMORY.name):
             context.fresh.weigh(trial)
         seen = quality.quality(models[Arm.REFERENCE], models[Arm.CANDIDATE], asked)
         figures = quality.figures(models, seen, {arm: _lightest(entry, metric) for arm, metric in MEMORY.items()})
-        variant = Variant(
-            group=trial.group,
-            name=trial.variant_name(entry.label),
-            score=seen.metric.title,
-            agreement=mean(seen.agreement),
-            reference=figures[Arm.REFERENCE],
-            candidate=figures[Arm.CANDIDATE],
-        )
-        entry.take(_quality_of(seen, variant))
+        entry.take(_quality_of(seen))
         entry.take(_size_of(figures))
-        if _weighs(trial, entry):
+        if weighs:
             entry.take(_memory_of(figures, trial.failures))
-        if order.role.times and _is_worse(trial, entry, seen):
-            worse = diagnosis.of_worse_answers(models, seen, figures)
-            metrics = (seen.metric.name, AGREEMENT.name, SQNR.name, MAX_ABS_ERROR.name)
-            entry.take(Observed(reasons=dict.fromkeys(metrics, worse)))
-        blocks = _turns_of_both(trial, entry, models, seen) if order.role.times or order.role is Role.NOTHING else ()
-        speed = _speed_of(blocks)
+        speed = Speed()
         if order.role.times:
-            entry.take(_timing_of(blocks, speed, order))
-            if _is_too_slow(trial, entry, speed.speedup):
-                slower = diagnosis.of_slow_calls(models, seen, figures, blocks)
-                entry.take(Observed(reasons=dict.fromkeys((latency.METRIC.name, SPEEDUP.name), slower)))
-    trial.has_turned = trial.has_turned or not order.role.times
+            speed = _timed(trial, entry, models, seen, figures)
+        elif order.role is Role.NOTHING:
+            speed = _speed_of(_turns_of_both(trial, entry, models, seen))
     for model in models.values():
         entry.take(trial.checked(model.model))
-    return _comparison(seen, figures, speed, margin=trial.margins.accuracy_margin if margin is None else margin)
+    found = _comparison(seen, figures, speed, margin=trial.margins.accuracy_margin if margin is None else margin)
+    variant = variant_of(found, group=trial.group, name=trial.variant_name(entry.label))
+    entry.take(Observed(variant=variant, partial=not order.role.times))
+    return found
 
 
-def _models(reference: Any, candidate: Any, frameworks: Frameworks) -> dict[Arm, Model]:
-    quality.check(reference, candidate)
-    return {Arm.REFERENCE: Model(reference, frameworks), Arm.CANDIDATE: Model(candidate, frameworks)}
-
-
-def _draw() -> random.Random:
-    return random.Random(0)  # noqa: S311 - an order of turns, not a secret
-
-
-def _take_turns(trial: Trial, model: Model, asked: Question, label: str) -> None:
-    """In a fresh process: the turns that the parent calls, of one of the two models."""
-    line, tools, order = trial.context.turn_line, trial.context.tools, trial.order
+def _of_one(model: Model, trial: Trial, asked: Question, label: str) -> Observed:
+    """In a fresh process: one of the two models takes the turns that the parent calls, or is weighed."""
+    order, tools, line = trial.order, trial.context.tools, trial.context.turn_line
     function = model.bind(next(batches(asked.inputs, asked.labels)).inputs)
+    if order.role is Role.WEIGH:
+        added = working_memory(function, tools)
+        total = () if added is None else (float(added + (model.size or 0)),)
+        sample = Sample(metric=MEMORY[order.arm].name, values=total, origin=order.origin)
+        return Observed(samples=(sample,), partial=True)
     if order.slowdown is not None:
         function = slowed(function, order.slowdown, tools=tools, every=order.slowed_every)
     if line is not None:
         Driver(function, tools).run((PairedTurns(line, test=order.test, label=label, items=1),))
-
-
-def _weighed(trial: Trial, model: Model, asked: Question) -> Observed:
-    """In a fresh process: the memory of one of the two models."""
-    function = model.bind(next(batches(asked.inputs, asked.labels)).inputs)
-    added = working_memory(function, trial.context.tools)
-    total = () if added is None else (float(added + (model.size or 0)),)
-    metric = MEMORY[trial.order.arm].name
-    return Observed(samples=(Sample(metric=metric, values=total, origin=trial.order.origin),))
+    return Observed(partial=True)
 
 
 def _lightest(entry: Entry, metric: Metric) -> int | None:
     """Of several fresh processes: noise only adds."""
     values = [value for sample in entry.fresh if sample.metric == metric.name for value in sample.values]
     return int(min(values)) if values else None
+
+
+def _timed(
+    trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen: Quality, figures: Mapping[Arm, ModelFigures]
+) -> Speed:
+    """The speed of both, and why a candidate answers worse or more slowly."""
+    if _is_worse(trial, entry, seen):
+        worse = diagnosis.of_worse_answers(models, seen, figures)
+        entry.take(Observed(reasons=dict.fromkeys((seen.metric.name, *(metric.name for metric in OF_OUTPUTS)), worse)))
+    blocks = _turns_of_both(trial, entry, models, seen)
+    speed = _speed_of(blocks)
+    values = tuple(value for block in blocks for value in block.values_of(Arm.CANDIDATE, latency.METRIC.name))
+    timed = (
+        Sample(metric=latency.METRIC.name, values=values, origin=trial.order.origin),
+        Sample(metric=SPEEDUP.name, values=(speed.speedup,)),
+    )
+    entry.take(Observed(samples=timed))
+    if speed.speedup < max([1.0, *trial.bounds_of(entry, SPEEDUP)]):
+        slower = diagnosis.of_slow_calls(models, seen, figures, blocks)
+        entry.take(Observed(reasons=dict.fromkeys((latency.METRIC.name, SPEEDUP.name), slower)))
+    return speed
 
 
 def _turns_of_both(trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen: Quality) -> tuple[Block, ...]:
@@ -149,7 +144,7 @@ def _turns_of_both(trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen
             margins=trial.margins,
             max_seconds=trial.order.max_seconds,
             machine=MachineWatch(patience=PATIENCE),
-            draw=_draw(),
+            draw=random.Random(0),  # noqa: S311 - an order of turns, not a secret
         )
         if trial.order.role is Role.NOTHING:
             return blocks
@@ -164,35 +159,15 @@ def _turns_of_both(trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen
     return blocks
 
 
-def _timing_of(blocks: Sequence[Block], speed: Speed, order: Order) -> Observed:
-    values = tuple(value for block in blocks for value in block.values_of(Arm.CANDIDATE, latency.METRIC.name))
-    return Observed(
-        samples=(
-            Sample(metric=latency.METRIC.name, values=values, origin=order.origin),
-            Sample(metric=SPEEDUP.name, values=(speed.speedup,)),
-        )
-    )
-
-
-def _is_too_slow(trial: Trial, entry: Entry, speedup: float) -> bool:
-    wanted = [one.bound for one in trial.limits_of(entry) if one.metric == SPEEDUP.name]
-    return speedup < max([1.0, *wanted])
-
-
 def _is_worse(trial: Trial, entry: Entry, seen: Quality) -> bool:
     """Whether the quality may fail: worse on average, or limited by a marker."""
-    limited = {limit.metric for limit in trial.limits_of(entry)}
     lost = (mean(seen.candidate) or 0.0) != (mean(seen.reference) or 0.0)
-    return lost or bool(limited & {AGREEMENT.name, SQNR.name, MAX_ABS_ERROR.name})
+    return lost or any(trial.bounds_of(entry, metric) for metric in OF_OUTPUTS)
 
 
-def _quality_of(seen: Quality, variant: Variant) -> Observed:
+def _quality_of(seen: Quality) -> Observed:
     void = quality.void(seen)
-    figures = (
-        (AGREEMENT, mean(seen.agreement)),
-        (SQNR, seen.parity.sqnr_db),
-        (MAX_ABS_ERROR, seen.parity.max_abs_error),
-    )
+    figures = zip(OF_OUTPUTS, (mean(seen.agreement), seen.parity.sqnr_db, seen.parity.max_abs_error), strict=True)
     samples = [Sample(metric=metric.name, values=(value,), void=void) for metric, value in figures if value is not None]
     reference = {}
     if seen.candidate:
@@ -204,7 +179,6 @@ def _quality_of(seen: Quality, variant: Variant) -> Observed:
         scores=(seen.metric,) if seen.candidate and seen.metric is not accuracy.METRIC else (),
         anomalies=tuple(f"the candidate's outputs: {one}" for one in seen.parity.mismatches),
         reference=reference,
-        variant=variant,
     )
 
 
@@ -215,10 +189,6 @@ def _memory_of(figures: Mapping[Arm, ModelFigures], failures: Sequence[str]) -> 
     failure = next(iter(failures), "")
     notes = () if failure else ("no fresh process measured it",)
     return Observed(samples=(Sample(metric=MEMORY_RATIO.name, values=(), notes=notes, failure=failure),))
-
-
-def _weighs(trial: Trial, entry: Entry) -> bool:
-    return trial.order.role.times and any(limit.metric == MEMORY_RATIO.name for limit in trial.limits_of(entry))
 
 
 def _size_of(figures: Mapping[Arm, ModelFigures]) -> Observed:

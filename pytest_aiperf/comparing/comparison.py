@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_aiperf.comparing.parity import Parity
 from pytest_aiperf.measuring.metrics import accuracy
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.model_figures import ModelFigures, Weights
+from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant, Weights
 from pytest_aiperf.vocabulary.pairing import Speed
 from pytest_aiperf.vocabulary.terms import Unit
 
@@ -23,16 +23,16 @@ SPARSE = 0.01
 class Comparison:
     """A candidate beside its reference. NaN and None stand for what was not measured; the text is a table."""
 
-    speed: Speed = Speed()
+    speed: Speed = field(default_factory=Speed)
     """As seen by pairs in the test's own process."""
     score: str = accuracy.METRIC.name
     """Name of the quality figure."""
     examples: int = 0
     agreement: float | None = None
     """Share of the examples with the same answer."""
-    parity: Parity = Parity()
-    reference: ModelFigures = ModelFigures()
-    candidate: ModelFigures = ModelFigures()
+    parity: Parity = field(default_factory=Parity)
+    reference: ModelFigures = field(default_factory=ModelFigures)
+    candidate: ModelFigures = field(default_factory=ModelFigures)
     needed_examples: int | None = None
     """About how many it takes to see a loss of the margin, where so many answers change; None without labels."""
 
@@ -100,6 +100,18 @@ class Comparison:
 
     def __str__(self) -> str:
         return "\n".join([f"{'':<20}{'reference':>12}{'candidate':>12}", *_figures(self), *_outputs(self)])
+
+
+def variant_of(seen: Comparison, *, group: str, name: str) -> Variant:
+    """What a table of all candidates shows of it."""
+    return Variant(
+        group=group,
+        name=name,
+        score=seen.score,
+        agreement=seen.agreement,
+        reference=seen.reference,
+        candidate=seen.candidate,
+    )
 
 
 def _figures(seen: Comparison) -> Iterator[str]:

@@ -90,7 +90,7 @@ def run(
     if not order.role.reads_memory or order.role is Role.WEIGH or not set(members) <= set(names):
         return Concurrent(plainly(loaders, inputs, frameworks))
     outputs = _measured(trial, entry, {name: loaders[name] for name in members}, inputs)
-    trial.has_turned = trial.has_turned or members != names
+    entry.take(Observed(partial=members != names))
     return Concurrent(outputs)
 
 

@@ -30,6 +30,8 @@ class Observed:
     breakdown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Metric -> what its figure is made of."""
     anomalies: tuple[str, ...] = ()
+    partial: bool = False
+    """Whether a fresh process measured only a part, and the test's own asserts miss the rest."""
     out_of_memory: str | None = None
     scores: tuple[Metric, ...] = ()
     disturbances: tuple[str, ...] | None = None
@@ -48,6 +50,7 @@ class Observed:
             reasons={**earlier.reasons, **self.reasons},
             breakdown={**earlier.breakdown, **self.breakdown},
             anomalies=(*earlier.anomalies, *self.anomalies),
+            partial=self.partial or earlier.partial,
             scores=(*earlier.scores, *self.scores),
             **{name: getattr(earlier if getattr(self, name) is None else self, name) for name in _ONCE},
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_aiperf.measuring import leak_growth
 from pytest_aiperf.measuring.driver import Driver, finish, is_asynchronous, settle
@@ -11,6 +11,9 @@ from pytest_aiperf.measuring.entry import Entry, Observed
 from pytest_aiperf.measuring.metrics.leak import GPU_LEAK, LEAK, Soak
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary.errors import UsageError
+
+if TYPE_CHECKING:
+    from pytest_aiperf.judging.rules.leak import Answer
 
 FEWEST = 200
 
@@ -27,31 +30,21 @@ def soak(trial: Trial, entry: Entry, call: Callable[[], Any], calls: int, *, own
 
 
 async def _soaked(trial: Trial, entry: Entry, driver: Driver, calls: int) -> Any:
+    from pytest_aiperf.judging.rules.leak import Answer  # with scipy: never in a fresh process
+
     with trial.context.exclusive(f"{entry.label or 'soak'}"):
         entry.take(Observed(latest=await driver.drive((Soak(calls=calls),))))
-        if _is_open(trial, entry):
+        if Answer.OPEN in _answers(trial, entry):
             entry.take(Observed(latest=await driver.drive((Soak(calls=calls * 2, warm_ups=0),))))
-    if _leaks(trial, entry):
+    if Answer.LEAKS in _answers(trial, entry):
         entry.take(Observed(reasons=dict.fromkeys((LEAK.name, GPU_LEAK.name), await leak_growth.told(driver))))
     return driver.result
 
 
-def _is_open(trial: Trial, entry: Entry) -> bool:
-    from pytest_aiperf.judging.rules.leak import Answer
+def _answers(trial: Trial, entry: Entry) -> list[Answer]:
+    from pytest_aiperf.judging.rules.leak import DEFAULT, answer_of
 
-    return Answer.OPEN in _answers(trial, entry)
-
-
-def _leaks(trial: Trial, entry: Entry) -> bool:
-    from pytest_aiperf.judging.rules.leak import Answer
-
-    return Answer.LEAKS in _answers(trial, entry)
-
-
-def _answers(trial: Trial, entry: Entry) -> list[Any]:
-    from pytest_aiperf.judging.rules.leak import DEFAULT, answer_of  # with scipy: never in a fresh process
-
-    bound = min((limit.bound for limit in trial.limits_of(entry) if limit.metric == LEAK.name), default=DEFAULT)
+    bound = min(trial.bounds_of(entry, LEAK), default=DEFAULT)
     return [
         answer_of(sample.values, bound, calls=sample.calls_per_value)[0]
         for sample in entry.samples.values()

@@ -18,7 +18,7 @@ from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Pairing
 from pytest_aiperf.vocabulary.records import Limit, Margins, Measurement
-from pytest_aiperf.vocabulary.terms import Need, Origin, Phase
+from pytest_aiperf.vocabulary.terms import Metric, Need, Origin, Phase
 
 if TYPE_CHECKING:
     from pytest_aiperf.measuring.run_context import RunContext
@@ -54,8 +54,6 @@ class Trial:
         """Why fresh processes of this test gave nothing."""
         self.must_pair = False
         """Whether pairs decide on it even where its sessions pass it."""
-        self.has_turned = False
-        """In a fresh process: a comparison has given its turns, and has no figures for the rest of the test."""
         self.allocations = Allocations()
         """What a fresh process traced."""
         self.pairings: dict[str, Pairing] = {}
@@ -80,9 +78,15 @@ class Trial:
         known = self.context.metrics
         return any(known[limit.metric].needs is need for limit in self.limits if limit.metric in known)
 
-    def limits_of(self, entry: Entry) -> list[Limit]:
-        """Those that hold for one label."""
-        return [limit for limit in self.limits if limit.label in (None, entry.label)]
+    @property
+    def is_partial(self) -> bool:
+        """Whether a measurement of this process has no figures for the rest of the test."""
+        return any(entry.seen.partial for entry in self.entries.values())
+
+    def bounds_of(self, entry: Entry, metric: Metric) -> list[float]:
+        """Of the limits that hold a metric of one label."""
+        held = [limit for limit in self.limits if limit.label in (None, entry.label)]
+        return [limit.bound for limit in held if limit.metric == metric.name]
 
     def entry(self, label: str | None, kind: str, call: str) -> Entry:
         """The entry of a label, for one more measurement of `kind`. Raises UsageError for a second one."""
