@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +26,16 @@ from pytest_aiperf.vocabulary.records import Environment, Margins
 from pytest_aiperf.vocabulary.terms import Metric, Need, Pairs
 
 if TYPE_CHECKING:
+    from pytest_aiperf.measuring.run_context import RunContext
     from pytest_aiperf.reporting.report_files import ReportFiles
+    from pytest_aiperf.session.bench import Bench
     from pytest_aiperf.session.recorder import Recorder
 
 RUN_PLUGIN = "aiperf-run"
 RECORDER_PLUGIN = "aiperf-recorder"
 WATCH_PLUGIN = "aiperf-collection"
 HELD_PLUGIN = "aiperf-held-reports"
-_IDLE = pytest.StashKey[Any]()
+_IDLE: pytest.StashKey[RunContext] = pytest.StashKey()
 """The context of a run that does not measure."""
 
 
@@ -48,6 +48,7 @@ def equip_run(config: pytest.Config) -> None:
     from pytest_aiperf.processes.fresh_figures import FreshFigures
     from pytest_aiperf.processes.reaper import Reaper
     from pytest_aiperf.processes.worker import FreshProcesses
+    from pytest_aiperf.session import confirmations
     from pytest_aiperf.session.collection import CollectionWatch
     from pytest_aiperf.session.held_reports import HeldReports
     from pytest_aiperf.session.judgement import Judge
@@ -101,14 +102,14 @@ def equip_run(config: pytest.Config) -> None:
         None if under_xdist else _recorder(config, chosen, store=store, place=place, metrics=metrics, reports=reports)
     )
     tell = xdist.ToController(config).note if recorder is None else recorder.notes.append
-    confirmation = _confirmation(config, chosen, context, judge, launch, reaper=Reaper(tell)) if pairs else None
+    against = confirmations.with_revision(config, context, judge, launch, reaper=Reaper(tell)) if pairs else None
     hooks = RunHooks(
         config,
         context,
         judge,
         fresh=fresh,
-        confirmation=confirmation,
-        model_pairs=lambda: _model_pairs(chosen, context, judge, launch, reaper=Reaper(tell)),
+        confirmation=against,
+        model_pairs=lambda: confirmations.of_models(context, judge, launch, reaper=Reaper(tell)),
         lock=lock,
         tell=tell,
     )
@@ -149,7 +150,7 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
     config.pluginmanager.register(ChildHooks(config, context, line, orders), RUN_PLUGIN)
 
 
-def pass_through(stash: pytest.Stash) -> Any:
+def pass_through(stash: pytest.Stash) -> Bench:
     """The fixture of a run that does not measure; what its benches share is kept in the run's stash."""
     from pytest_aiperf.measuring.run_context import RunContext
     from pytest_aiperf.measuring.trial import Trial
@@ -255,64 +256,6 @@ def create_frameworks() -> Frameworks:
     """Every runtime; the plain one, which owns anything, last."""
     names = sorted(shelves.names("frameworks"), key=lambda name: (name == "plain", name))
     return Frameworks(shelves.create("frameworks", name) for name in names)
-
-
-def _confirmation(
-    config: pytest.Config, chosen: Settings, context: Any, judge: Any, launch: Any, *, reaper: Any
-) -> Any:
-    """Pairs against the reference revision. Raises UsageError where there is no such revision."""
-    from pytest_aiperf.machine.disturbances import MachineWatch
-    from pytest_aiperf.processes import worktree
-    from pytest_aiperf.processes.confirmation import Confirmation
-    from pytest_aiperf.processes.reference_revision import ReferenceRevision
-
-    try:
-        reference = worktree.resolve(config.rootpath, chosen.against or "")
-    except AiperfError as error:
-        raise pytest.UsageError(str(error)) from None
-
-    def tree() -> worktree.Worktree:
-        modules = dict.fromkeys(config.rootpath / test.partition("::")[0] for test in judge.tests)
-        return worktree.Worktree(
-            reference,
-            test_files=tuple(modules),
-            config_file=config.inipath,
-            share=chosen.share,
-            register=lambda folder: reaper.watch_folder(folder, reference.toplevel),
-        )
-
-    return Confirmation(
-        metrics=judge.metrics,
-        reference=ReferenceRevision(
-            reference,
-            launch=replace(launch, reaper=reaper),
-            make_tree=tree,
-            file_bound=[name for name, metric in judge.metrics.items() if metric.file_bound],
-            machine=MachineWatch(nvml=Nvml()),
-        ),
-        exclusive=context.exclusive,
-        budget=chosen.pairs_budget,
-        clock=time.monotonic,
-        seed=random.SystemRandom().randrange(2**31),
-        reaper=reaper,
-    )
-
-
-def _model_pairs(chosen: Settings, context: Any, judge: Any, launch: Any, *, reaper: Any) -> Any:
-    """Pairs of a comparison's two models."""
-    from pytest_aiperf.machine.disturbances import MachineWatch
-    from pytest_aiperf.processes.confirmation import Confirmation
-    from pytest_aiperf.processes.reference_model import ReferenceModel
-
-    return Confirmation(
-        metrics=judge.metrics,
-        reference=ReferenceModel(replace(launch, reaper=reaper), MachineWatch(nvml=Nvml())),
-        exclusive=context.exclusive,
-        budget=chosen.pairs_budget,
-        clock=time.monotonic,
-        seed=random.SystemRandom().randrange(2**31),
-        reaper=reaper,
-    )
 
 
 def store_at(root: Path, name: str) -> Store:

@@ -52,7 +52,7 @@ class Confirmation:
         *,
         reference: ReferenceRevision | ReferenceModel,
         metrics: Mapping[str, Metric],
-        exclusive: Callable[[str], AbstractContextManager[None]],
+        exclusive: Callable[[str], AbstractContextManager[object]],
         budget: float,
         clock: Callable[[], float],
         seed: int,
