@@ -45,17 +45,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; where this run measures, let the composition root build the rest."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    if entry_points(group="pytest_aiperf.metrics"):
-        from pytest_aiperf import wiring
+    channel = os.environ.pop(WORKER_VARIABLE, None)
+    measures = channel is not None or settings.is_active(config)
+    if not measures and not (settings.needs_every_marker(config) and entry_points(group="pytest_aiperf.metrics")):
+        return
+    from pytest_aiperf import wiring
 
-        wiring.register_markers(config)
-    if channel := os.environ.pop(WORKER_VARIABLE, None):
-        from pytest_aiperf import wiring
-
+    wiring.register_markers(config)
+    if channel is not None:
         wiring.equip_worker(config, channel=int(channel))
-    elif settings.is_active(config):
-        from pytest_aiperf import wiring
-
+    elif measures:
         wiring.equip_run(config)
 
 

@@ -171,6 +171,8 @@ def gpu_slot(config: pytest.Config, item: pytest.Item) -> Iterator[tuple[str, ..
     from pytest_aiperf.session import markers
 
     chosen = settings.resolve(config)
+    if markers.OF_OTHERS not in config.stash:
+        register_markers(config)
     hooks = config.pluginmanager.get_plugin(RUN_PLUGIN)
     lock = getattr(hooks, "lock", None)
     in_fresh_process = hooks is not None and lock is None

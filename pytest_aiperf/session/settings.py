@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 ENVIRONMENT_PREFIX = "PYTEST_AIPERF"
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -205,6 +207,22 @@ def is_active(config: pytest.Config, environ: Mapping[str, str] = os.environ) ->
         return True
     wanted = (_resolve(option, config, environ) for option in OPTIONS if option.attribute in ("active", *_IMPLY_ACTIVE))
     return any(wanted)
+
+
+def needs_every_marker(config: pytest.Config) -> bool:
+    """Whether this run lists the markers, or fails at one that it does not know; cheap, asked in every pytest run."""
+    filters = [*config.getini("filterwarnings"), *(config.getoption("pythonwarnings", None) or ()), *sys.warnoptions]
+    if any(words.partition(":")[0].strip() == "error" for words in filters):
+        return True
+    asked = ("strict_markers", "strict")
+    return any(config.getoption(name, False) for name in ("markers", *asked)) or any(_of_pytest(config, asked))
+
+
+def _of_pytest(config: pytest.Config, names: Iterable[str]) -> Iterator[Any]:
+    """Its own ini options of these names; before pytest 9 they were flags only."""
+    for name in names:
+        with contextlib.suppress(KeyError, ValueError):
+            yield config.getini(name)
 
 
 def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> Settings:

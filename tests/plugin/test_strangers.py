@@ -205,6 +205,11 @@ def test_mistakes_in_a_marker_of_another_package_are_found_at_collection(project
     listed.stdout.fnmatch_lines(["@pytest.mark.max_first_token_ms(ms, percentile=50, ?, label=None): Longest time to*"])
 
 
+@pytest.mark.parametrize("strict", ["--strict-markers", "-Werror"])
+def test_a_run_that_measures_nothing_knows_the_markers_where_an_unknown_one_is_a_mistake(run, strict):
+    assert run(strict, fast=False).ret == 0
+
+
 @pytest.mark.slow
 def test_a_metric_of_another_package_is_paired(project, run):
     made = Repository(project)

@@ -104,6 +104,31 @@ def test_it_measures_only_when_told_to(pytester, arguments, environ, active):
     assert settings.resolve(config, environ).active is active
 
 
+@pytest.mark.parametrize(
+    ("arguments", "ini", "needs"),
+    [
+        ([], "", False),
+        (["-Wdefault"], "filterwarnings = ignore::UserWarning", False),
+        (["--markers"], "", True),
+        (["--strict-markers"], "", True),
+        (["-Werror"], "", True),
+        ([], "filterwarnings = error::pytest.PytestUnknownMarkWarning", True),
+    ],
+)
+def test_other_packages_are_searched_for_markers_only_where_an_unknown_one_is_a_mistake(
+    pytester, arguments, ini, needs
+):
+    pytester.makeini(f"[pytest]\n{ini}\n")
+    assert settings.needs_every_marker(pytester.parseconfig(*arguments)) is needs
+
+
+@pytest.mark.skipif(int(pytest.__version__.split(".")[0]) < 9, reason="these were flags only")
+@pytest.mark.parametrize("option", ["strict", "strict_markers"])
+def test_the_ini_options_of_pytest_9_count_too(pytester, option):
+    pytester.makeini(f"[pytest]\n{option} = true\n")
+    assert settings.needs_every_marker(pytester.parseconfig())
+
+
 @pytest.mark.parametrize("option", [option for option in settings.OPTIONS if option.attribute in limit_markers.LIMITS])
 @pytest.mark.parametrize("text", ["0", "1e-9", "0.5", "1", "95", "1e9"])
 def test_it_lets_no_default_limit_through_that_a_marker_refuses(option, text):
