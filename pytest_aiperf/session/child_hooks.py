@@ -96,14 +96,14 @@ def neutralise(config: pytest.Config, orders: Orders) -> None:
         if hasattr(config.option, name):
             setattr(config.option, name, value)
     config.option.basetemp = orders.scratch and os.path.join(orders.scratch, "basetemp")  # noqa: PTH118 - as pytest has it
-    arguments = [_argument(config.rootpath, order) for order in orders.orders]
-    if not any("[" in argument.partition("::")[0] for argument in arguments):  # pytest takes a bracket for parameters
-        config.args[:] = arguments
+    # Files, not tests: pytest runs nothing where one named test is not found, as in a module that cannot be imported.
+    files = dict.fromkeys(_file(config.rootpath, order) for order in orders.orders)
+    if not any("[" in file for file in files):  # pytest takes a bracket for parameters
+        config.args[:] = files
 
 
-def _argument(root: Path, order: Order) -> str:
-    path, _, rest = order.test.partition("::")
-    return "::".join([order.path or str(root / path), *filter(None, [rest])])
+def _file(root: Path, order: Order) -> str:
+    return order.path or str(root / order.test.partition("::")[0])
 
 
 class ChildHooks(TrialHooks):
