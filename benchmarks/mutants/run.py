@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--tests", nargs="+", required=True, help="what pytest is given, from the tree")
     for name, default in (("number", 150), ("seed", 1), ("jobs", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--out", type=Path, default=Path("/dev/stdout"))
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     tree = options.tree.resolve()
     found = {path for pattern in options.targets for path in tree.glob(pattern) if path.name not in options.without}
@@ -68,7 +68,9 @@ def main() -> None:
     what = f"{number} of {len(every)} mutants, seed {options.seed}; `benchmarks/mutants/run.py`."
     tests = f"Tests, {seconds:.0f} s of processor time: `{' '.join(options.tests)}`."
     lines = ["# Mutants", "", what, tests, "", *table(targets, every, fates)]
-    options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+    if options.out:
+        options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def mutants_of(path: Path, text: str, seed: int) -> list[Mutant]:
