@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from pytest_aiperf.judging import verdicts
+from pytest_aiperf.judging import judge
 from pytest_aiperf.measuring.metrics import accuracy
 from pytest_aiperf.vocabulary.baseline import PortableValue
 from pytest_aiperf.vocabulary.records import Criteria, Environment, Limit, Margins, Measurement, Policy, Sample, Verdict
@@ -94,9 +94,7 @@ def _judged(measurement: Measurement, limits: tuple[Limit, ...]) -> tuple[Verdic
         suite_variance=None,
         stores=False,
     )
-    return verdicts.verdicts(
-        [measurement], criteria, metrics={"accuracy": accuracy.METRIC}, environment=HERE, final=True
-    )
+    return judge.verdicts([measurement], criteria, metrics={"accuracy": accuracy.METRIC}, environment=HERE, final=True)
 
 
 if __name__ == "__main__":

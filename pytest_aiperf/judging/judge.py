@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from pytest_aiperf.judging import memory_notes, missing, statistics, validity
+from pytest_aiperf.judging import memory_notes, missing, statistics, time_limits, validity
 from pytest_aiperf.judging.case import Case
 from pytest_aiperf.judging.history import history_of, last_level, undisturbed_sessions
 from pytest_aiperf.judging.rules import exact, leak, load_time, paired, process_memory, quality, shown, speedup, time
 from pytest_aiperf.vocabulary.baseline import Baseline
-from pytest_aiperf.vocabulary.records import Environment, Limit, Margins, Measurement, Policy, Verdict
+from pytest_aiperf.vocabulary.records import Criteria, Environment, Limit, Margins, Measurement, Verdict
 from pytest_aiperf.vocabulary.terms import MEDIAN, Metric, Rule, Status, Unit
 
 TIMER_RESOLUTION = clock.get_clock_info("perf_counter").resolution
@@ -19,32 +19,67 @@ FEWEST_SESSIONS = 3
 """Sessions below which a variance is little but luck."""
 OUT_OF_MEMORY = "out of memory"
 
+_BY_HISTORY = {Rule.TIME: time.against_baseline, Rule.LOAD_TIME: load_time.against_baseline}
+_BY_VALUE = {
+    Rule.EXACT: exact.against_baseline,
+    Rule.PROCESS_MEMORY: process_memory.against_baseline,
+    Rule.QUALITY: quality.against_baseline,
+}
+_AGAINST_LIMIT = {
+    Rule.TIME: time_limits.against_time_limit,
+    Rule.LOAD_TIME: time_limits.against_load_limit,
+    Rule.EXACT: exact.against_limit,
+    Rule.PROCESS_MEMORY: process_memory.against_limit,
+    Rule.QUALITY: quality.against_limit,
+    Rule.SPEEDUP: speedup.against_limit,
+    Rule.SHOWN: shown.against_limit,
+    Rule.LEAK: leak.row,
+}
+
+
+def verdicts(
+    measurements: Sequence[Measurement],
+    criteria: Criteria,
+    *,
+    metrics: Mapping[str, Metric],
+    environment: Environment,
+    final: bool,
+) -> tuple[Verdict, ...]:
+    """All of one test: every row of every label, and one for each limit on what nothing measured."""
+    rows = [
+        row
+        for measurement in measurements
+        for row in judge(measurement, criteria, metrics=metrics, environment=environment, final=final)
+    ]
+    if all(measurement.out_of_memory is None for measurement in measurements):  # else the test did not get any further
+        rows += missing.unmatched(measurements, criteria.limits, metrics)
+    return tuple(_recorded(row) for row in rows if row.reason != "gone") if criteria.stores else tuple(rows)
+
 
 def judge(
     measurement: Measurement,
-    baseline: Baseline | None,
+    criteria: Criteria,
     *,
     metrics: Mapping[str, Metric],
-    limits: Sequence[Limit],
-    margins: Margins,
-    policy: Policy,
-    suite_variance: float | None,
     environment: Environment,
     final: bool,
     timer_resolution: float = TIMER_RESOLUTION,
 ) -> tuple[Verdict, ...]:
     """Every row of one measurement, in the order of its samples.
 
-    `suite_variance` is the median of `session_variance` over the suite's tests, None where too few have one.
-    `final` says that nothing more can be measured; otherwise suspicions come back with `want`, and fail nothing.
+    `final` says that nothing more can be measured; otherwise suspicions come back with `needs`, and fail nothing.
     """
-    known = measurement.metrics(metrics)
+    known, margins = measurement.metrics(metrics), criteria.margins
+    if measurement.accuracy_margin is not None:
+        margins = replace(margins, accuracy_margin=measurement.accuracy_margin)
+    baseline = criteria.baselines.get(measurement.label) if measurement.reference is None else None
+    limits = _limits(criteria, measurement)
     rows = [_anomalous(measurement, anomaly, "anomaly") for anomaly in measurement.anomalies]
     if measurement.out_of_memory is not None:
         rows.append(_anomalous(measurement, measurement.out_of_memory, OUT_OF_MEMORY))
     for name in dict.fromkeys(sample.metric for sample in measurement.samples):
         samples = [sample for sample in measurement.samples if sample.metric == name]
-        held = [limit for limit in limits if _holds(limit, known[name]) and limit.label in (None, measurement.label)]
+        held = [limit for limit in limits if limit.metric in (name, known[name].limited_as)]
         case = Case(
             metric=known[name],
             measurement=measurement,
@@ -53,15 +88,40 @@ def judge(
             limits=tuple(limit for limit in held if not limit.drop),
             drop=next((limit for limit in held if limit.drop), None),
             margins=margins,
-            policy=policy,
-            prior=statistics.prior_variance(suite_variance),
+            policy=criteria.policy,
+            prior=statistics.prior_variance(criteria.suite_variance),
             environment=environment,
             timer_resolution=timer_resolution,
             final=final,
         )
         refused = validity.unusable(case, [sample for sample in samples if not sample.values])
         rows += [_with_reasons(case, row) for row in _rows(case)] if refused is None else refused
-    return (*rows, *missing.gone(measurement, baseline, known, policy))
+    return (*rows, *missing.gone(measurement, baseline, known, criteria.policy))
+
+
+def with_defaults(limits: Sequence[Limit], defaults: Iterable[Limit], measured: Iterable[str]) -> tuple[Limit, ...]:
+    """The limits of one label, and each default whose metric was measured under it and has no limit of its own."""
+    own = {(limit.metric, limit.percentile) for limit in limits if not limit.drop}
+    seen = set(measured)
+    return (
+        *limits,
+        *(limit for limit in defaults if limit.metric in seen and (limit.metric, limit.percentile) not in own),
+    )
+
+
+def _limits(criteria: Criteria, measurement: Measurement) -> tuple[Limit, ...]:
+    measured = {sample.metric for sample in measurement.samples if sample.values}
+    own = [limit for limit in criteria.limits if limit.label in (None, measurement.label)]
+    return with_defaults(own, criteria.default_limits, measured)
+
+
+def _recorded(verdict: Verdict) -> Verdict:
+    """While storing, a missing or foreign baseline is no news, and a better accuracy is stored however good it is."""
+    if verdict.status is Status.NEW or (verdict.status is Status.INCONCLUSIVE and verdict.reason == "other_machine"):
+        return replace(verdict, status=Status.PASSED, reason="recorded", message="", remedy="", fails=False)
+    if verdict.reason == "too_good":
+        return replace(verdict, status=Status.IMPROVED, remedy="", fails=False)
+    return verdict
 
 
 def _anomalous(measurement: Measurement, message: str, title: str) -> Verdict:
@@ -77,10 +137,6 @@ def _anomalous(measurement: Measurement, message: str, title: str) -> Verdict:
     )
 
 
-def _holds(limit: Limit, metric: Metric) -> bool:
-    return limit.metric in (metric.name, metric.limited_as)
-
-
 def session_variance(baseline: Baseline, metric: Metric) -> float | None:
     """Variance of log values between a test's sessions; None where there are fewer than three."""
     sessions = last_level(undisturbed_sessions(baseline, metric), metric, Margins())
@@ -93,10 +149,10 @@ def _rows(case: Case) -> list[Verdict]:
     if case.metric.rule is Rule.LEAK:
         return [leak.row(case, limit) for limit in case.limits or (None,)]
     median_limits = [limit for limit in case.limits if limit.percentile in (None, MEDIAN)]
-    of_median = [_against_limit(case, limit) for limit in median_limits]
+    of_median = [_AGAINST_LIMIT[case.metric.rule](case, limit) for limit in median_limits]
     if case.metric.rule not in (Rule.SHOWN, Rule.SPEEDUP):
         of_median.insert(0, _compared(case))
-    others = [_against_limit(case, limit) for limit in case.limits if limit not in median_limits]
+    others = [_AGAINST_LIMIT[case.metric.rule](case, limit) for limit in case.limits if limit not in median_limits]
     return [*_merged(of_median), *others, *paired.tails(case)]
 
 
@@ -123,38 +179,11 @@ def _compared(case: Case) -> Verdict:
 
 def _against_baseline(case: Case) -> Verdict:
     stored, history = case.stored(), case.history()
-    match case.metric.rule:
-        case Rule.TIME if history is not None:
-            return time.against_baseline(case, history)
-        case Rule.LOAD_TIME if history is not None:
-            return load_time.against_baseline(case, history)
-        case Rule.EXACT if stored is not None:
-            return exact.against_baseline(case, stored)
-        case Rule.PROCESS_MEMORY if stored is not None:
-            return process_memory.against_baseline(case, stored)
-        case Rule.QUALITY if stored is not None:
-            return quality.against_baseline(case, stored)
+    if case.metric.rule in _BY_HISTORY and history is not None:
+        return _BY_HISTORY[case.metric.rule](case, history)
+    if stored is not None:
+        return _BY_VALUE[case.metric.rule](case, stored)
     raise ValueError(f"{case.metric.name} has nothing that it could be compared with")
-
-
-def _against_limit(case: Case, limit: Limit) -> Verdict:
-    match case.metric.rule:
-        case Rule.TIME:
-            return time.against_limit(case, limit)
-        case Rule.LOAD_TIME:
-            return load_time.against_limit(case, limit)
-        case Rule.EXACT:
-            return exact.against_limit(case, limit)
-        case Rule.PROCESS_MEMORY:
-            return process_memory.against_limit(case, limit)
-        case Rule.QUALITY:
-            return quality.against_limit(case, limit)
-        case Rule.SPEEDUP:
-            return speedup.against_limit(case, limit)
-        case Rule.SHOWN:
-            return shown.against_limit(case, limit)
-        case Rule.LEAK:
-            return leak.row(case, limit)
 
 
 def _merged(rows: Sequence[Verdict]) -> list[Verdict]:

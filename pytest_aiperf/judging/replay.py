@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from pytest_aiperf.judging import verdicts as ruling
+from pytest_aiperf.judging import judge
 from pytest_aiperf.vocabulary.records import Result, Run, Verdict
 from pytest_aiperf.vocabulary.terms import Metric
 
@@ -38,7 +38,7 @@ def replay(run: Run, metrics: Mapping[str, Metric]) -> Replay:
 def _judged_again(result: Result, run: Run, metrics: Mapping[str, Metric]) -> Result:
     if result.criteria is None:
         return result
-    verdicts = ruling.verdicts(
+    verdicts = judge.verdicts(
         result.measurements, result.criteria, metrics=metrics, environment=run.environment, final=True
     )
     return replace(result, verdicts=verdicts)

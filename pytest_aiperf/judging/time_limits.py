@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import median
 
 import numpy as np
 
-from pytest_aiperf.judging.case import Case, slowdown, words
+from pytest_aiperf.judging.case import Case, pooled, slowdown, words
 from pytest_aiperf.judging.screen import SCREENED
 from pytest_aiperf.judging.statistics import (
     Prediction,
@@ -27,32 +28,39 @@ FAIL_RISK = 0.005
 """Chance that so many values beyond the limit are bad luck: at most this to fail."""
 ENOUGH_PROCESSES = 3
 """Fresh processes after which an open percentile stays open."""
+FEWEST_LOADS, ENOUGH_LOADS = 3, 5
+"""Fresh processes after which the median load may be clear, and after which it has to be."""
 _ALONE = "not confirmed in a fresh process"
 
 
-def against_time_limit(case: Case, limit: Limit, *, needs: Evidence) -> Verdict:
+def against_time_limit(case: Case, limit: Limit) -> Verdict:
     """A limit on the median, or on another percentile, of values per call."""
-    if limit.percentile is not None and limit.percentile != MEDIAN:
-        return _against_percentile(case, limit, needs)
+    if limit.percentile not in (None, MEDIAN):
+        return _against_percentile(case, limit)
     runs = case.calm(case.samples) or case.samples
     fresh = [median(sample.values) for sample in runs if sample.origin is Origin.FRESH]
     here = [median(sample.values) for sample in runs if sample.origin is Origin.IN_PROCESS]
-    return _against_median(case, limit, here=here, fresh=fresh, fewest=1, enough=1, needs=needs)
+    return _against_median(case, limit, here=here, fresh=fresh, fewest=1, enough=1, needs=Evidence.FRESH_TIMING)
 
 
-def against_load_limit(case: Case, limit: Limit, *, fewest: int, enough: int) -> Verdict:
+def against_load_limit(case: Case, limit: Limit) -> Verdict:
     """A limit on the median of one value per fresh process."""
-    fresh = case.values(Origin.FRESH)
-    if not fresh:
+    if not (fresh := case.values(Origin.FRESH)):
         row = _row(case, limit, Status.INCONCLUSIVE, "unconfirmed", now=case.now(), message=_ALONE)
         return case.unconfirmed(Evidence.FRESH_LOAD, row)
-    return _against_median(
-        case, limit, here=[], fresh=list(fresh), fewest=fewest, enough=enough, needs=Evidence.FRESH_LOAD
-    )
+    fewest, enough = FEWEST_LOADS, ENOUGH_LOADS
+    return _against_median(case, limit, here=(), fresh=fresh, fewest=fewest, enough=enough, needs=Evidence.FRESH_LOAD)
 
 
 def _against_median(
-    case: Case, limit: Limit, *, here: list[float], fresh: list[float], fewest: int, enough: int, needs: Evidence
+    case: Case,
+    limit: Limit,
+    *,
+    here: Sequence[float],
+    fresh: Sequence[float],
+    fewest: int,
+    enough: int,
+    needs: Evidence,
 ) -> Verdict:
     """Decide at once where `fewest` fresh processes leave no doubt, at last where there are `enough`."""
     runs = [case.worse_log(value) for value in (*here, *fresh)]
@@ -78,7 +86,7 @@ def _against_median(
     return _row(case, limit, Status.INCONCLUSIVE, "not_confirmed", now=now, message=message)
 
 
-def _against_percentile(case: Case, limit: Limit, needs: Evidence) -> Verdict:
+def _against_percentile(case: Case, limit: Limit) -> Verdict:
     """The binomial rule for `percentile` <= bound; fresh samples decide where there are any."""
     percentile = limit.percentile or MEDIAN
     fresh = case.of(Origin.FRESH)
@@ -99,7 +107,7 @@ def _against_percentile(case: Case, limit: Limit, needs: Evidence) -> Verdict:
     if case.final or len(fresh) >= ENOUGH_PROCESSES:
         reason = "too_few_samples" if few else "within_noise"
         return _row(case, limit, Status.INCONCLUSIVE, reason, now=now, message=message)
-    return case.unconfirmed(needs, _row(case, limit, Status.PASSED, "", now=now, message=message))
+    return case.unconfirmed(Evidence.FRESH_TIMING, _row(case, limit, Status.PASSED, "", now=now, message=message))
 
 
 def _independent(case: Case, samples: tuple[Sample, ...], bound: float) -> tuple[int, float]:
@@ -113,14 +121,12 @@ def _independent(case: Case, samples: tuple[Sample, ...], bound: float) -> tuple
 
 
 def _percentile(case: Case, samples: tuple[Sample, ...], percentile: float) -> float:
-    values = [value for sample in samples for value in sample.values]
     rank = 100 - percentile if case.metric.better is Better.HIGHER else percentile
-    return float(np.percentile(values, rank))
+    return float(np.percentile(pooled(samples), rank))
 
 
 def _row(case: Case, limit: Limit, status: Status, reason: str, *, now: float, message: str = "") -> Verdict:
-    other = limit.percentile is not None and limit.percentile != MEDIAN
-    title = f"{case.metric.title} p{limit.percentile:g}" if other else ""
+    title = "" if limit.percentile in (None, MEDIAN) else f"{case.metric.title} p{limit.percentile:g}"
     return case.limited(status, reason, limit, title=title, message=message, now=now, notes=_disturbances(case))
 
 

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from pytest_aiperf.judging import judge, verdicts
+from pytest_aiperf.judging import judge
 from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.session import limit_markers, markers
@@ -111,7 +111,7 @@ class Judgement:
         self._is_final = final
         self._last = replace(
             self.unjudged(outcome="passed"),
-            verdicts=verdicts.verdicts(
+            verdicts=judge.verdicts(
                 measurements, criteria, metrics=self.judge.metrics, environment=self.judge.environment, final=final
             ),
             seconds=self.judge.clock() - self.trial.started,

@@ -226,6 +226,7 @@ class Criteria:
     baselines: Mapping[str, Baseline]
     """By label, as far as they were held against it."""
     suite_variance: float | None
+    """Median of the variances between sessions of the suite's tests; None where too few have one."""
     stores: bool
     """Whether the run recorded baselines, so that a missing one is no news."""
 

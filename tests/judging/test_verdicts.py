@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_aiperf.judging import verdicts
+from pytest_aiperf.judging import judge
 from pytest_aiperf.session import limit_markers, markers
 from pytest_aiperf.vocabulary.records import Criteria, Margins, Policy
 from pytest_aiperf.vocabulary.terms import Status
@@ -25,7 +25,7 @@ def ruled(*measurements, stores=False, limits=(), baselines=None):
         suite_variance=None,
         stores=stores,
     )
-    return verdicts.verdicts(measurements, criteria, metrics=METRICS, environment=HERE, final=True)
+    return judge.verdicts(measurements, criteria, metrics=METRICS, environment=HERE, final=True)
 
 
 def timed(label, seconds):

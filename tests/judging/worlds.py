@@ -19,7 +19,7 @@ from pytest_aiperf.measuring.metrics import (
     throughput,
 )
 from pytest_aiperf.vocabulary.baseline import Allocations, Baseline, PortableValue, Session
-from pytest_aiperf.vocabulary.records import Environment, Limit, Margins, Measurement, Policy, Sample
+from pytest_aiperf.vocabulary.records import Criteria, Environment, Limit, Margins, Measurement, Policy, Sample
 from pytest_aiperf.vocabulary.terms import Better, Metric, Origin, Rule, Unit
 
 MIB = 1024.0**2
@@ -107,19 +107,17 @@ def limit(metric, bound, **more):
 
 def verdicts(measurement, base=None, *, limits=(), margins=None, policy=None, suite=None, final=True, clock=CLOCK):
     """The rows; wherever the judge wants nothing more, it has to say the same again when it is told to be final."""
+    criteria = Criteria(
+        margins=margins or Margins(),
+        policy=policy or Policy(),
+        limits=tuple(limits),
+        default_limits=(),
+        baselines={} if base is None else {measurement.label: base},
+        suite_variance=suite,
+        stores=False,
+    )
     last, first = (
-        judge(
-            measurement,
-            base,
-            metrics=METRICS,
-            limits=limits,
-            margins=margins or Margins(),
-            policy=policy or Policy(),
-            suite_variance=suite,
-            environment=HERE,
-            final=final,
-            timer_resolution=clock,
-        )
+        judge(measurement, criteria, metrics=METRICS, environment=HERE, final=final, timer_resolution=clock)
         for final in (True, False)
     )
     assert any(row.needs for row in first) or repr(first) == repr(last)

@@ -12,7 +12,7 @@ from pytest_aiperf.measuring.driver import Driver
 from pytest_aiperf.measuring.metrics.gpu_memory import METRICS, GpuMemoryPeak
 from pytest_aiperf.runtimes.accelerators.cuda import Cuda
 from pytest_aiperf.session.limit_markers import max_gpu_mb
-from pytest_aiperf.vocabulary.records import Environment, Margins, Measurement, Policy, Verdict
+from pytest_aiperf.vocabulary.records import Criteria, Environment, Margins, Measurement, Policy, Verdict
 from pytest_aiperf.vocabulary.terms import Origin
 from tests.fakes import tools
 from tests.fakes_gpu import (
@@ -48,14 +48,19 @@ def rows(
     device = Cuda(modules=modules, nvml=driver, environ={})
     call = (lambda: [step() for step in meanwhile]) if meanwhile else (lambda: None)
     samples = Driver(call, tools(accelerators=[device])).run([GpuMemoryPeak(origin=Origin.FRESH)])
-    verdicts = judge(
-        Measurement(test="test_x.py::test_it", label="", samples=samples, taken_at="2026-11-20T12:00:00Z"),
-        None,
-        metrics={metric.name: metric for metric in METRICS},
-        limits=[max_gpu_mb(bound, kind) for kind in KINDS],
+    criteria = Criteria(
         margins=Margins(),
         policy=Policy(required=frozenset({"gpu"} if required else ())),
+        limits=tuple(max_gpu_mb(bound, kind) for kind in KINDS),
+        default_limits=(),
+        baselines={},
         suite_variance=None,
+        stores=False,
+    )
+    verdicts = judge(
+        Measurement(test="test_x.py::test_it", label="", samples=samples, taken_at="2026-11-20T12:00:00Z"),
+        criteria,
+        metrics={metric.name: metric for metric in METRICS},
         environment=Environment(key="here", comparable={}, details={}),
         final=True,
     )

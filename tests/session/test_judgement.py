@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_aiperf import wiring
-from pytest_aiperf.judging import verdicts
+from pytest_aiperf.judging import judge
 from pytest_aiperf.machine import files
 from pytest_aiperf.measuring.entry import Observed
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.confirmation import Confirmation, OpenTest
 from pytest_aiperf.processes.fresh_figures import FreshFigures
 from pytest_aiperf.processes.pairs import PairBlock
-from pytest_aiperf.session import escalation, judgement, limit_markers
+from pytest_aiperf.session import escalation, limit_markers
 from pytest_aiperf.session.judgement import Judge, Judgement
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.orders import Order
@@ -48,17 +48,17 @@ class Counts:
 
     def __init__(self, monkeypatch, store):
         self.judged, self.hashed, self.store = 0, 0, store
-        judge, content_hash = verdicts.verdicts, files.content_hash
+        verdicts, content_hash = judge.verdicts, files.content_hash
 
         def judging(*arguments, **more):
             self.judged += 1
-            return judge(*arguments, **more)
+            return verdicts(*arguments, **more)
 
         def hashing(path):
             self.hashed += 1
             return content_hash(path)
 
-        monkeypatch.setattr(judgement.verdicts, "verdicts", judging)
+        monkeypatch.setattr(judge, "verdicts", judging)
         monkeypatch.setattr(files, "content_hash", hashing)
 
     @property

@@ -8,7 +8,7 @@ import inspect
 import pytest
 
 from pytest_aiperf import plugin
-from pytest_aiperf.judging.verdicts import with_defaults
+from pytest_aiperf.judging.judge import with_defaults
 from pytest_aiperf.session import limit_markers, markers
 from pytest_aiperf.vocabulary.records import Margins
 

@@ -16,7 +16,7 @@ from pytest_aiperf.baselines import summaries
 from pytest_aiperf.judging import judge
 from pytest_aiperf.reporting import junit, rows
 from pytest_aiperf.vocabulary import codec
-from pytest_aiperf.vocabulary.records import Environment, Limit, Margins, Measurement, Policy, Result, Sample
+from pytest_aiperf.vocabulary.records import Criteria, Environment, Limit, Margins, Measurement, Policy, Result, Sample
 from pytest_aiperf.vocabulary.terms import ConfirmedBy, Metric, Need, Origin, Rule, Turns, Unit
 
 NAMES = shelves.names("metrics")
@@ -93,18 +93,17 @@ def test_it_is_judged_stored_and_shown(metric: Metric) -> None:
     """It goes all the way: rows with and without a limit, a summary for a baseline, a line, JUnit, JSON."""
     limit = Limit(metric=metric.name, bound=1.0, source="a limit")
     seen = measured(metric)
-    for limits in ([], [limit]):
-        verdicts = judge.judge(
-            seen,
-            None,
-            metrics=KNOWN,
-            limits=limits,
+    for limits in ((), (limit,)):
+        criteria = Criteria(
             margins=Margins(),
             policy=Policy(),
+            limits=limits,
+            default_limits=(),
+            baselines={},
             suite_variance=None,
-            environment=HERE,
-            final=True,
+            stores=False,
         )
+        verdicts = judge.judge(seen, criteria, metrics=KNOWN, environment=HERE, final=True)
         assert all(verdict.unit is metric.unit for verdict in verdicts)
         result = Result(
             test=seen.test, outcome="passed", environment=HERE.key, measurements=(seen,), verdicts=verdicts, seconds=1.0

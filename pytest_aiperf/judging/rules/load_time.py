@@ -7,14 +7,12 @@ from statistics import median
 
 import numpy as np
 
-from pytest_aiperf.judging import time_limits
 from pytest_aiperf.judging.case import Case, pooled
 from pytest_aiperf.judging.screen import screen
 from pytest_aiperf.judging.statistics import History
-from pytest_aiperf.vocabulary.records import Limit, Verdict
+from pytest_aiperf.vocabulary.records import Verdict
 from pytest_aiperf.vocabulary.terms import Evidence, Origin, Status
 
-FEWEST_PROCESSES = 3
 ENOUGH_PROCESSES = 5
 
 
@@ -49,11 +47,6 @@ def against_baseline(case: Case, history: History) -> Verdict:
         message = f"only {len(values)} fresh processes, {ENOUGH_PROCESSES} have to agree"
         return seen.row(Status.INCONCLUSIVE, "too_few_processes", message)
     return seen.row(Status.INCONCLUSIVE, "within_noise", f"cannot tell from noise: {seen.text()}")
-
-
-def against_limit(case: Case, limit: Limit) -> Verdict:
-    """A limit on the median of fresh processes."""
-    return time_limits.against_load_limit(case, limit, fewest=FEWEST_PROCESSES, enough=ENOUGH_PROCESSES)
 
 
 def _with_spread(case: Case, values: tuple[float, ...]) -> Case:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
-from pytest_aiperf.judging import time_limits
 from pytest_aiperf.judging.case import Case, pooled
 from pytest_aiperf.judging.screen import Screen, screen
 from pytest_aiperf.judging.statistics import History
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.records import Limit, Sample, Verdict
+from pytest_aiperf.vocabulary.records import Sample, Verdict
 from pytest_aiperf.vocabulary.terms import Evidence, Origin, Status, Unit
 
 FEWEST_SAMPLES = 5
@@ -36,11 +35,6 @@ def against_baseline(case: Case, history: History) -> Verdict:
     if fresh is not None:
         return _with_fresh(fresh, here=here if trusted else None, witnesses=len(calm_fresh))
     return _without_fresh(case, seen, disturbed=not trusted)
-
-
-def against_limit(case: Case, limit: Limit) -> Verdict:
-    """A limit on the median or on another percentile."""
-    return time_limits.against_time_limit(case, limit, needs=Evidence.FRESH_TIMING)
 
 
 def _with_fresh(fresh: Screen, *, here: Screen | None, witnesses: int) -> Verdict:

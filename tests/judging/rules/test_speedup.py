@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_aiperf.judging import verdicts
+from pytest_aiperf.judging import judge
 from pytest_aiperf.measuring.metrics.comparison import SPEEDUP
 from pytest_aiperf.vocabulary.baseline import PortableValue
 from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Pairing
@@ -36,7 +36,7 @@ def judged(measurement, *, limits=(), final=True):
         suite_variance=None,
         stores=False,
     )
-    found = verdicts.verdicts([measurement], criteria, metrics=known_metrics(), environment=HERE, final=final)
+    found = judge.verdicts([measurement], criteria, metrics=known_metrics(), environment=HERE, final=final)
     return {row.metric: row for row in found}
 
 
