@@ -14,7 +14,7 @@ from pytest_aiperf.judging.history import history_of, last_level, occasions, und
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.baseline import Baseline, PortableValue, Session
 from pytest_aiperf.vocabulary.records import Environment, Interval, Limit, Margins, Measurement, Policy, Sample, Verdict
-from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE, Better, Evidence, Metric, Origin, Rule, Status, Unit
+from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE, Better, Evidence, Metric, Origin, Rule, Status
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -96,26 +96,21 @@ class Case:
     def level_notes(self) -> tuple[str, ...]:
         """Says how many sessions of an earlier level do not count any more."""
         kept = self.sessions()
-        if self.baseline is None or not kept:
-            return ()
-        count = len(undisturbed_sessions(self.baseline, self.metric)) - len(kept)
+        count = len(undisturbed_sessions(self.baseline, self.metric)) - len(kept) if self.baseline and kept else 0
         if not count:
             return ()
         return (f"{count} earlier session{'' if count == 1 else 's'} left out: the level changed on {kept[0].at[:10]}",)
 
     def history(self) -> statistics.History | None:
         """The sessions summed up; the covariate counts where every one of them and this run have it."""
-        return history_of(
-            [(session,) for session in self.sessions()],
-            self.metric,
-            with_covariate=self.measurement.covariate is not None,
-        )
+        return self._summed([(session,) for session in self.sessions()])
 
     def history_of_occasions(self) -> statistics.History | None:
         """The same with one value per occasion, however many sessions it had."""
-        return history_of(
-            occasions(self.sessions()), self.metric, with_covariate=self.measurement.covariate is not None
-        )
+        return self._summed(occasions(self.sessions()))
+
+    def _summed(self, groups: Sequence[Sequence[Session]]) -> statistics.History | None:
+        return history_of(groups, self.metric, with_covariate=self.measurement.covariate is not None)
 
     def portable(self) -> PortableValue | None:
         """What a portable metric is held against: what a comparison's reference gave, else what is stored."""
@@ -208,10 +203,7 @@ def slowdown(prediction: statistics.Prediction, probability: float) -> Interval:
     )
 
 
-def words(interval: Interval, unit: Unit = Unit.SECONDS) -> str:
+def words(interval: Interval) -> str:
     """An interval in a sentence: `+3.1 % [+1.4, +4.8]`."""
-    if unit is Unit.FRACTION:
-        ends = f"[{units.points_number(interval.low)}, {units.points_number(interval.high)}]"
-        return f"{units.points(interval.mid)} {ends}"
     ends = f"[{units.percent_number(interval.low)}, {units.percent_number(interval.high)}]"
     return f"{units.percent(interval.mid)} {ends}"

@@ -31,6 +31,7 @@ def gone(
 
 def _gone(measurement: Measurement, name: str, value: float, metric: Metric | None, policy: Policy) -> Verdict:
     need = metric.needs if metric else None
+    why = "has a baseline and was not measured"
     return Verdict(
         label=measurement.label,
         metric=name,
@@ -38,9 +39,7 @@ def _gone(measurement: Measurement, name: str, value: float, metric: Metric | No
         unit=metric.unit if metric else Unit.NUMBER,
         status=Status.UNMEASURED,
         reason="unmeasurable" if need else "gone",
-        message="has a baseline and was not measured in this run"
-        if need
-        else "has a baseline and was not measured: renamed, or no longer asked for",
+        message=f"{why} in this run" if need else f"{why}: renamed, or no longer asked for",
         remedy="" if need else f"renew: {update_command(measurement.test)}",
         baseline=value,
         fails=need.value in policy.required if need else policy.new_fails,

@@ -31,17 +31,14 @@ class Screen:
     """One value held against the sessions; `tolerance` and `most` are t0 and t1 as fractions."""
 
     case: Case
-    notes: tuple[str, ...]
-    """What the reference workload says of the machine."""
+    history: History
     value: float
     expected: float
     """The value that the sessions, and the machine's speed of today, let expect."""
     prediction: Prediction
     cautious: Prediction
     """The same from one value per occasion, with the spread of a rough machine where too few tell this one's."""
-    sessions: int
     occasions: int
-    negligible: float
     tolerance: float
     most: float
 
@@ -77,12 +74,13 @@ class Screen:
 
     @property
     def _negligible(self) -> bool:
-        return abs(self.value - self.expected) < self.negligible
+        return abs(self.value - self.expected) < self.case.metric.negligible
 
     def text(self) -> str:
         """What was seen, and what could have been seen."""
-        sessions = f"{self.sessions} session{'' if self.sessions == 1 else 's'}"
-        if self.occasions < self.sessions:
+        count = self.history.count
+        sessions = f"{count} session{'' if count == 1 else 's'}"
+        if self.occasions < count:
             sessions += f" of {self.occasions} occasion{'' if self.occasions == 1 else 's'}"
         return (
             f"slower by {words(self.interval)} than in {sessions}; "
@@ -99,7 +97,7 @@ class Screen:
             baseline=self.expected,
             worse_by=self.interval,
             limit=self.most,
-            notes=(*self.notes, *notes),
+            notes=(*self._speed_notes(), *notes),
             sees=self.visible,
         )
 
@@ -109,6 +107,16 @@ class Screen:
             return self.row(Status.IMPROVED, "faster", "", *notes)
         return self.row(Status.PASSED, "within_margin", "", *notes)
 
+    def _speed_notes(self) -> tuple[str, ...]:
+        """What the reference workload says of the machine, where it moved the expectation."""
+        covariate, history = self.case.measurement.covariate, self.history
+        if covariate is None or history.covariate_spread is None:
+            return ()
+        share = math.expm1(history.slope * (covariate - history.covariate_centre))
+        if abs(share) < _NOTABLE_SPEED:
+            return ()
+        return (f"the baseline is adjusted by {units.percent(share)} for the speed of the machine today",)
+
 
 def screen(case: Case, history: History, log_value: float, *, tolerance: float, most: float) -> Screen:
     """Hold one session's log value against the others."""
@@ -117,24 +125,12 @@ def screen(case: Case, history: History, log_value: float, *, tolerance: float, 
     rough = max(case.prior, ROUGH_VARIANCE) if occasions.count < FEWEST_TELLING else case.prior
     return Screen(
         case=case,
-        notes=_speed_notes(case, history),
+        history=history,
         value=case.from_worse_log(log_value),
         expected=case.from_worse_log(log_value - prediction.shift),
         prediction=prediction,
         cautious=predict(occasions, log_value, case.measurement.covariate, prior=rough),
-        sessions=history.count,
         occasions=occasions.count,
-        negligible=case.metric.negligible,
         tolerance=tolerance,
         most=most,
     )
-
-
-def _speed_notes(case: Case, history: History) -> tuple[str, ...]:
-    """What the reference workload says of the machine, where it moved the expectation."""
-    if case.measurement.covariate is None or history.covariate_spread is None:
-        return ()
-    share = math.expm1(history.slope * (case.measurement.covariate - history.covariate_centre))
-    if abs(share) < _NOTABLE_SPEED:
-        return ()
-    return (f"the baseline is adjusted by {units.percent(share)} for the speed of the machine today",)

@@ -20,7 +20,7 @@ def unusable(case: Case, empty: Sequence[Sample]) -> tuple[Verdict, ...] | None:
     `empty` are the metric's samples without values. No row at all where nobody expected the metric.
     """
     notes = tuple(dict.fromkeys(note for sample in empty for note in sample.notes))
-    expected = bool(case.limits) or _has_baseline(case)
+    expected = bool(case.limits) or (case.metric.rule is not Rule.SHOWN and case.stored() is not None)
     if deaths := [sample.failure for sample in empty if sample.failure]:
         return (_refused(case, Status.ANOMALOUS, "child_failed", deaths[0], fails=expected),)
     if not case.samples:
@@ -92,10 +92,6 @@ def _never_stored(case: Case) -> bool:
     if baseline.sessions:
         return not any(name in session.values for session in baseline.sessions)
     return baseline.other_classes == 0
-
-
-def _has_baseline(case: Case) -> bool:
-    return case.metric.rule is not Rule.SHOWN and case.stored() is not None
 
 
 def _both_differ(stored: str | None, now: str | None) -> bool:

@@ -16,12 +16,10 @@ def against_baseline(case: Case, base: float) -> Verdict:
     now, confirmed = _figure(case)
     grown = base - now if case.metric.better is Better.HIGHER else now - base
     margin = case.margins.max_size_growth
-    smallest = case.metric.negligible or NEGLIGIBLE
     share = grown / abs(base) if base else None
     worse_by = None if share is None else Interval(low=share, mid=share, high=share, confidence=1.0)
     row = partial(case.row, now=now, baseline=base, worse_by=worse_by, limit=margin)
-    notable = abs(grown) > margin * abs(base) and abs(grown) > smallest
-    if not notable:
+    if abs(grown) <= max(margin * abs(base), case.metric.negligible or NEGLIGIBLE):
         return row(Status.PASSED, "within_margin")
     if grown < 0:
         return row(Status.IMPROVED, "smaller")
@@ -42,8 +40,7 @@ def against_limit(case: Case, limit: Limit) -> Verdict:
 
 def _figure(case: Case) -> tuple[float, bool]:
     """The figure that counts, and whether it may fail a test: the best of the fresh ones, else this process's."""
-    best = max if case.metric.better is Better.HIGHER else min
-    worst = min if case.metric.better is Better.HIGHER else max
+    best, worst = (max, min) if case.metric.better is Better.HIGHER else (min, max)
     if fresh := case.values(Origin.FRESH):
         return best(fresh), True
     return worst(case.values()), case.metric.needs is not Need.GPU

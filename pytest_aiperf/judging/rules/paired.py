@@ -16,7 +16,7 @@ from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing
 from pytest_aiperf.vocabulary.records import Interval, Verdict
-from pytest_aiperf.vocabulary.terms import MEDIAN, ConfirmedBy, Evidence, Pairs, Rule, Status
+from pytest_aiperf.vocabulary.terms import MEDIAN, Better, ConfirmedBy, Evidence, Pairs, Rule, Status
 
 ESTIMATOR = 0.25
 """Quantile of a side's values that stands for its block: the least noisy one in A/A pairs (benchmarks/lab)."""
@@ -138,13 +138,9 @@ def decided(
     few = min((fewest_values(block, case.metric.name) for block in calm), default=figure.fewest)
     if few < figure.fewest:
         return rows.open("too_few_samples", f"{few} calls per block; p{percentile:g} needs {figure.fewest}")
+    higher, most = case.metric.better is Better.HIGHER, figure.most
     said, seen = answer_of(
-        calm,
-        case.metric.name,
-        share=figure.share,
-        tolerance=figure.tolerance,
-        most=figure.most,
-        higher_is_better=case.worse_log(math.e) < 0,
+        calm, case.metric.name, share=figure.share, tolerance=figure.tolerance, most=most, higher_is_better=higher
     )
     if seen is not None and said is not Answer.OPEN:
         return rows.closed(said, seen)
@@ -241,18 +237,18 @@ class _Rows:
 
 def _memory(case: Case, pairing: Pairing, blocks: Sequence[Block]) -> Verdict:
     """Noise only adds to a peak: the smallest new process must be above every old one."""
-    name = case.metric.name
-    old = [value for block in blocks for value in block.values_of(Arm.REFERENCE, name)]
-    new = [value for block in blocks for value in block.values_of(Arm.CANDIDATE, name)]
     if not blocks:
         return case.row(Status.INCONCLUSIVE, "not_compared", message=pairing.failure or "", now=case.now())
+    old, new = (
+        [value for block in blocks for value in block.values_of(arm, case.metric.name)]
+        for arm in (Arm.REFERENCE, Arm.CANDIDATE)
+    )
     base, now = median(old), median(new)
-    grown = now - base > max(case.margins.max_memory_growth * base, case.metric.negligible)
-    shrunk = base - now > max(case.margins.max_memory_growth * base, case.metric.negligible)
+    notable = abs(now - base) > max(case.margins.max_memory_growth * base, case.metric.negligible)
     pairs = f"{len(blocks)} pair{'' if len(blocks) == 1 else 's'} against {pairing.against}"
     row = partial(case.row, now=now, baseline=base, limit=case.margins.max_memory_growth)
-    if not (grown and min(new) > max(old)):
-        smaller = shrunk and max(new) < min(old)
+    if not (notable and min(new) > max(old)):
+        smaller = notable and max(new) < min(old)
         status, reason = (Status.IMPROVED, "smaller") if smaller else (Status.PASSED, "within_margin")
         return row(status, reason, message=pairs)
     if len(blocks) >= MEMORY_PAIRS:

@@ -24,23 +24,13 @@ def against_limit(case: Case, limit: Limit) -> Verdict:
         return case.row(Status.INCONCLUSIVE, "disturbed", message=f"{speed.pairs} undisturbed pairs", limit=limit.bound)
     inside = ": the bound is within noise" if speed.low < limit.bound <= speed.high else ""
     over = speed.speedup < limit.bound
-    row = case.limited(
-        Status.OVER_LIMIT if over else Status.PASSED,
-        "over_limit" if over else "within_limit",
-        limit,
-        message=f"[{speed.low:.2f}, {speed.high:.2f}] in {speed.pairs} pairs{inside}",
-        now=speed.speedup,
-    )
+    status, reason = (Status.OVER_LIMIT, "over_limit") if over else (Status.PASSED, "within_limit")
+    message = f"[{speed.low:.2f}, {speed.high:.2f}] in {speed.pairs} pairs{inside}"
+    row = case.limited(status, reason, limit, message=message, now=speed.speedup)
     if not over or pairing.blocks:
         return row
     if pairing.failure is not None:
-        return replace(
-            row,
-            status=Status.INCONCLUSIVE,
-            reason="not_compared",
-            message=pairing.failure,
-            fails=case.policy.inconclusive_fails,
-        )
+        return case.limited(Status.INCONCLUSIVE, "not_compared", limit, message=pairing.failure, now=speed.speedup)
     return case.unconfirmed(Evidence.MODEL_PAIRS, row)
 
 
@@ -52,11 +42,11 @@ def _blocks(pairing: Pairing, metric: str) -> list[Block]:
 def row(case: Case) -> Verdict:
     """A candidate against its reference: turns in one process may pass it, only fresh processes fail it."""
     pairing = case.measurement.pairing or Pairing(against=REFERENCE_MODEL)
-    if pairing.blocks or pairing.failure is not None:
-        return paired.decided(
-            case, pairing, paired.blocks_of(case, pairing), percentile=None, more=Evidence.MODEL_PAIRS
-        )
-    row = paired.decided(case, pairing, _blocks(pairing, case.metric.name), percentile=None, more=Evidence.MODEL_PAIRS)
+    compared = bool(pairing.blocks) or pairing.failure is not None
+    blocks = paired.blocks_of(case, pairing) if compared else _blocks(pairing, case.metric.name)
+    row = paired.decided(case, pairing, blocks, percentile=None, more=Evidence.MODEL_PAIRS)
+    if compared:
+        return row
     if row.status.is_pass:
         return replace(row, notes=(*row.notes, "both models in one process"))
     return case.unconfirmed(Evidence.MODEL_PAIRS, row)
@@ -72,16 +62,8 @@ def speed_of(blocks: Sequence[Block], metric: str) -> Speed:
     if len(logs) < 2:  # noqa: PLR2004 - one difference has no spread
         undisturbed = [replace(block, disturbances=()) for block in blocks]
         every = paired.differences(undisturbed, metric, share=paired.ESTIMATOR)
-        estimate = math.exp(-median(every)) if every else math.nan
-        return Speed(
-            speedup=estimate, low=0.0, high=math.inf, pairs=len(logs), reference_seconds=old, candidate_seconds=new
-        )
-    seen = look(logs)
-    return Speed(
-        speedup=math.exp(-seen.estimate),
-        low=math.exp(-seen.best),
-        high=math.exp(-seen.low),
-        pairs=seen.pairs,
-        reference_seconds=old,
-        candidate_seconds=new,
-    )
+        estimate, low, high = math.exp(-median(every)) if every else math.nan, 0.0, math.inf
+    else:
+        seen = look(logs)
+        estimate, low, high = (math.exp(-shift) for shift in (seen.estimate, seen.best, seen.low))
+    return Speed(speedup=estimate, low=low, high=high, pairs=len(logs), reference_seconds=old, candidate_seconds=new)

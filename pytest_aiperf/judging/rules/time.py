@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import median
 
 from pytest_aiperf.judging.case import Case, pooled
@@ -74,22 +75,13 @@ def _without_fresh(case: Case, seen: Screen, *, disturbed: bool) -> Verdict:
 def _uncountable(case: Case) -> Verdict | None:
     now = case.now()
     count = len(case.values(Origin.IN_PROCESS) or case.values(Origin.FRESH))
+    unknown = partial(case.row, Status.INCONCLUSIVE, now=now, baseline=case.stored())
     if count < FEWEST_SAMPLES:
-        return case.row(
-            Status.INCONCLUSIVE,
-            "too_few_samples",
-            now=now,
-            baseline=case.stored(),
-            message=f"{count} value{'' if count == 1 else 's'}; a median worth comparing needs {FEWEST_SAMPLES}",
-        )
+        message = f"{count} value{'' if count == 1 else 's'}; a median worth comparing needs {FEWEST_SAMPLES}"
+        return unknown("too_few_samples", message=message)
     if case.metric.unit is Unit.SECONDS and case.timer_resolution > COARSEST_CLOCK * now:
-        return case.row(
-            Status.INCONCLUSIVE,
-            "timer_resolution",
-            now=now,
-            baseline=case.stored(),
-            message=f"the clock ticks every {units.text(case.timer_resolution, Unit.SECONDS)}: too coarse for this",
-        )
+        tick = units.text(case.timer_resolution, Unit.SECONDS)
+        return unknown("timer_resolution", message=f"the clock ticks every {tick}: too coarse for this")
     return None
 
 
