@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_aiperf.comparing.candidates import REFERENCE, Group, front
+from pytest_aiperf.comparing.candidates import REFERENCE, Group, front, groups
 from pytest_aiperf.vocabulary.model_figures import ModelFigures
+from pytest_aiperf.vocabulary.records import Run
 from pytest_aiperf.vocabulary.terms import Unit
 from pytest_aiperf.vocabulary.units import text
 
@@ -21,6 +22,16 @@ SMALLEST = 30.0
 ABOVE, LINE_HEIGHT, LETTER = 10.0, 13.0, 5.4
 """Pixels between a mark and its name, of a line, and about of a letter."""
 BLUE, GREY, RED, LINE = "#3465a4", "#8a8a8a", "#cc3333", "#4e9a06"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """Quality against latency, as `svg` or `png`."""
+
+    form: str
+
+    def render(self, run: Run) -> bytes:
+        return draw(groups(run), form=self.form)
 
 
 def draw(groups: Sequence[Group], *, form: str) -> bytes:

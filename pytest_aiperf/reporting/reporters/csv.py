@@ -4,33 +4,44 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from pytest_aiperf.vocabulary.contracts import Reporter
-from pytest_aiperf.vocabulary.records import Interval, Result, Run, Verdict
+from pytest_aiperf.vocabulary.records import Result, Run, Verdict
 
-COLUMNS = (
-    "started_at",
-    "commit",
-    "environment",
-    "test",
-    "label",
-    "metric",
-    "title",
-    "unit",
-    "status",
-    "fails",
-    "reason",
-    "now",
-    "baseline",
-    "worse_by",
-    "worse_by_low",
-    "worse_by_high",
-    "confidence",
-    "limit",
-    "limit_source",
-    "message",
-    "notes",
-)
+
+class Row(NamedTuple):
+    """What one line tells of."""
+
+    run: Run
+    result: Result
+    verdict: Verdict
+
+
+COLUMNS: Mapping[str, Callable[[Row], object]] = {
+    "started_at": lambda row: row.run.started_at,
+    "commit": lambda row: row.run.commit,
+    "environment": lambda row: row.result.environment,
+    "test": lambda row: row.result.test,
+    "label": lambda row: row.verdict.label,
+    "metric": lambda row: row.verdict.metric,
+    "title": lambda row: row.verdict.title,
+    "unit": lambda row: row.verdict.unit.value,
+    "status": lambda row: row.verdict.status.value,
+    "fails": lambda row: str(row.verdict.fails).lower(),
+    "reason": lambda row: row.verdict.reason,
+    "now": lambda row: row.verdict.now,
+    "baseline": lambda row: row.verdict.baseline,
+    "worse_by": lambda row: row.verdict.worse_by and row.verdict.worse_by.mid,
+    "worse_by_low": lambda row: row.verdict.worse_by and row.verdict.worse_by.low,
+    "worse_by_high": lambda row: row.verdict.worse_by and row.verdict.worse_by.high,
+    "confidence": lambda row: row.verdict.worse_by and row.verdict.worse_by.confidence,
+    "limit": lambda row: row.verdict.limit,
+    "limit_source": lambda row: row.verdict.limit_source,
+    "message": lambda row: row.verdict.told,
+    "notes": lambda row: " | ".join(row.verdict.remarks),
+}
 
 
 class Csv:
@@ -42,39 +53,10 @@ class Csv:
         writer.writerow(COLUMNS)
         for result in run.results:
             for verdict in result.verdicts:
-                writer.writerow(_cells(run, result, verdict))
+                writer.writerow(cell(Row(run, result, verdict)) for cell in COLUMNS.values())
         return text.getvalue()
 
 
 def create() -> Reporter:
     """For the shelf."""
     return Csv()
-
-
-def _cells(run: Run, result: Result, verdict: Verdict) -> tuple[object, ...]:
-    return (
-        run.started_at,
-        run.commit,
-        result.environment,
-        result.test,
-        verdict.label,
-        verdict.metric,
-        verdict.title,
-        verdict.unit.value,
-        verdict.status.value,
-        str(verdict.fails).lower(),
-        verdict.reason,
-        verdict.now,
-        verdict.baseline,
-        *_interval(verdict.worse_by),
-        verdict.limit,
-        verdict.limit_source,
-        verdict.told,
-        " | ".join(verdict.remarks),
-    )
-
-
-def _interval(worse_by: Interval | None) -> tuple[float | None, ...]:
-    if worse_by is None:
-        return (None, None, None, None)
-    return (worse_by.mid, worse_by.low, worse_by.high, worse_by.confidence)

@@ -13,6 +13,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from pytest_aiperf.measuring.metrics import latency, load_time
 from pytest_aiperf.vocabulary.contracts import Reporter
 from pytest_aiperf.vocabulary.records import Environment, Measurement, Run
@@ -95,7 +97,8 @@ def _stats(ordered: Sequence[float]) -> dict[str, Any]:
     """The figures of pytest-benchmark, in its definitions."""
     mean = statistics.fmean(ordered)
     stddev = statistics.stdev(ordered) if len(ordered) > 1 else 0.0
-    q1, q3 = _quartiles(ordered)
+    # method 2 for an even, 3 for an odd number of values (Wikipedia, "Quartile", Computing methods): Hazen's for both
+    q1, q3 = np.quantile(ordered, (0.25, 0.75), method="hazen").tolist()
     low, high = q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)
     beyond_stddev = sum(abs(value - mean) > stddev for value in ordered)
     beyond_fences = sum(not low <= value <= high for value in ordered)
@@ -118,25 +121,6 @@ def _stats(ordered: Sequence[float]) -> dict[str, Any]:
         "ops": len(ordered) / total if total else 0.0,
         "total": total,
     }
-
-
-def _quartiles(ordered: Sequence[float]) -> tuple[float, float]:
-    """Method 2 for an even, method 3 for an odd number of values (Wikipedia, "Quartile", Computing methods)."""
-    count = len(ordered)
-    if count == 1:
-        return ordered[0], ordered[0]
-    if count % 2 == 0:
-        return statistics.median(ordered[: count // 2]), statistics.median(ordered[count // 2 :])
-    quarter = count // 4
-    if count % 4 == 1:
-        return (
-            0.25 * ordered[quarter - 1] + 0.75 * ordered[quarter],
-            0.75 * ordered[3 * quarter] + 0.25 * ordered[3 * quarter + 1],
-        )
-    return (
-        0.75 * ordered[quarter] + 0.25 * ordered[quarter + 1],
-        0.25 * ordered[3 * quarter + 1] + 0.75 * ordered[3 * quarter + 2],
-    )
 
 
 def _machine(environment: Environment) -> dict[str, Any]:
