@@ -3,51 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 from _pytest.skipping import xfailed_key
+
+if TYPE_CHECKING:
+    from pytest_aiperf.session.run_hooks import RunHooks
 
 STOPPED = "the run was stopped before its pairs"
 HOLDS = pytest.StashKey[bool]()
 """Set while this plugin itself drives the protocol of a test: its report may wait."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Held:
-    """A test that has run, whose verdict is still open."""
-
-    item: pytest.Item
-    reports: list[pytest.TestReport]
-
-
-class Decides(Protocol):
-    """Who knows which verdicts are open, and can close them."""
-
-    def waits(self, item: pytest.Item) -> bool:
-        """Whether pairs have, or may have, to decide on a test that has run."""
-
-    def settle(self, items: Sequence[pytest.Item]) -> None:
-        """Decide on those that are open."""
-
-    def give_up(self, items: Sequence[pytest.Item], reason: str) -> None:
-        """Leave those that are open undecided, for that reason."""
-
-    def failure_of(self, item: pytest.Item) -> str | None:
-        """Why the test fails; None where it does not."""
-
-    def attach(self, item: pytest.Item, report: pytest.TestReport) -> None:
-        """Let the result ride on the report of the call."""
-
-
 class HeldReports:
     """Hooks of a run that is neither distributed nor driven by another plugin."""
 
-    def __init__(self, judge: Decides) -> None:
-        self.judge = judge
-        self.held: list[Held] = []
+    def __init__(self, hooks: RunHooks) -> None:
+        self.hooks = hooks
+        self.held: list[tuple[pytest.Item, list[pytest.TestReport]]] = []
+        """Tests that have run, whose verdicts are still open."""
 
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
         """Run a test as pytest does, and log it at once unless its verdict is open."""
@@ -58,8 +34,8 @@ class HeldReports:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         item.stash[HOLDS] = False
-        self.held.append(Held(item=item, reports=reports))
-        self._log([one for one in self.held if not self.judge.waits(one.item)])
+        self.held.append((item, reports))
+        self._log([one for one in self.held if not self.hooks.waits(one[0])])
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
@@ -71,7 +47,7 @@ class HeldReports:
             if session.shouldstop or session.shouldfail:
                 self._release(STOPPED)
             elif self.held:
-                self.judge.settle([one.item for one in self.held])
+                self.hooks.settle([item for item, _ in self.held])
         except (session.Failed, session.Interrupted):
             self._release(STOPPED)
             raise
@@ -82,22 +58,22 @@ class HeldReports:
         return result
 
     def _release(self, reason: str) -> None:
-        self.judge.give_up([one.item for one in self.held], reason)
+        self.hooks.give_up([item for item, _ in self.held], reason)
         self._log(self.held)
 
-    def _log(self, ready: Sequence[Held]) -> None:
+    def _log(self, ready: Sequence[tuple[pytest.Item, list[pytest.TestReport]]]) -> None:
         """Let pytest hear of tests that need not wait any longer."""
-        for one in tuple(ready):
-            self.held.remove(one)
-            for report in one.reports:
-                one.item.ihook.pytest_runtest_logreport(report=self._final(one.item, report))
+        for item, reports in tuple(ready):
+            self.held.remove((item, reports))
+            for report in reports:
+                item.ihook.pytest_runtest_logreport(report=self._final(item, report))
 
     def _final(self, item: pytest.Item, report: pytest.TestReport) -> pytest.TestReport:
         """The report with the verdict in it."""
         if report.when == "call" and report.outcome != "failed":
-            if (failure := self.judge.failure_of(item)) is not None:
+            if (failure := self.hooks.failure_of(item)) is not None:
                 _fail(item, report, failure)
-            self.judge.attach(item, report)
+            self.hooks.attach(item, report)
         report.user_properties[:] = item.user_properties
         return report
 
