@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 import time
@@ -18,18 +19,16 @@ from pytest_aiperf.machine.gpu_conditions import NvmlConditions
 from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.processes import git
 from pytest_aiperf.session import settings, xdist
-from pytest_aiperf.session.settings import Settings
 from pytest_aiperf.vocabulary.contracts import Frameworks, Probes, Store, Tools
 from pytest_aiperf.vocabulary.devices import Devices
-from pytest_aiperf.vocabulary.errors import AiperfError, UsageError
-from pytest_aiperf.vocabulary.records import Environment, Margins
+from pytest_aiperf.vocabulary.errors import UsageError
+from pytest_aiperf.vocabulary.records import Margins
 from pytest_aiperf.vocabulary.terms import Metric, Need, Pairs
 
 if TYPE_CHECKING:
     from pytest_aiperf.measuring.run_context import RunContext
     from pytest_aiperf.reporting.report_files import ReportFiles
     from pytest_aiperf.session.bench import Bench
-    from pytest_aiperf.session.recorder import Recorder
 
 RUN_PLUGIN = "aiperf-run"
 RECORDER_PLUGIN = "aiperf-recorder"
@@ -41,18 +40,19 @@ _IDLE: pytest.StashKey[RunContext] = pytest.StashKey()
 
 def equip_run(config: pytest.Config) -> None:
     """Make this pytest measure. Raises pytest.UsageError for bad settings."""
+    from pytest_aiperf.baselines.last_run import LastRun
     from pytest_aiperf.machine import timing_lock
     from pytest_aiperf.machine.reference_workload import ReferenceWorkload
     from pytest_aiperf.measuring.run_context import RunContext
-    from pytest_aiperf.processes.child import Launch
+    from pytest_aiperf.processes.child import Launch, run_test
     from pytest_aiperf.processes.fresh_figures import FreshFigures
     from pytest_aiperf.processes.reaper import Reaper
-    from pytest_aiperf.processes.worker import FreshProcesses
     from pytest_aiperf.session import confirmations
     from pytest_aiperf.session.collection import CollectionWatch
     from pytest_aiperf.session.held_reports import HeldReports
     from pytest_aiperf.session.judgement import Judge
     from pytest_aiperf.session.progress import Progress
+    from pytest_aiperf.session.recorder import Recorder
     from pytest_aiperf.session.run_hooks import RunHooks
 
     chosen = settings.resolve(config)
@@ -76,7 +76,8 @@ def equip_run(config: pytest.Config) -> None:
     place = environment.describe(
         name=chosen.machine, accelerators=tools.devices, distributions=distributions(), nvml=Nvml()
     )
-    store = _chosen_store(config.rootpath, chosen.store)
+    with settings.wrong_call("aiperf_store: "):
+        store = store_at(config.rootpath, chosen.store)
     judge = Judge(
         settings=chosen,
         store=store,
@@ -86,7 +87,7 @@ def equip_run(config: pytest.Config) -> None:
         clock=time.monotonic,
         now=RunHooks.now,
     )
-    fresh = FreshFigures(FreshProcesses(launch).run, most=chosen.processes, stores=judge.stores)
+    fresh = FreshFigures(functools.partial(run_test, launch), most=chosen.processes, stores=judge.stores)
     context = RunContext(
         tools=tools,
         frameworks=frameworks,
@@ -97,29 +98,28 @@ def equip_run(config: pytest.Config) -> None:
         fresh=fresh,
         memory_always=chosen.memory,
     )
-    pairs = judge.policy.pairs is not Pairs.NEVER
-    recorder = (
-        None if under_xdist else _recorder(config, chosen, store=store, place=place, metrics=metrics, reports=reports)
+    owner = (
+        xdist.ToController(config)
+        if under_xdist
+        else Recorder(config, judge, history=LastRun(config.rootpath), write_reports=reports.write)
     )
-    tell = xdist.ToController(config).note if recorder is None else recorder.notes.append
-    against = confirmations.with_revision(config, context, judge, launch, reaper=Reaper(tell)) if pairs else None
+    pairs = judge.policy.pairs is not Pairs.NEVER
+    against = confirmations.with_revision(config, context, judge, launch, reaper=Reaper(owner.note)) if pairs else None
     hooks = RunHooks(
         config,
         context,
         judge,
         fresh=fresh,
         confirmation=against,
-        model_pairs=lambda: confirmations.of_models(context, judge, launch, reaper=Reaper(tell)),
+        model_pairs=lambda: confirmations.of_models(context, judge, launch, reaper=Reaper(owner.note)),
         lock=lock,
-        tell=tell,
+        tell=owner.note,
     )
     config.pluginmanager.register(hooks, RUN_PLUGIN)
     if pairs and not under_xdist:
         config.pluginmanager.register(HeldReports(hooks), HELD_PLUGIN)
-    if recorder is not None:
-        config.pluginmanager.register(recorder, RECORDER_PLUGIN)
-    hand_over = (recorder or xdist.ToController(config)).take_collected
-    config.pluginmanager.register(CollectionWatch(config, hand_over), WATCH_PLUGIN)
+    config.pluginmanager.register(owner, RECORDER_PLUGIN)
+    config.pluginmanager.register(CollectionWatch(config, owner.take_collected), WATCH_PLUGIN)
 
 
 def equip_worker(config: pytest.Config, *, channel: int) -> None:
@@ -214,10 +214,8 @@ def register_markers(config: pytest.Config) -> None:
     from pytest_aiperf.session import limit_markers, markers
 
     taken, found = {"aiperf", *limit_markers.LIMITS}, dict[str, Any]()
-    try:
+    with settings.wrong_call():
         known_metrics()
-    except AiperfError as error:
-        raise pytest.UsageError(str(error)) from None
     for member in _metric_members():
         for name, function in getattr(member, "MARKERS", {}).items():
             if name in taken:
@@ -266,41 +264,6 @@ def store_at(root: Path, name: str) -> Store:
     return store
 
 
-def _chosen_store(root: Path, name: str) -> Store:
-    try:
-        return store_at(root, name)
-    except UsageError as error:
-        raise pytest.UsageError(f"aiperf_store: {error}") from None
-
-
-def _recorder(
-    config: pytest.Config,
-    chosen: Settings,
-    *,
-    store: Store,
-    place: Environment,
-    metrics: dict[str, Metric],
-    reports: ReportFiles,
-) -> Recorder:
-    from pytest_aiperf.baselines.last_run import LastRun
-    from pytest_aiperf.reporting.reporters import terminal
-    from pytest_aiperf.session.recorder import Recorder
-    from pytest_aiperf.session.run_hooks import RunHooks
-
-    return Recorder(
-        config,
-        settings=chosen,
-        store=store,
-        history=LastRun(config.rootpath),
-        environment=place,
-        metrics=metrics,
-        write_reports=reports.write,
-        summarise=terminal.summary,
-        started_at=RunHooks.now(),
-        commit=git.current(config.rootpath),
-    )
-
-
 def _report_files(config: pytest.Config, wanted: Sequence[str]) -> ReportFiles:
     """The reports of this run. Raises pytest.UsageError for one that could not be written."""
     from pytest_aiperf.reporting.report_files import ReportFiles
@@ -311,10 +274,8 @@ def _report_files(config: pytest.Config, wanted: Sequence[str]) -> ReportFiles:
         names=shelves.names("reporters"),
         member=lambda name: shelves.module("reporters", name),
     )
-    try:
+    with settings.wrong_call():
         files.check()
-    except AiperfError as error:
-        raise pytest.UsageError(str(error)) from None
     return files
 
 

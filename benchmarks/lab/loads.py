@@ -19,8 +19,7 @@ import numpy as np
 
 from pytest_aiperf.judging.rules.paired import MEMORY_PAIRS
 from pytest_aiperf.judging.sequential import LOOKS, Answer, decide
-from pytest_aiperf.processes.child import Launch
-from pytest_aiperf.processes.worker import FreshProcesses
+from pytest_aiperf.processes.child import Launch, run_test
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Margins
@@ -54,7 +53,7 @@ def record(test: str, inject: str, pairs: int, out: Path) -> None:
     for _ in range(pairs):
         row: dict[str, dict[str, float]] = {}
         for arm in random.sample(list(Arm), 2):
-            report = FreshProcesses(launches[arm]).run(order)
+            report = run_test(launches[arm], order)
             samples = [sample for measurement in report.measurements for sample in measurement.samples]
             row["old" if arm is Arm.REFERENCE else "new"] = {
                 sample.metric: sample.values[0] for sample in samples if sample.values

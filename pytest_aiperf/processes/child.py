@@ -1,4 +1,4 @@
-"""One pytest child and the line to it: start, say, hear, stop, wake, end."""
+"""One pytest child and the line to it: start, say, hear, stop, wake, end; and one that runs a single test."""
 
 from __future__ import annotations
 
@@ -15,26 +15,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
+from pytest_aiperf.processes.reaper import GRACE_SECONDS, Reaper
 from pytest_aiperf.vocabulary import messages
 from pytest_aiperf.vocabulary.channel import WORKER_VARIABLE
 from pytest_aiperf.vocabulary.errors import ChildGoneError
-from pytest_aiperf.vocabulary.messages import Answer, Doing, Finished, Request
+from pytest_aiperf.vocabulary.messages import Answer, Doing, Failed, FilesRead, Finished, Measured, Orders, Request
+from pytest_aiperf.vocabulary.orders import Order
+from pytest_aiperf.vocabulary.records import Measurement
+from pytest_aiperf.vocabulary.terms import Cache
 
 POLL_SECONDS = 0.2
-GRACE_SECONDS = 5.0
-"""How long a child may take to go after its last message."""
 QUIET_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
-
-
-class Watches(Protocol):
-    """Ends processes whose parent could not."""
-
-    def watch_process(self, pid: int) -> None: ...
-    def forget_process(self, pid: int) -> None: ...
-    def watch_folder(self, folder: Path) -> None: ...
-    def forget_folder(self, folder: Path) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +41,7 @@ class Launch:
     compile_caches: Sequence[str] = ()
     """Environment variables that name folders: of a cold start empty ones."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    reaper: Watches | None = None
+    reaper: Reaper | None = None
     clock: Callable[[], float] = time.monotonic
 
 
@@ -194,3 +187,38 @@ class Child:
             self._process.wait()
             if self.launch.reaper is not None:
                 self.launch.reaper.forget_process(self._process.pid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a fresh process saw; `failure` says why it saw nothing, or not all."""
+
+    measurements: tuple[Measurement, ...] = ()
+    failure: str | None = None
+    files: tuple[str, ...] = ()
+    """Files below the watched folders that it read."""
+
+
+def run_test(launch: Launch, order: Order, *, watched: Sequence[str] = ()) -> Report:
+    """One child from start to end. Anything that goes wrong in it is a reason in the report, never an exception."""
+    if os.name != "posix":
+        return Report(failure="fresh processes need a POSIX system for now")
+    measurements: tuple[Measurement, ...] = ()
+    failure: str | None = None
+    files: tuple[str, ...] = ()
+    with Child(launch, timing=order.role.times, cold=order.load is Cache.COLD) as child:
+        child.say(Orders(orders=(order,), watched=tuple(watched), scratch=child.scratch))
+        try:
+            while not child.finished:
+                match child.hear():
+                    case Measured(measurements=measurements):
+                        pass
+                    case Failed(reason=reason):
+                        failure = failure or reason
+                    case FilesRead(files=files):
+                        pass
+        except ChildGoneError as gone:
+            failure = str(gone)
+        if failure is None and not measurements:
+            failure = f"ended without having run the test: {child.last_words()}"
+    return Report(measurements=measurements, failure=failure, files=files)

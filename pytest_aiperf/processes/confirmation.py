@@ -6,21 +6,16 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from pytest_aiperf.judging.sequential import LOOKS
 from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.pairs import PairBlock, PairOrder
+from pytest_aiperf.processes.reference import Reference
 from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing, Turn
 from pytest_aiperf.vocabulary.records import Measurement
 from pytest_aiperf.vocabulary.terms import MEDIAN, Cache, ConfirmedBy, Metric
-
-if TYPE_CHECKING:
-    from pytest_aiperf.processes.reaper import Reaper
-    from pytest_aiperf.processes.reference_model import ReferenceModel
-    from pytest_aiperf.processes.reference_revision import ReferenceRevision
 
 TRIES = 3
 """How often a block is measured until nothing disturbed it."""
@@ -30,13 +25,17 @@ Wanted = Mapping[str, frozenset[str]]
 """Label -> names of metrics."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class OpenTest:
-    """A test that pairs have to decide."""
+    """A test that pairs have to decide, and how far they have come with it."""
 
     trial: Trial
     wanted: Callable[[], Wanted]
     """Judges again: what is still open."""
+    rounds: int = 0
+    disturbed: int = 0
+    """Disturbed blocks in a row."""
+    last_seconds: float = 0.0
 
     @property
     def test(self) -> str:
@@ -50,17 +49,15 @@ class Confirmation:
     def __init__(
         self,
         *,
-        reference: ReferenceRevision | ReferenceModel,
+        reference: Reference,
         metrics: Mapping[str, Metric],
         exclusive: Callable[[str], AbstractContextManager[object]],
         budget: float,
         clock: Callable[[], float],
         seed: int,
-        reaper: Reaper,
     ) -> None:
         self.reference = reference
         self.metrics = metrics
-        self.reaper = reaper
         self.exclusive = exclusive
         self.budget = budget
         self.clock = clock
@@ -72,32 +69,34 @@ class Confirmation:
         """Measure until no suspect wants more; what was seen, or why nothing was, lies in their trials' pairings."""
         if failure := self.reference.prepare():
             for open_test in open_tests:
-                self._fail(open_test, failure)
+                self.give_up(open_test, failure)
             return
         for open_test in open_tests:
             self._exempt(open_test)
-        self._turns([_Standing(open_test) for open_test in open_tests if self._in_turns(open_test.wanted())])
+        self._turns([replace(open_test) for open_test in open_tests if self._in_turns(open_test.wanted())])
         for open_test in open_tests:
-            self._one_by_one(_Standing(open_test))
+            self._one_by_one(replace(open_test))
 
-    def give_up(self, open_test: OpenTest, reason: str) -> None:
-        """Leave a suspect undecided."""
-        self._fail(open_test, reason)
+    def give_up(self, open_test: OpenTest, reason: str, *, anomaly: bool = False) -> None:
+        """Leave a test undecided, for a reason; blocks of code that was not each side's own are no evidence."""
+        for label in open_test.wanted() or open_test.trial.pairings:
+            known = self._pairing(open_test, label)
+            if known.failure is None or anomaly:
+                blocks = () if anomaly else known.blocks
+                open_test.trial.pairings[label] = replace(known, blocks=blocks, failure=reason, anomaly=anomaly)
 
     def close(self) -> None:
-        """Remove the old code's tree."""
+        """Leave nothing of the reference behind."""
         self.reference.close()
-        self.reaper.close()
 
     def _exempt(self, open_test: OpenTest) -> None:
         """Metrics that pairs cannot compare here get a reason instead."""
+        known = self.reference.uncompared
         for label, metrics in open_test.wanted().items():
-            if reasons := {
-                name: self.reference.uncompared[name] for name in metrics & self.reference.uncompared.keys()
-            }:
+            if reasons := {name: known[name] for name in metrics & known.keys()}:
                 open_test.trial.pairings[label] = replace(self._pairing(open_test, label), uncompared=reasons)
 
-    def _turns(self, standing: list[_Standing]) -> None:
+    def _turns(self, standing: list[OpenTest]) -> None:
         """Times per call: every open test in one block."""
         count = 0
         while standing:
@@ -112,48 +111,46 @@ class Confirmation:
             for one in standing:
                 self._take(one, seen)
                 if mixed is not None:
-                    self._fail(one.open_test, mixed.reason, anomaly=mixed.anomaly)
+                    self.give_up(one, mixed.reason, anomaly=mixed.anomaly)
             standing = [one for one in standing if self._goes_on(one, self._in_turns)]
 
-    def _take(self, one: _Standing, seen: PairBlock) -> None:
-        test = one.open_test.test
+    def _take(self, one: OpenTest, seen: PairBlock) -> None:
+        test = one.test
         one.rounds += 1
         one.last_seconds = seen.seconds.get(test, 0.0)
-        labels = list(self._in_turns(one.open_test.wanted()))
+        labels = list(self._in_turns(one.wanted()))
         blocks = [seen.blocks.get((test, label)) for label in labels]
         for label, block in zip(labels, blocks, strict=True):
-            self._add(one.open_test, label, block, seconds=one.last_seconds)
+            self._add(one, label, block, seconds=one.last_seconds)
         if any(block is not None and not block.disturbances for block in blocks):
             one.disturbed = 0
         elif any(blocks):
             one.disturbed += 1
         if reason := seen.failures.get(test):
-            self._fail(one.open_test, reason)
+            self.give_up(one, reason)
 
-    def _one_by_one(self, one: _Standing) -> None:
+    def _one_by_one(self, one: OpenTest) -> None:
         """Load times and peaks: one value per process, a pair after the other."""
         primed = False
-        while names := self._in_processes(one.open_test.wanted()):
+        while names := self._in_processes(one.wanted()):
             began = self.clock()
             seed = next(self.seeds)
-            with self.exclusive(f"pair {one.rounds + 1} of {one.open_test.test}"):
-                if (
-                    not primed
-                ):  # neither tree may have compiled bytecode yet, the old one perhaps no running code at all
-                    for arm in Arm:
-                        self._one_side(one.open_test, arm, Cache.WARM)
+            with self.exclusive(f"pair {one.rounds + 1} of {one.test}"):
+                if not primed:
+                    for arm in Arm:  # neither tree may have bytecode yet, the old one perhaps no running code at all
+                        self._one_side(one, arm, Cache.WARM)
                     primed = True
                 turns: dict[str, list[Turn]] = {}
                 for load in self._caches(names):
                     for arm in random.Random(seed).sample(list(Arm), 2):  # noqa: S311 - no secret
-                        for label, turn in self._one_side(one.open_test, arm, load):
+                        for label, turn in self._one_side(one, arm, load):
                             if names.get(label, frozenset()) & turn.values.keys():
                                 turns.setdefault(label, []).append(turn)
             one.rounds += 1
             one.last_seconds = self.clock() - began
             for label in names:
                 block = Block(seed=seed, turns=tuple(turns[label])) if label in turns else None
-                self._add(one.open_test, label, block, seconds=one.last_seconds)
+                self._add(one, label, block, seconds=one.last_seconds)
             if not self._goes_on(one, self._in_processes):
                 return
 
@@ -161,9 +158,9 @@ class Confirmation:
         order = replace(open_test.trial.order, role=Role.MEMORY, load=load)
         report = self.reference.run(arm, order)
         if report.failure is not None:
-            self._fail(open_test, f"{arm.code}: {report.failure}")
+            self.give_up(open_test, f"{arm.code}: {report.failure}")
         elif mixed := self.reference.mixed_up({arm: report.files}):
-            self._fail(open_test, mixed.reason, anomaly=mixed.anomaly)
+            self.give_up(open_test, mixed.reason, anomaly=mixed.anomaly)
         return [turn for measurement in report.measurements for turn in _turns_of(measurement, arm)]
 
     def _in_turns(self, wanted: Wanted) -> Wanted:
@@ -185,21 +182,21 @@ class Confirmation:
         caches = {self.metrics[name].cache for names in wanted.values() for name in names}
         return [cache for cache in Cache if cache in caches]
 
-    def _pair_order(self, one: _Standing) -> PairOrder:
-        trial = one.open_test.trial
+    def _pair_order(self, one: OpenTest) -> PairOrder:
+        trial = one.trial
         tails = {limit.percentile for limit in trial.limits if (limit.percentile or 0.0) > MEDIAN}
         return PairOrder(
             orders={arm: replace(trial.order, role=Role.TURNS, arm=arm) for arm in Arm},
             wanted={
                 label: frozenset(self.metrics[name].turns for name in names)
-                for label, names in self._in_turns(one.open_test.wanted()).items()
+                for label, names in self._in_turns(one.wanted()).items()
             },
             tail_calls=max((fewest_samples(tail) for tail in filter(None, tails)), default=0),
         )
 
-    def _goes_on(self, one: _Standing, kind: Callable[[Wanted], Wanted]) -> bool:
-        pairings = one.open_test.trial.pairings.values()
-        if any(pairing.failure for pairing in pairings) or not kind(one.open_test.wanted()):
+    def _goes_on(self, one: OpenTest, kind: Callable[[Wanted], Wanted]) -> bool:
+        pairings = one.trial.pairings.values()
+        if any(pairing.failure for pairing in pairings) or not kind(one.wanted()):
             return False
         spent = max((pairing.seconds for pairing in pairings), default=0.0)
         in_budget = spent + one.last_seconds <= self.budget
@@ -210,28 +207,9 @@ class Confirmation:
         blocks = known.blocks if block is None else (*known.blocks, block)
         open_test.trial.pairings[label] = replace(known, blocks=blocks, seconds=known.seconds + seconds)
 
-    def _fail(self, open_test: OpenTest, reason: str, *, anomaly: bool = False) -> None:
-        """A reason instead of an answer; blocks of code that was not each side's own are no evidence."""
-        for label in open_test.wanted() or open_test.trial.pairings:
-            known = self._pairing(open_test, label)
-            if known.failure is None or anomaly:
-                blocks = () if anomaly else known.blocks
-                open_test.trial.pairings[label] = replace(known, blocks=blocks, failure=reason, anomaly=anomaly)
-
     def _pairing(self, open_test: OpenTest, label: str) -> Pairing:
         known = open_test.trial.pairings.get(label) or Pairing(against=self.reference.against)
         return replace(known, budget=self.budget)
-
-
-@dataclass(slots=True)
-class _Standing:
-    """How far the pairs of one suspect have come."""
-
-    open_test: OpenTest
-    rounds: int = 0
-    disturbed: int = 0
-    """Disturbed blocks in a row."""
-    last_seconds: float = 0.0
 
 
 def _lacked_memory(failure: str) -> bool:

@@ -13,7 +13,7 @@ from pytest_aiperf.vocabulary.records import Sample, Verdict
 from pytest_aiperf.vocabulary.terms import Cache, Evidence, Metric, Need, Origin, Rule
 
 if TYPE_CHECKING:
-    from pytest_aiperf.processes.worker import Report
+    from pytest_aiperf.processes.child import Report
 
 FIRST_LOADS = 3
 """Fresh processes of a plain run before the first look at a load time; a stored session takes all of them."""

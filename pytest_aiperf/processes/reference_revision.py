@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pytest_aiperf.machine import files
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.processes import provenance
 from pytest_aiperf.processes.child import Launch
-from pytest_aiperf.processes.pairs import PairBlock, PairedProcesses, PairOrder
 from pytest_aiperf.processes.provenance import Trees
-from pytest_aiperf.processes.worker import FreshProcesses, Report
-from pytest_aiperf.processes.worktree import Reference, Worktree, import_roots, project_files
+from pytest_aiperf.processes.reference import MixedUp, Reference
+from pytest_aiperf.processes.worktree import Revision, Worktree, import_roots, project_files
 from pytest_aiperf.vocabulary.errors import AiperfError
 from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.pairing import Arm
@@ -26,21 +25,12 @@ ONE_IN_MEMORY = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MixedUp:
-    """Why the sides did not run different code."""
-
-    reason: str
-    anomaly: bool
-    """Whether something is set up wrongly; else there was nothing of the project to compare."""
-
-
-class ReferenceRevision:
+class ReferenceRevision(Reference):
     """One reference revision for a whole run. `close` leaves nothing of it behind."""
 
     def __init__(
         self,
-        reference: Reference,
+        revision: Revision,
         *,
         launch: Launch,
         make_tree: Callable[[], Worktree],
@@ -49,42 +39,20 @@ class ReferenceRevision:
         search_path: Sequence[str] | None = None,
         modules: Callable[[], Mapping[str, str | None]] | None = None,
     ) -> None:
-        self.reference = reference
-        self.against = reference.name
-        self.launch = launch
+        super().__init__(revision.name, launch, machine)
+        self.revision = revision
         self.make_tree = make_tree
         self.file_bound = file_bound
         """Names of metrics in which a file in memory differs from one on a disk."""
-        self.machine = machine
         self.search_path = sys.path if search_path is None else search_path
         self.modules = modules or loaded_modules
-        self.launches: dict[Arm, Launch] = {}
         self._tree: Worktree | None = None
         self._trees: Trees | None = None
         self._files: dict[Arm, Sequence[str]] = {}
         self._failure: str | None = None
-        self.uncompared: dict[str, str] = {}
-        """Metric -> why it says nothing about the code here; known after `prepare`."""
-
-    def block(self, seed: int, asked: Sequence[PairOrder], *, together: bool) -> PairBlock:
-        """One block of tests; only after `prepare`."""
-        here = [
-            replace(one, orders={arm: self._order(arm, order) for arm, order in one.orders.items()}) for one in asked
-        ]
-        processes = PairedProcesses(launches=self.launches, watched=self.watched, machine=self.machine)
-        return processes.block(seed, here, together=together)
-
-    def run(self, arm: Arm, order: Order) -> Report:
-        """One test in a fresh process of one side; only after `prepare`."""
-        return FreshProcesses(self.launches[arm], watched=self.watched).run(self._order(arm, order))
-
-    @property
-    def watched(self) -> tuple[str, ...]:
-        """The two trees."""
-        return () if self._trees is None else (str(self._trees.old), str(self._trees.new))
 
     def prepare(self) -> str | None:
-        """Make the old tree, once; why it cannot be made, or None."""
+        """Make the old tree."""
         if self._tree is None and self._failure is None:
             self._tree = self.make_tree()
             try:
@@ -94,7 +62,7 @@ class ReferenceRevision:
         return self._failure
 
     def mixed_up(self, files: Mapping[Arm, Sequence[str]]) -> MixedUp | None:
-        """What the files that each side has read so far prove against a comparison; None: nothing."""
+        """Whether either side read files of the other, or both none but the tests."""
         if self._trees is None:
             return None
         for arm, read in files.items():
@@ -110,8 +78,8 @@ class ReferenceRevision:
             )
         return None
 
-    def _order(self, arm: Arm, order: Order) -> Order:
-        """The order as this side's process has to hear it."""
+    def heard(self, arm: Arm, order: Order) -> Order:
+        """With the module where this side has it."""
         if arm is Arm.CANDIDATE or self._tree is None or not order.path:
             return order
         return replace(order, path=str(self._tree.moved(Path(order.path))))
@@ -121,10 +89,12 @@ class ReferenceRevision:
         if self._tree is not None:
             self._tree.remove()
             self._tree = None
+        super().close()
 
     def _set_out(self, tree: Worktree, root: Path) -> None:
-        top = self.reference.toplevel
+        top = self.revision.toplevel
         roots = import_roots(top, search_path=self.search_path, modules=self.modules())
+        self.watched = (str(root), str(top))
         self._trees = Trees(
             old=root, new=top, laid_over=tree.laid_over, project_files=project_files(top) | project_files(root)
         )

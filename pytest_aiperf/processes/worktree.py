@@ -25,8 +25,8 @@ SHORT = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
-    """The revision that new code is held against."""
+class Revision:
+    """A commit that new code is held against."""
 
     name: str
     """For people: `main@1a2b3c4`; a hash alone where the user wrote one."""
@@ -35,7 +35,7 @@ class Reference:
     """Of the user's working tree."""
 
 
-def resolve(start: Path, ref: str) -> Reference:
+def resolve(start: Path, ref: str) -> Revision:
     """Which commit `ref` means in the repository around `start`. Raises UsageError."""
     if not ref or ref.startswith("-"):
         raise UsageError(f"--aiperf-against={ref}: no revision; name a branch, tag or commit, such as main or HEAD~1")
@@ -48,7 +48,7 @@ def resolve(start: Path, ref: str) -> Reference:
     if sha is None:
         raise UsageError(f"--aiperf-against={ref}: no such commit in {toplevel}; {_remedy(toplevel, ref)}")
     name = sha[:SHORT] if sha.startswith(ref) else f"{ref}@{sha[:SHORT]}"
-    return Reference(name=name, sha=sha, toplevel=toplevel)
+    return Revision(name=name, sha=sha, toplevel=toplevel)
 
 
 class Worktree:
@@ -56,14 +56,14 @@ class Worktree:
 
     def __init__(
         self,
-        reference: Reference,
+        revision: Revision,
         *,
         test_files: Sequence[Path],
         config_file: Path | None,
         share: Sequence[str],
         register: Callable[[Path], None] = lambda _: None,
     ) -> None:
-        self.reference = reference
+        self.revision = revision
         self.test_files = tuple(test_files)
         self.config_file = config_file
         self.share = tuple(share)
@@ -83,17 +83,17 @@ class Worktree:
     def root(self) -> Path:
         """Of the checked-out tree; it has the name of the user's."""
         if self._folder is None:
-            raise AiperfError(f"the tree of {self.reference.name} is not checked out")
-        return self._folder / (self.reference.toplevel.name or "tree")
+            raise AiperfError(f"the tree of {self.revision.name} is not checked out")
+        return self._folder / (self.revision.toplevel.name or "tree")
 
     def create(self) -> Path:
         """Check out, lay today's tests over, link what is shared; whatever fails leaves nothing behind.
 
         Raises UsageError (a share that cannot be shared) and AiperfError.
         """
-        shared = [path for pattern in self.share for path in _shareable(self.reference.toplevel, pattern)]
+        shared = [path for pattern in self.share for path in _shareable(self.revision.toplevel, pattern)]
         try:
-            place = like(self.reference.toplevel, [Path(tempfile.gettempdir()), ON_DISK])
+            place = like(self.revision.toplevel, [Path(tempfile.gettempdir()), ON_DISK])
             self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)).resolve()
             self.register(self._folder)
             self._check_out()
@@ -101,7 +101,7 @@ class Worktree:
             self._link(shared)
         except OSError as error:
             self.remove()
-            raise AiperfError(f"the tree of {self.reference.name} could not be prepared: {error}") from error
+            raise AiperfError(f"the tree of {self.revision.name} could not be prepared: {error}") from error
         except BaseException:
             self.remove()
             raise
@@ -110,22 +110,22 @@ class Worktree:
     def remove(self) -> None:
         """Take back everything that `create` did; again and again does no harm."""
         if self._folder is not None:
-            remove_folder(self._folder, self.reference.toplevel)
+            remove_folder(self._folder, self.revision.toplevel)
             self._folder = None
 
     def moved(self, path: Path) -> Path:
         """Where a path of the working tree lies in here; one outside of it stays as it is."""
-        relative = _relative(path, self.reference.toplevel)
+        relative = _relative(path, self.revision.toplevel)
         return path if relative is None else self.root / relative
 
     def _check_out(self) -> None:
-        add = ("worktree", "add", "--detach", str(self.root), self.reference.sha)
-        done = _git(self.reference.toplevel, *add, timeout=CHECKOUT_SECONDS)
+        add = ("worktree", "add", "--detach", str(self.root), self.revision.sha)
+        done = _git(self.revision.toplevel, *add, timeout=CHECKOUT_SECONDS)
         if done.returncode:
-            raise AiperfError(f"git could not check out {self.reference.name}: {_last_line(done.stderr)}")
+            raise AiperfError(f"git could not check out {self.revision.name}: {_last_line(done.stderr)}")
 
     def _lay_over(self) -> None:
-        toplevel = self.reference.toplevel
+        toplevel = self.revision.toplevel
         tests = [path for file in self.test_files if (path := _relative(file, toplevel)) is not None]
         folders = {folder for path in tests if (folder := _test_folder(path)) is not None}
         conftests = {folder / "conftest.py" for path in tests for folder in path.parents}
@@ -147,7 +147,7 @@ class Worktree:
     def _link(self, shared: Sequence[Path]) -> None:
         for path in shared:
             if not _is_blocked(self.root, path):
-                _link_below(self.reference.toplevel / path, self.root / path)
+                _link_below(self.revision.toplevel / path, self.root / path)
 
 
 def import_roots(toplevel: Path, *, search_path: Sequence[str], modules: Mapping[str, str | None]) -> tuple[Path, ...]:

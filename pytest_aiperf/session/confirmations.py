@@ -15,10 +15,11 @@ from pytest_aiperf.processes import worktree
 from pytest_aiperf.processes.child import Launch
 from pytest_aiperf.processes.confirmation import Confirmation
 from pytest_aiperf.processes.reaper import Reaper
-from pytest_aiperf.processes.reference_model import ReferenceModel
+from pytest_aiperf.processes.reference import Reference
 from pytest_aiperf.processes.reference_revision import ReferenceRevision
+from pytest_aiperf.session import settings
 from pytest_aiperf.session.judgement import Judge
-from pytest_aiperf.vocabulary.errors import AiperfError
+from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL
 
 
 def with_revision(
@@ -26,10 +27,8 @@ def with_revision(
 ) -> Confirmation:
     """Pairs against `--aiperf-against`. Raises pytest.UsageError where there is no such revision."""
     chosen = judge.settings
-    try:
+    with settings.wrong_call():
         revision = worktree.resolve(config.rootpath, chosen.against or "")
-    except AiperfError as error:
-        raise pytest.UsageError(str(error)) from None
 
     def tree() -> worktree.Worktree:
         modules = dict.fromkeys(config.rootpath / test.partition("::")[0] for test in judge.tests)
@@ -48,18 +47,16 @@ def with_revision(
         file_bound=[name for name, metric in judge.metrics.items() if metric.file_bound],
         machine=MachineWatch(nvml=Nvml()),
     )
-    return _confirmation(reference, context, judge, reaper=reaper)
+    return _confirmation(reference, context, judge)
 
 
 def of_models(context: RunContext, judge: Judge, launch: Launch, *, reaper: Reaper) -> Confirmation:
     """Pairs of a candidate and its reference model."""
-    reference = ReferenceModel(replace(launch, reaper=reaper), MachineWatch(nvml=Nvml()))
-    return _confirmation(reference, context, judge, reaper=reaper)
+    reference = Reference(REFERENCE_MODEL, replace(launch, reaper=reaper), MachineWatch(nvml=Nvml()))
+    return _confirmation(reference, context, judge)
 
 
-def _confirmation(
-    reference: ReferenceRevision | ReferenceModel, context: RunContext, judge: Judge, *, reaper: Reaper
-) -> Confirmation:
+def _confirmation(reference: Reference, context: RunContext, judge: Judge) -> Confirmation:
     return Confirmation(
         metrics=judge.metrics,
         reference=reference,
@@ -67,5 +64,4 @@ def _confirmation(
         budget=judge.settings.pairs_budget,
         clock=time.monotonic,
         seed=random.SystemRandom().randrange(2**31),
-        reaper=reaper,
     )

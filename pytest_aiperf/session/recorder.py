@@ -13,14 +13,14 @@ from pytest_aiperf.baselines import unused
 from pytest_aiperf.baselines.unused import Collected
 from pytest_aiperf.judging import suite_trends
 from pytest_aiperf.measuring.metrics import latency
+from pytest_aiperf.reporting.reporters import terminal
 from pytest_aiperf.session import xdist
+from pytest_aiperf.session.judgement import Judge
 from pytest_aiperf.session.run_hooks import mistakes_text
-from pytest_aiperf.session.settings import Settings
 from pytest_aiperf.vocabulary import codec
-from pytest_aiperf.vocabulary.contracts import History, Store
+from pytest_aiperf.vocabulary.contracts import History
 from pytest_aiperf.vocabulary.errors import AiperfError
 from pytest_aiperf.vocabulary.records import Change, Environment, Result, Run
-from pytest_aiperf.vocabulary.terms import Metric
 from pytest_aiperf.vocabulary.text import listed
 
 Stored = Mapping[Path, Sequence[tuple[str, str]]]
@@ -33,27 +33,20 @@ class Recorder:
     def __init__(
         self,
         config: pytest.Config,
+        judge: Judge,
         *,
-        settings: Settings,
-        store: Store,
         history: History,
-        environment: Environment,
-        metrics: dict[str, Metric],
         write_reports: Callable[[Run], Sequence[str]],
-        summarise: Callable[..., str],
-        started_at: str,
-        commit: str | None,
     ) -> None:
         self.config = config
-        self.settings = settings
-        self.store = store
+        self.judge = judge
+        self.settings = judge.settings
+        self.store = judge.store
+        self.environment = judge.environment
         self.history = history
-        self.environment = environment
-        self.metrics = metrics
         self.write_reports = write_reports
-        self.summarise = summarise
-        self.started_at = started_at
-        self.commit = commit
+        self.started_at = judge.now()
+        self.commit = judge.commit()
         self.results: dict[str, Result] = {}
         self.outcomes: dict[str, str] = {}
         self.skipped: set[str] = set()
@@ -62,12 +55,15 @@ class Recorder:
         self.mistakes: list[str] = []
         self.errors: list[str] = []
         self.notes: list[str] = []
-        """What tests have to say that is in no figure: what one left on a device."""
         self.run: Run | None = None
 
     def take_collected(self, collected: Collected) -> None:
         """What pytest found, once it is known."""
         self.collected = collected
+
+    def note(self, text: str) -> None:
+        """What is in no figure, such as what a test left on a device."""
+        self.notes.append(text)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -135,7 +131,7 @@ class Recorder:
             terminalreporter.write_line(f"ERROR: {mistakes_text(self.mistakes)}", red=True)
         if self.run is None:
             return
-        text = self.summarise(
+        text = terminal.summary(
             self.run,
             verbosity=terminalreporter.verbosity,
             width=min(100, terminalreporter._tw.fullwidth),  # noqa: SLF001 - pytest offers no public width
@@ -176,7 +172,7 @@ class Recorder:
         return run
 
     def _stored(self, left_over: Sequence[tuple[str, str]]) -> tuple[Change, ...]:
-        if not (self.settings.update or self.settings.update_new_only):
+        if not self.judge.stores:
             return ()
         cleans = self.settings.update and not self.settings.no_cleanup
         measurements = [
@@ -189,7 +185,7 @@ class Recorder:
         return self.store.update(
             measurements,
             environment=self.environment,
-            metrics=self.metrics,
+            metrics=self.judge.metrics,
             drop=tuple(left_over) if cleans else (),
             new_only=self.settings.update_new_only and not self.settings.update,
             accept_worse=self.settings.accept_worse,

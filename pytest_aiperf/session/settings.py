@@ -261,3 +261,14 @@ def _parse(option: Option, text: str, where: str) -> Any:
         return option.parse(text)
     except ValueError as error:
         raise pytest.UsageError(f"{where}: {error}, got {text!r}") from None
+
+
+@contextlib.contextmanager
+def wrong_call(where: str = "") -> Iterator[None]:
+    """An error of ours in here, before anything has run, is a wrong call of pytest. Raises pytest.UsageError."""
+    from pytest_aiperf.vocabulary.errors import AiperfError
+
+    try:
+        yield
+    except AiperfError as error:
+        raise pytest.UsageError(f"{where}{error}") from None

@@ -8,10 +8,10 @@ import pytest
 
 from pytest_aiperf import wiring
 from pytest_aiperf.judging.sequential import LOOKS
+from pytest_aiperf.processes.child import Report
 from pytest_aiperf.processes.confirmation import TRIES, Confirmation, OpenTest
 from pytest_aiperf.processes.pairs import PairBlock
-from pytest_aiperf.processes.reference_revision import MixedUp
-from pytest_aiperf.processes.worker import Report
+from pytest_aiperf.processes.reference import MixedUp
 from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Turn
 from pytest_aiperf.vocabulary.records import Measurement, Sample
@@ -95,11 +95,6 @@ class FakeReference:
         self.closed = True
 
 
-class FakeReaper:
-    def close(self):
-        pass
-
-
 def confirm(reference, *open_tests, budget=1000.0):
     confirmation = Confirmation(
         reference=reference,
@@ -108,7 +103,6 @@ def confirm(reference, *open_tests, budget=1000.0):
         budget=budget,
         clock=lambda: 0.0,
         seed=100,
-        reaper=FakeReaper(),
     )
     confirmation.confirm(open_tests)
     return confirmation

@@ -195,7 +195,6 @@ def paired(judgement, slower, *, budget=1e9):
         budget=budget,
         clock=lambda: 0.0,
         seed=1,
-        reaper=None,
     ).confirm([OpenTest(trial=judgement.trial, wanted=lambda: escalation.wants_pairs(judgement.result()))])
     return reference.blocks
 

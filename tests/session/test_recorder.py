@@ -10,7 +10,6 @@ import pytest
 
 from pytest_aiperf.baselines import last_run
 from pytest_aiperf.baselines.unused import Collected
-from pytest_aiperf.reporting.reporters import terminal
 from pytest_aiperf.session.recorder import Recorder
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.records import Environment, Result
@@ -64,18 +63,17 @@ def book(root, store, *, unused="warn", write_reports=lambda run: [], **more):
     settings = SimpleNamespace(
         **{"unused": unused, "update": False, "update_new_only": False, "details": False, **more}
     )
-    return Recorder(
-        SimpleNamespace(rootpath=root),
+    judge = SimpleNamespace(
         settings=settings,
         store=store,
-        history=last_run.LastRun(root),
+        stores=settings.update or settings.update_new_only,
         environment=Environment(key="here", comparable={}, details={}),
         metrics={},
-        write_reports=write_reports,
-        summarise=terminal.summary,
-        started_at="",
-        commit=None,
+        now=lambda: "",
+        commit=lambda: None,
     )
+    history = last_run.LastRun(root)
+    return Recorder(SimpleNamespace(rootpath=root), judge, history=history, write_reports=write_reports)
 
 
 def report(test, outcome, when="call", **more):

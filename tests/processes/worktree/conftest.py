@@ -42,5 +42,5 @@ def opened(temporary: Path) -> object:
     yield open_tree
     for tree in trees:
         tree.remove()
-        assert git(tree.reference.toplevel, "worktree", "list", "--porcelain").count("worktree ") == 1
+        assert git(tree.revision.toplevel, "worktree", "list", "--porcelain").count("worktree ") == 1
     assert list(temporary.iterdir()) == []

@@ -80,7 +80,7 @@ def test_it_works_beside_a_linked_worktree(project: Path, tmp_path: Path) -> Non
     linked = tmp_path / "linked"
     git(project, "worktree", "add", "--quiet", "--detach", str(linked), "HEAD")
     with Worktree(resolve(linked, "main~1"), test_files=[], config_file=None, share=()) as tree:
-        assert tree.reference.toplevel == linked
+        assert tree.revision.toplevel == linked
         assert (tree.root / "model.py").read_text() == "old = True\n"
     assert git(project, "worktree", "list", "--porcelain").count("worktree ") == 2
     assert (linked / "model.py").exists()

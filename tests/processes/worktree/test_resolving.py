@@ -69,7 +69,7 @@ def test_it_is_not_misled_by_the_hook_that_started_it(
     monkeypatch.setenv("GIT_WORK_TREE", str(other))
     monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git/index"))
     tree = opened(project)
-    assert tree.reference.toplevel == project
+    assert tree.revision.toplevel == project
     assert below(tree.root) == {"model.py", "tests/test_model.py"}
     assert below(other / ".git") >= {"index"}
     assert not (other / ".git/worktrees").exists()
