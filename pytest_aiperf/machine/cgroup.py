@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from pytest_aiperf.machine import procfs
@@ -17,10 +17,10 @@ def cpu_quota(root: Path) -> float | None:
 def throttled(root: Path) -> tuple[int, float] | None:
     """Periods in which this group was throttled, and for how many seconds, since it exists; None where unknown."""
     for group in _groups(root):
-        counters = _counters(group / "cpu.stat")
+        counters = procfs.counters(group / "cpu.stat")
         if "nr_throttled" in counters:
             microseconds = counters.get("throttled_usec", counters.get("throttled_time", 0) / 1000)
-            return int(counters["nr_throttled"]), microseconds * 1e-6
+            return counters["nr_throttled"], microseconds * 1e-6
     return None
 
 
@@ -60,8 +60,3 @@ def _quota(group: Path) -> float | None:
     apart = procfs.text(group / "cpu.cfs_quota_us") + procfs.text(group / "cpu.cfs_period_us")  # "-1" without one
     quota, _, period = " ".join((together or apart).split()).partition(" ")
     return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
-
-
-def _counters(file: Path) -> Mapping[str, float]:
-    pairs = (line.partition(" ") for line in procfs.text(file).splitlines())
-    return {name: float(value) for name, _, value in pairs if value.strip().isdigit()}

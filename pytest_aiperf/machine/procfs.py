@@ -31,6 +31,12 @@ def kilobytes(file: Path) -> dict[str, int]:
     return {words[0].rstrip(":"): int(words[1]) * 1024 for words in fields}
 
 
+def counters(file: Path) -> dict[str, int]:
+    """The `name 123` lines of a file; empty where it cannot be read."""
+    pairs = (line.partition(" ") for line in text(file).splitlines())
+    return {name: int(value) for name, _, value in pairs if value.strip().isdigit()}
+
+
 def first_core(root: Path) -> dict[str, str]:
     """What /proc/cpuinfo says of the first core, by label."""
     fields: dict[str, str] = {}

@@ -22,8 +22,6 @@ class State(Enum):
 class Finding:
     """One check's answer."""
 
-    name: str
-    """`processor governor`."""
     state: State
     seen: str
     """`powersave on 8 of 8 processors`; for an unknown one the reason."""
@@ -31,16 +29,16 @@ class Finding:
     """A command or a setting; empty unless noisy."""
 
 
-def fine(name: str, seen: str) -> Finding:
+def fine(seen: str) -> Finding:
     """Nothing to do."""
-    return Finding(name=name, state=State.FINE, seen=seen)
+    return Finding(state=State.FINE, seen=seen)
 
 
-def noisy(name: str, seen: str, *, remedy: str) -> Finding:
-    """Timings vary because of it."""
-    return Finding(name=name, state=State.NOISY, seen=seen, remedy=remedy)
+def noisy(seen: str, *, remedy: str, when: bool = True) -> Finding:
+    """Timings vary because of it; fine unless `when`."""
+    return Finding(state=State.NOISY, seen=seen, remedy=remedy) if when else fine(seen)
 
 
-def unknown(name: str, reason: str = NOT_READABLE) -> Finding:
+def unknown(reason: str = NOT_READABLE) -> Finding:
     """Could not be looked at."""
-    return Finding(name=name, state=State.UNKNOWN, seen=reason)
+    return Finding(state=State.UNKNOWN, seen=reason)

@@ -12,38 +12,26 @@ COVERAGE = ("COVERAGE_PROCESS_START", "COV_CORE_SOURCE")
 """Set where coverage follows into child processes."""
 
 
-def findings(machine: Machine) -> tuple[Finding, ...]:
-    """Every check of this family."""
-    return build(machine), tracing(machine), bytecode(machine)
-
-
 def build(machine: Machine) -> Finding:
     """A checking interpreter is slower, and not evenly so."""
-    name = "Python build"
     interpreter = machine.instruments.interpreter
     if interpreter.debug_build:
-        return noisy(
-            name, "a debug build (Py_DEBUG)", remedy="measure with a release build of Python (uv python install)"
-        )
+        return noisy("a debug build (Py_DEBUG)", remedy="measure with a release build of Python (uv python install)")
     if interpreter.development_mode:
-        return noisy(
-            name, "development mode checks every allocation", remedy="unset PYTHONDEVMODE, and leave -X dev away"
-        )
-    return fine(name, "release")
+        return noisy("development mode checks every allocation", remedy="unset PYTHONDEVMODE, and leave -X dev away")
+    return fine("release")
 
 
 def tracing(machine: Machine) -> Finding:
     """Whoever watches each line makes Python slower and leaves native code as it is."""
-    name = "Python tracing"
     interpreter = machine.instruments.interpreter
     found = list(interpreter.watchers())
     if interpreter.profiler() is not None:
         found.append("a profile function is set")
     found += [f"{variable} is set" for variable in COVERAGE if machine.environ.get(variable)]
     if not found:
-        return fine(name, "nobody traces, profiles or monitors")
+        return fine("nobody traces, profiles or monitors")
     return noisy(
-        name,
         "; ".join(found),
         remedy="measure in a run of its own: no coverage (pytest-cov: --no-cov), debugger or profiler",
     )
@@ -51,7 +39,6 @@ def tracing(machine: Machine) -> Finding:
 
 def bytecode(machine: Machine) -> Finding:
     """Source that is compiled at each import makes load times longer."""
-    name = "Python bytecode"
     found, remedies = [], []
     if machine.environ.get(NO_BYTECODE):
         found.append(f"{NO_BYTECODE} is set")
@@ -61,5 +48,5 @@ def bytecode(machine: Machine) -> Finding:
         places = sorted({shlex.quote(str(package.parent)) for package in packages})
         remedies.append(f"python -m compileall -q {' '.join(places)} (uv: UV_COMPILE_BYTECODE=1)")
     if not found:
-        return fine(name, "written and there")
-    return noisy(name, f"{' and '.join(found)}: imports and loads take longer", remedy=", then ".join(remedies))
+        return fine("written and there")
+    return noisy(f"{' and '.join(found)}: imports and loads take longer", remedy=", then ".join(remedies))

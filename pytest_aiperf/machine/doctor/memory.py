@@ -14,21 +14,12 @@ MOST_SWAPPED = 256 * 1024**2
 GIB = 1024**3
 
 
-def findings(machine: Machine, window: Window) -> tuple[Finding, ...]:
-    """Every check of this family."""
-    return free_memory(machine), swapping(machine, window), huge_pages(machine)
-
-
 def free_memory(machine: Machine) -> Finding:
     """What is left before the kernel has to take pages away."""
-    name = "free memory"
     memory = machine.instruments.memory()
-    seen = f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB"
-    if memory.available >= LEAST_FREE * memory.total:
-        return fine(name, seen)
     return noisy(
-        name,
-        seen,
+        f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB",
+        when=memory.available < LEAST_FREE * memory.total,
         remedy="close what holds it: ps -eo rss,pid,args --sort=-rss | head; "
         "in CI: a larger runner, or fewer workers (-n)",
     )
@@ -36,29 +27,24 @@ def free_memory(machine: Machine) -> Finding:
 
 def swapping(machine: Machine, window: Window) -> Finding:
     """Pages on the disk."""
-    name = "swapping"
     sizes = procfs.kilobytes(machine.root / "proc/meminfo")
     before, after = window.before.swapped_in, window.after.swapped_in
     if not {"SwapTotal", "SwapFree"} <= sizes.keys():
-        return unknown(name)
+        return unknown()
     used = sizes["SwapTotal"] - sizes["SwapFree"]
     pages = after - before if before is not None and after is not None else 0
     if not sizes["SwapTotal"]:
-        return fine(name, "no swap")
-    seen = f"{used / GIB:.1f} GiB in swap, {pages} pages came back within {window.seconds:.1f} s"
-    if not pages and used <= MOST_SWAPPED:
-        return fine(name, seen)
+        return fine("no swap")
     return noisy(
-        name,
-        seen,
+        f"{used / GIB:.1f} GiB in swap, {pages} pages came back within {window.seconds:.1f} s",
+        when=pages > 0 or used > MOST_SWAPPED,
         remedy=f"free memory, then sudo swapoff -a; docker run with --memory-swap equal to --memory ({NO_ROOT})",
     )
 
 
 def huge_pages(machine: Machine) -> Finding:
     """Only told: two machines that differ in it differ in speed."""
-    name = "huge pages"
     setting = machine.read("sys/kernel/mm/transparent_hugepage/enabled")
     if not setting:
-        return unknown(name)
-    return fine(name, setting.partition("[")[2].partition("]")[0] or setting)
+        return unknown()
+    return fine(setting.partition("[")[2].partition("]")[0] or setting)

@@ -77,11 +77,6 @@ def _counters(machine: Machine) -> Counters:
         at=machine.instruments.clock(),
         ticks=procfs.ticks(machine.root),
         throttled=None if throttled is None else throttled[0],
-        swapped_in=_swapped_in(machine.read("proc/vmstat")),
+        swapped_in=procfs.counters(machine.root / "proc/vmstat").get("pswpin"),
         processes=machine.instruments.processes(),
     )
-
-
-def _swapped_in(vmstat: str) -> int | None:
-    lines = (line.split() for line in vmstat.splitlines())
-    return next((int(words[1]) for words in lines if words[:1] == ["pswpin"]), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
+from pytest_aiperf.machine import procfs
 from pytest_aiperf.machine.doctor.finding import NO_ROOT, Finding, fine, noisy, unknown
 from pytest_aiperf.machine.instruments import Machine
 
@@ -20,25 +21,16 @@ MOST_HOT_PER_HOUR = 1.0
 HOUR = 3600.0
 
 
-def findings(machine: Machine) -> tuple[Finding, ...]:
-    """Every check of this family."""
-    checks = (virtual_machine, governor, turbo, sibling_threads, heat, power_supply, clock_source)
-    return tuple(check(machine) for check in checks)
-
-
 def virtual_machine(machine: Machine) -> Finding:
     """Neighbours that nobody here sees share its caches, its memory and its clock."""
-    name = "virtual machine"
-    lines = machine.read("proc/cpuinfo").splitlines()
-    flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), None)
+    flags = procfs.first_core(machine.root).get("flags")
     if flags is None:
-        return unknown(name)
-    if "hypervisor" not in flags:
-        return fine(name, "no hypervisor: the hardware is this system's own")
+        return unknown()
+    if "hypervisor" not in flags.split():
+        return fine("no hypervisor: the hardware is this system's own")
     vendor = machine.read("sys/class/dmi/id/sys_vendor")
     seen = f"yes, of {vendor}" if vendor else "yes"
     return noisy(
-        name,
         f"{seen}: unseen neighbours share its caches, memory and clock",
         remedy="not avoidable from inside: judge by pairs against a revision (--aiperf-against=REF), or ask for a "
         "dedicated runner (bare metal, or an instance with cores of its own)",
@@ -47,17 +39,15 @@ def virtual_machine(machine: Machine) -> Finding:
 
 def governor(machine: Machine) -> Finding:
     """Any but `performance` lets the clock fall between two calls."""
-    name = "processor governor"
     governors = Counter(machine.each(f"{CPU}/cpu[0-9]*/cpufreq/scaling_governor").values())
     if not governors:
-        return unknown(name)
+        return unknown()
     total = governors.total()
     slow = {kind: count for kind, count in governors.items() if kind != "performance"}
     if not slow:
-        return fine(name, f"performance on {total} of {total} processors")
+        return fine(f"performance on {total} of {total} processors")
     told = ", ".join(f"{kind} on {count}" for kind, count in slow.items())
     return noisy(
-        name,
         f"{told} of {total} processors",
         remedy=f"sudo cpupower frequency-set -g performance ({NO_ROOT})",
     )
@@ -65,33 +55,29 @@ def governor(machine: Machine) -> Finding:
 
 def turbo(machine: Machine) -> Finding:
     """The clock above the nominal one depends on heat and on how many cores are busy."""
-    name = "turbo clocks"
     for file, on, off in ((NO_TURBO, "0", "1"), (BOOST, "1", "0")):
         setting = machine.read(file)
         if setting == off:
-            return fine(name, "off")
+            return fine("off")
         if setting == on:
             return noisy(
-                name,
                 "on: the clock depends on heat and on how many cores are busy",
                 remedy=f"echo {off} | sudo tee /{file} ({NO_ROOT})",
             )
-    return unknown(name)
+    return unknown()
 
 
 def sibling_threads(machine: Machine) -> Finding:
     """Two threads on one core slow each other down by a third or more."""
-    name = "hyper-threading"
     active = machine.read(f"{CPU}/smt/active")
     if not active:
-        return unknown(name)
+        return unknown()
     if active != "1":
-        return fine(name, "off, as far as this system sees")
+        return fine("off, as far as this system sees")
     siblings = machine.each(f"{CPU}/cpu[0-9]*/topology/thread_siblings_list").values()
     first = sorted({int(text.replace("-", ",").split(",")[0]) for text in siblings})
     pin = f"taskset -c {_list(first)} pytest --aiperf, or " if first else ""
     return noisy(
-        name,
         "on (SMT): two processors share a core and slow each other down",
         remedy=f"one thread per core: {pin}echo off | sudo tee /{CPU}/smt/control ({NO_ROOT})",
     )
@@ -99,16 +85,14 @@ def sibling_threads(machine: Machine) -> Finding:
 
 def heat(machine: Machine) -> Finding:
     """A hot processor lowers its own clock."""
-    name = "thermal throttling"
     counts = [int(text) for text in machine.each(f"{CPU}/cpu[0-9]*/thermal_throttle/*_throttle_count").values()]
     if not counts:
-        return unknown(name)
+        return unknown()
     up = machine.read("proc/uptime").partition(" ")[0]
     hours = max(float(up or 0) / HOUR, 1.0)
     if max(counts) <= MOST_HOT_PER_HOUR * hours:
-        return fine(name, f"{max(counts)} times since boot" if max(counts) else "never since boot")
+        return fine(f"{max(counts)} times since boot" if max(counts) else "never since boot")
     return noisy(
-        name,
         f"{max(counts)} times in the {hours:.0f} h since boot",
         remedy="better cooling; until then a clock that it can hold: sudo cpupower frequency-set -u 2GHz "
         f"({NO_ROOT}), or another runner",
@@ -117,31 +101,29 @@ def heat(machine: Machine) -> Finding:
 
 def power_supply(machine: Machine) -> Finding:
     """A battery makes the firmware save power."""
-    name = "power supply"
     if not (machine.root / "sys/class/power_supply").is_dir():
-        return unknown(name)
+        return unknown()
     kinds = machine.each("sys/class/power_supply/*/type")
     supplies = [file.parent.relative_to(machine.root) for file, kind in kinds.items() if kind == "Battery"]
     batteries = [place for place in supplies if machine.read(f"{place}/scope") != "Device"]  # a mouse's, say
     emptying = [place for place in batteries if machine.read(f"{place}/status") == "Discharging"]
     if not emptying:
-        return fine(name, "mains" if batteries else "mains (no battery)")
+        return fine("mains" if batteries else "mains (no battery)")
     left = machine.read(f"{emptying[0]}/capacity")
-    return noisy(name, f"battery{f', {left} % left' if left else ''}", remedy="plug in the mains")
+    return noisy(f"battery{f', {left} % left' if left else ''}", remedy="plug in the mains")
 
 
 def clock_source(machine: Machine) -> Finding:
     """How each reading of the clock is taken."""
-    name = "clock source"
     source = machine.read(f"{CLOCK_SOURCE}/current_clocksource")
     if not source:
-        return unknown(name)
+        return unknown()
     if source in QUICK_CLOCKS:
-        return fine(name, source)
+        return fine(source)
     others = machine.read(f"{CLOCK_SOURCE}/available_clocksource").split()
     better = next((other for other in others if other in QUICK_CLOCKS), None)
     remedy = f"echo {better} | sudo tee /{CLOCK_SOURCE}/current_clocksource" if better else "kernel option tsc=reliable"
-    return noisy(name, f"{source}: each reading is a slow system call", remedy=f"{remedy} ({NO_ROOT})")
+    return noisy(f"{source}: each reading is a slow system call", remedy=f"{remedy} ({NO_ROOT})")
 
 
 def _list(processors: list[int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pytest_aiperf.machine.doctor import gpu, interpreter, load, memory, processor, threads
@@ -25,50 +25,69 @@ def examine(
     environ: Mapping[str, str] = os.environ,
     seconds: float = 1.0,
     instruments: Instruments | None = None,
-) -> tuple[Finding, ...]:
-    """Look at the machine, `seconds` of it while nothing of ours runs; what disturbs most comes first."""
+) -> Mapping[str, Finding]:
+    """Look at the machine, `seconds` of it while nothing of ours runs; name -> finding, the likeliest noise first."""
     machine = Machine(root=root, environ=environ, instruments=instruments or Instruments())
     window = watch(machine, seconds)
     try:
-        return (
-            *load.findings(machine, window),
-            *processor.findings(machine),
-            *memory.findings(machine, window),
-            *threads.findings(machine),
-            *interpreter.findings(machine),
-            *gpu.findings(machine),
-        )
+        found: dict[str, Finding | None] = {
+            "other processes": load.other_processes(window),
+            "load average": load.load_average(machine),
+            "processor pressure": load.pressure(machine),
+            "processor quota": load.quota(machine, window),
+            "stolen time": load.steal(window),
+            "virtual machine": processor.virtual_machine(machine),
+            "processor governor": processor.governor(machine),
+            "turbo clocks": processor.turbo(machine),
+            "hyper-threading": processor.sibling_threads(machine),
+            "thermal throttling": processor.heat(machine),
+            "power supply": processor.power_supply(machine),
+            "clock source": processor.clock_source(machine),
+            "free memory": memory.free_memory(machine),
+            "swapping": memory.swapping(machine, window),
+            "huge pages": memory.huge_pages(machine),
+            "library threads": threads.library_threads(machine),
+            "OpenMP waiting": threads.waiting(machine),
+            "xdist workers": threads.xdist_workers(machine),
+            "Python build": interpreter.build(machine),
+            "Python tracing": interpreter.tracing(machine),
+            "Python bytecode": interpreter.bytecode(machine),
+            **gpu.findings(machine),
+        }
     finally:
         machine.instruments.nvml.close()
+    return {name: finding for name, finding in found.items() if finding is not None}
 
 
-def text(findings: Sequence[Finding], *, width: int = 100) -> str:
+def text(findings: Mapping[str, Finding], *, width: int = 100) -> str:
     """Noisy ones with their remedies, then fine ones, then what could not be looked at, and a line of counts."""
-    by_state = {state: [finding for finding in findings if finding.state is state] for state in State}
-    names = max((len(finding.name) for finding in findings), default=0)
+    by_state = {state: {name: one for name, one in findings.items() if one.state is state} for state in State}
+    names = max(map(len, findings), default=0)
     lines: list[str] = []
-    for finding in by_state[State.NOISY]:
-        head = _head(finding, names)
+    for name, finding in by_state[State.NOISY].items():
+        head = f"{_word(State.NOISY)}{name:{names}}  "
         lines += _wrapped(finding.seen, width, first=head, later=" " * len(head))
         lines += _wrapped(finding.remedy, width, first=" " * STATE_WIDTH + "-> ", later=" " * (STATE_WIDTH + 3))
-    lines += [_cut(_head(finding, names) + finding.seen, width) for finding in by_state[State.FINE]]
+    for name, finding in by_state[State.FINE].items():
+        lines.append(_cut(f"{_word(State.FINE)}{name:{names}}  {finding.seen}", width))
     lines += _unknown(by_state[State.UNKNOWN], width)
     counts = ", ".join(f"{len(by_state[state])} {state.value}" for state in (State.NOISY, State.FINE, State.UNKNOWN))
     return "\n".join([*lines, "", counts + (ADVICE if by_state[State.NOISY] else "")])
 
 
-def _head(finding: Finding, names: int) -> str:
-    return f"{WORDS[finding.state]:{STATE_WIDTH}}{finding.name:{names}}  "
-
-
-def _unknown(findings: Sequence[Finding], width: int) -> Iterator[str]:
+def _unknown(findings: Mapping[str, Finding], width: int) -> Iterator[str]:
     """One entry per reason: on a system without /proc and /sys most checks share one."""
     names: dict[str, list[str]] = {}
-    for finding in findings:
-        names.setdefault(finding.seen, []).append(finding.name)
+    for name, finding in findings.items():
+        names.setdefault(finding.seen, []).append(name)
     for reason, checks in names.items():
-        first = f"{WORDS[State.UNKNOWN]:{STATE_WIDTH}}"
-        yield from _wrapped(f"{', '.join(checks)}: {reason}", width, first=first, later=" " * STATE_WIDTH)
+        yield from _wrapped(
+            f"{', '.join(checks)}: {reason}", width, first=_word(State.UNKNOWN), later=" " * STATE_WIDTH
+        )
+
+
+def _word(state: State) -> str:
+    return f"{WORDS[state]:{STATE_WIDTH}}"
 
 
 def _wrapped(words: str, width: int, *, first: str, later: str) -> list[str]:

@@ -12,23 +12,13 @@ WAIT_POLICY = "OMP_WAIT_POLICY"
 WORKERS = "PYTEST_XDIST_WORKER_COUNT"
 
 
-def findings(machine: Machine) -> tuple[Finding, ...]:
-    """Every check of this family; the one of xdist only inside its workers."""
-    workers = xdist_workers(machine)
-    return (library_threads(machine), waiting(machine), *((workers,) if workers else ()))
-
-
 def library_threads(machine: Machine) -> Finding:
     """More threads than cores wait for each other at the end of every parallel section."""
-    name = "library threads"
     cores, (threads, source) = machine.usable_cores(), most_threads(machine)
-    seen = f"{source} on {cores:g} cores"
-    if threads <= cores:
-        return fine(name, seen)
     fit = _at_least_one(cores)
     return noisy(
-        name,
-        seen,
+        f"{source} on {cores:g} cores",
+        when=threads > cores,
         remedy=f"export OMP_NUM_THREADS={fit} MKL_NUM_THREADS={fit} OPENBLAS_NUM_THREADS={fit}; "
         f"ONNX Runtime: SessionOptions.intra_op_num_threads = {fit}",
     )
@@ -36,14 +26,12 @@ def library_threads(machine: Machine) -> Finding:
 
 def waiting(machine: Machine) -> Finding:
     """Threads that wait actively hold a core that another process needs."""
-    name = "OpenMP waiting"
     policy = machine.environ.get(WAIT_POLICY, "").strip().upper()
     cores, (threads, source) = machine.usable_cores(), most_threads(machine)
     if policy != "ACTIVE" or threads < cores:
-        return fine(name, policy.lower() or f"{WAIT_POLICY} is not set")
+        return fine(policy.lower() or f"{WAIT_POLICY} is not set")
     fewer = f", or leave a core free: export OMP_NUM_THREADS={int(cores) - 1}" if cores >= 2 else ""  # noqa: PLR2004
     return noisy(
-        name,
         f"{WAIT_POLICY}=ACTIVE with {source} on {cores:g} cores: idle threads hold every core",
         remedy=f"unset {WAIT_POLICY}{fewer}",
     )
@@ -55,14 +43,11 @@ def xdist_workers(machine: Machine) -> Finding | None:
     if workers is None:
         return None
     cores, (threads, _) = machine.usable_cores(), most_threads(machine)
-    seen = f"{workers} workers x {threads} threads on {cores:g} cores"
-    if workers * threads <= cores:
-        return fine("xdist workers", seen)
-    fit = _at_least_one(cores / workers)
     return noisy(
-        "xdist workers",
-        seen,
-        remedy=f"measure without workers: pytest --aiperf -n 0; else export OMP_NUM_THREADS={fit}",
+        f"{workers} workers x {threads} threads on {cores:g} cores",
+        when=workers * threads > cores,
+        remedy="measure without workers: pytest --aiperf -n 0; else export "
+        f"OMP_NUM_THREADS={_at_least_one(cores / workers)}",
     )
 
 

@@ -15,12 +15,12 @@ A, B = "GPU-aaaaaaaa-1111", "GPU-bbbbbbbb-2222"
 
 
 def seen_on(root: Path, *devices: FakeGpu) -> dict[str, Finding]:
-    return {finding.name: finding for finding in gpu.findings(machine(root, nvml=nvml(*devices)))}
+    return gpu.findings(machine(root, nvml=nvml(*devices)))
 
 
 def test_it_is_content_with_a_device_of_our_own(tmp_path: Path):
     found = seen_on(tmp_path, FakeGpu(A, compute=[(OWN, 1)]), FakeGpu(B))
-    assert {finding.name: finding.seen for finding in found.values()} == {
+    assert {name: finding.seen for name, finding in found.items()} == {
         "GPU sharing": "no other process on 2 devices",
         "GPU throttling": "none at this moment on 2 devices",
         "GPU persistence": "on for 2 devices",
@@ -55,7 +55,7 @@ def test_it_is_content_with_a_device_of_our_own(tmp_path: Path):
 )
 def test_it_finds_what_makes_a_device_noisy(tmp_path: Path, name: str, device: FakeGpu, seen: str, remedy: str):
     found = seen_on(tmp_path, device)
-    assert [other.name for other in found.values() if other.state is State.NOISY] == [name]
+    assert [other for other, finding in found.items() if finding.state is State.NOISY] == [name]
     assert found[name].seen.startswith(seen)
     assert remedy in found[name].remedy
 
@@ -78,8 +78,8 @@ def test_it_judges_the_devices_that_answer_beside_one_that_does_not(tmp_path: Pa
 
 
 def test_it_says_in_one_finding_that_there_is_no_device(tmp_path: Path):
-    (found,) = gpu.findings(machine(tmp_path))
+    (found,) = gpu.findings(machine(tmp_path)).values()
     assert found.state is State.UNKNOWN
     assert found.seen == "no NVIDIA driver: NVML cannot start: NVML Shared Library Not Found"
-    (found,) = gpu.findings(machine(tmp_path, nvml=nvml()))
+    (found,) = gpu.findings(machine(tmp_path, nvml=nvml())).values()
     assert (found.state, found.seen) == (State.FINE, "the driver has no device")

@@ -132,9 +132,17 @@ def test_it_is_content_with_a_quiet_processor(tmp_path: Path, check: Check, file
 
 
 def test_it_does_not_guess_where_the_system_tells_nothing(tmp_path: Path):
-    found = processor.findings(machine(tmp_path))
+    checks = (
+        processor.virtual_machine,
+        processor.governor,
+        processor.turbo,
+        processor.sibling_threads,
+        processor.heat,
+        processor.power_supply,
+        processor.clock_source,
+    )
+    found = [check(machine(tmp_path)) for check in checks]
     assert {(finding.state, finding.seen) for finding in found} == {(State.UNKNOWN, NOT_READABLE)}
-    assert len({finding.name for finding in found}) == 7
 
 
 def test_it_does_not_take_an_arm_processor_without_flags_for_real_hardware(tmp_path: Path):

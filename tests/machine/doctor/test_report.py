@@ -91,8 +91,9 @@ def test_it_closes_the_driver(tmp_path: Path):
 def test_it_gives_every_noisy_finding_a_remedy_and_no_other(tmp_path: Path):
     lay(tmp_path, LAPTOP)
     findings = examine(root=tmp_path, environ={}, instruments=instruments(**Meanwhile(tmp_path).answers()))
-    assert {finding.state for finding in findings} == set(State)
-    assert [finding for finding in findings if bool(finding.remedy) != (finding.state is State.NOISY)] == []
+    assert "xdist workers" not in findings
+    assert {finding.state for finding in findings.values()} == set(State)
+    assert [name for name, finding in findings.items() if bool(finding.remedy) != (finding.state is State.NOISY)] == []
 
 
 def test_it_says_in_one_line_what_a_system_without_proc_and_sys_does_not_tell(tmp_path: Path):
@@ -106,12 +107,11 @@ def test_it_says_in_one_line_what_a_system_without_proc_and_sys_does_not_tell(tm
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_it_keeps_to_the_width_and_to_one_line_for_what_is_fine(width: int):
     words = "many words that say --what-was-seen and /where/it/was " * 5
-    noisy = Finding(name="noisy one", state=State.NOISY, seen=words, remedy=words)
-    findings = (
-        Finding(name="a fine one", state=State.FINE, seen=words),
-        Finding(name="unknown one", state=State.UNKNOWN, seen=words),
-        noisy,
-    )
+    findings = {
+        "a fine one": Finding(state=State.FINE, seen=words),
+        "unknown one": Finding(state=State.UNKNOWN, seen=words),
+        "noisy one": Finding(state=State.NOISY, seen=words, remedy=words),
+    }
     *rows, blank, summary = text(findings, width=width).splitlines()
     assert max(len(row) for row in rows) <= width
     assert [row.split()[0] for row in rows if not row.startswith(" ")] == ["NOISY", "fine", "?"]
@@ -121,5 +121,5 @@ def test_it_keeps_to_the_width_and_to_one_line_for_what_is_fine(width: int):
 
 
 def test_it_needs_no_advice_where_nothing_is_noisy():
-    quiet = (Finding(name="a fine one", state=State.FINE, seen="well"),)
+    quiet = {"a fine one": Finding(state=State.FINE, seen="well")}
     assert text(quiet) == "fine   a fine one  well\n\n0 noisy, 1 fine, 0 unknown"
