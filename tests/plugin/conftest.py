@@ -28,6 +28,7 @@ class Ready:
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("ready.py"))],
             cwd=folder,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # a process with threads is no good one to fork
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
