@@ -14,7 +14,7 @@ from pytest_aiperf.comparing.model_memory import working_memory
 from pytest_aiperf.comparing.quality import Quality, mean
 from pytest_aiperf.comparing.scoring import Question
 from pytest_aiperf.machine.disturbances import MachineWatch
-from pytest_aiperf.measuring.driver import Driver
+from pytest_aiperf.measuring.driver import Driver, without_loop
 from pytest_aiperf.measuring.entry import Entry, Observed
 from pytest_aiperf.measuring.metrics import accuracy, latency
 from pytest_aiperf.measuring.metrics.comparison import (
@@ -27,9 +27,10 @@ from pytest_aiperf.measuring.metrics.comparison import (
     SPEEDUP,
     SQNR,
 )
-from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
+from pytest_aiperf.measuring.paired_turns import answer_requests, slowed
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary.baseline import PortableValue
+from pytest_aiperf.vocabulary.messages import At
 from pytest_aiperf.vocabulary.model_figures import ModelFigures
 from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Arm, Block, Pairing, Speed
@@ -96,7 +97,7 @@ def _of_one(model: Model, trial: Trial, asked: Question, label: str) -> Observed
     if order.slowdown is not None:
         function = slowed(function, order.slowdown, tools=tools, every=order.slowed_every)
     if line is not None:
-        Driver(function, tools).run((PairedTurns(line, test=order.test, label=label, items=1),))
+        without_loop(Driver(function, tools).follow(answer_requests(tools, line, At(test=order.test, label=label))))
     return Observed(partial=True)
 
 

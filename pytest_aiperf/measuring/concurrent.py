@@ -115,9 +115,7 @@ def plainly(loaders: Mapping[str, Loader], inputs: Any, frameworks: Frameworks) 
 
 def _measured(trial: Trial, entry: Entry, loaders: Mapping[str, Loader], inputs: Any) -> dict[str, Any]:
     """In a fresh process: the joint peak of these models, with what each adds and what stays."""
-    watches = trial.watches(None, ram=True, gpu=True)
-    for watch in watches:
-        watch.start()
+    watches = trial.watches(None, ram=True, gpu=True).start()
     before = _held(trial)
     models: dict[str, Any] = {}
     loaded: list[Sample] = []
@@ -128,7 +126,7 @@ def _measured(trial: Trial, entry: Entry, loaders: Mapping[str, Loader], inputs:
         name: _infer(model, _inputs_of(name, inputs, loaders), trial.context.frameworks)
         for name, model in models.items()
     }
-    peaks = [sample for watch in reversed(watches) for sample in watch.samples()]
+    peaks = watches.samples()
     models.clear()
     _give_back(trial)
     kept = _sample(KEPT, _above(before, _held(trial)), trial)

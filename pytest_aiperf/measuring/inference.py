@@ -12,18 +12,18 @@ from typing import Any
 from pytest_aiperf.measuring.driver import Driver, finish, is_asynchronous
 from pytest_aiperf.measuring.entry import Entry, Observed
 from pytest_aiperf.measuring.metrics import device_time, energy, latency, throughput
-from pytest_aiperf.measuring.metrics.cpu_memory import CpuMemoryPeak
 from pytest_aiperf.measuring.metrics.device_time import DeviceTime
 from pytest_aiperf.measuring.metrics.energy import Energy
-from pytest_aiperf.measuring.metrics.gpu_memory import GpuMemoryPeak
 from pytest_aiperf.measuring.metrics.latency import Latency
 from pytest_aiperf.measuring.metrics.load_time import Loading
 from pytest_aiperf.measuring.metrics.throughput import Throughput
-from pytest_aiperf.measuring.paired_turns import PairedTurns, slowed
-from pytest_aiperf.measuring.trial import Trial, Watch
-from pytest_aiperf.vocabulary.contracts import Pass, Probe, TimedCalls, Tools
+from pytest_aiperf.measuring.paired_turns import answer_requests, slowed
+from pytest_aiperf.measuring.trial import Trial
+from pytest_aiperf.measuring.watches import Watches
+from pytest_aiperf.vocabulary.contracts import Pass, Probe, TimedCalls
 from pytest_aiperf.vocabulary.devices import DevicesSeen
 from pytest_aiperf.vocabulary.errors import UsageError
+from pytest_aiperf.vocabulary.messages import At
 from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE, Phase
@@ -79,30 +79,25 @@ class _Passes:
         """What the order of this process asks for."""
         trial, entry, order = self.trial, self.entry, self.trial.order
         if order.role is Role.TURNS and (line := trial.context.turn_line) is not None:
-            turns = PairedTurns(
-                line,
-                test=order.test,
-                label=entry.label,
-                items=self.items,
-                flush=order.flush,
-                probes=trial.context.probes,
+            at, context = At(test=order.test, label=entry.label), trial.context
+            await self.driver.follow(
+                answer_requests(context.tools, line, at, items=self.items, flush=order.flush, probes=context.probes)
             )
-            await self.driver.drive((turns,))
             return
         ram = order.role.reads_memory and (trial.wants_ram or not order.role.times)
         loading = trial.pending_load(self.owner)
         if loading is not None or not order.role.times:
             gpu = order.role.reads_memory and trial.measures_gpu()
-            watches = [] if order.role.times else trial.watches(Phase.FIRST, ram=ram, gpu=gpu)
-            entry.take(Observed(samples=await self.driver.drive((_FirstInference(loading, watches),))))
+            watches = Watches() if order.role.times else trial.watches(Phase.FIRST, ram=ram, gpu=gpu)
+            entry.take(Observed(samples=await self.driver.follow(_first_inference(loading, watches))))
         if order.role.times:
             with trial.context.exclusive(f"{entry.label or 'latency and throughput'}"):
                 await self._timed()
         memory = [*self._others(timed=False)] if order.role.reads_memory else []
         if ram:
-            memory.append(CpuMemoryPeak(base=trial.context.base, origin=order.origin))
+            memory.append(trial.watches(Phase.STEADY, ram=True, gpu=False))
         if order.role.reads_memory and trial.measures_gpu():  # the first call may have started a device
-            memory.append(GpuMemoryPeak(origin=order.origin))
+            memory.append(trial.watches(Phase.STEADY, ram=False, gpu=True))
         entry.take(Observed(samples=await self.driver.drive(memory)))
 
     def _others(self, *, timed: bool) -> Sequence[Probe]:
@@ -164,22 +159,14 @@ def _done(result: Any) -> Any:
     return result
 
 
-class _FirstInference:
+def _first_inference(loading: Loading | None, watches: Watches) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
     """One call, before anything else; it ends the load of a model that this process loaded."""
-
-    def __init__(self, loading: Loading | None, watches: Sequence[Watch]) -> None:
-        self.loading = loading
-        self.watches = watches
-
-    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:  # noqa: ARG002 - the contract's
-        """Yield the one turn."""
-        for watch in self.watches:
-            watch.start()
-        seconds = yield TimedCalls()
-        if self.loading is not None:
-            self.loading.parts[Phase.FIRST.value] = seconds
-            self.loading.complete = True
-        return tuple(sample for watch in reversed(self.watches) for sample in watch.samples())
+    watches.start()
+    seconds = yield TimedCalls()
+    if loading is not None:
+        loading.parts[Phase.FIRST.value] = seconds
+        loading.complete = True
+    return watches.samples()
 
 
 def _disturbances(timed: Sequence[Sample]) -> tuple[str, ...]:

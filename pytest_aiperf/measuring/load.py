@@ -13,7 +13,7 @@ from pytest_aiperf.machine import files as model_files
 from pytest_aiperf.measuring.driver import NANOSECOND, is_asynchronous, settle, without_loop
 from pytest_aiperf.measuring.entry import Entry, Observed
 from pytest_aiperf.measuring.metrics.load_time import TO_THE_DEVICE, Loading
-from pytest_aiperf.measuring.trial import Trial, Watch
+from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary.contracts import Tools
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.terms import Cache, Phase
@@ -48,7 +48,7 @@ async def _measured(trial: Trial, entry: Entry, loader: Loader, first: First | N
         loading.notes = model_files.evict(entry.seen.paths)
     elif entry.seen.paths:
         model_files.read_through(entry.seen.paths)
-    watches = _started(trial, Phase.LOAD)
+    watches = trial.watches(Phase.LOAD, ram=True, gpu=trial.measures_gpu()).start()
     moved: list[float] = []
     with ExitStack() as stack:
         for framework in trial.context.frameworks:
@@ -56,12 +56,12 @@ async def _measured(trial: Trial, entry: Entry, loader: Loader, first: First | N
         loading.model = await _timed(loading, "read and build", loader, tools)
     if moved:
         loading.parts[TO_THE_DEVICE] = sum(moved)
-    _keep(entry, watches)
+    entry.take(Observed(samples=watches.samples()))
     if first is not None:
-        watches = _started(trial, Phase.FIRST)
+        watches = trial.watches(Phase.FIRST, ram=True, gpu=trial.measures_gpu()).start()
         await _timed(loading, Phase.FIRST.value, lambda: first(loading.model), tools)
         loading.complete = True
-        _keep(entry, watches)
+        entry.take(Observed(samples=watches.samples()))
     entry.loading = loading
     return loading.model
 
@@ -97,14 +97,3 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # a string that no file system takes for a path
         return False
-
-
-def _started(trial: Trial, phase: Phase) -> list[Watch]:
-    watches = trial.watches(phase, ram=True, gpu=trial.measures_gpu())
-    for watch in watches:
-        watch.start()
-    return watches
-
-
-def _keep(entry: Entry, watches: list[Watch]) -> None:
-    entry.take(Observed(samples=[sample for watch in reversed(watches) for sample in watch.samples()]))

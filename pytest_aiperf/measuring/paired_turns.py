@@ -15,49 +15,28 @@ from pytest_aiperf.measuring.metrics.latency import SLOW_SECONDS
 from pytest_aiperf.vocabulary.contracts import Pass, Probe, Probes, TimedCalls, Tools, TurnLine
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.messages import At, TakeTurn, TimedTurn, Warm, WarmUp
-from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Turns
 
 WARM_UPS = 3
 
 
-class PairedTurns:
-    """Says where it is, warms up, then runs one turn per request; sends what it saw, returns nothing.
+def answer_requests(
+    tools: Tools, line: TurnLine, at: At, *, items: int = 1, flush: bool = False, probes: Probes = lambda _: ()
+) -> Generator[TimedCalls, float, None]:
+    """Say where this process is, warm up, then run one turn per request; send what was seen.
 
-    It answers `WarmUp`, then `TakeTurn` as often as wanted; `GoOn` ends it at any time.
+    Answers `WarmUp`, then `TakeTurn` as often as wanted; `GoOn` ends it at any time.
     """
-
-    def __init__(
-        self,
-        line: TurnLine,
-        *,
-        test: str,
-        label: str,
-        items: int,
-        flush: bool = False,
-        probes: Probes = lambda _: (),
-    ) -> None:
-        self.line = line
-        self.probes = probes
-        self.flush = flush
-        self.test = test
-        self.label = label
-        self.items = items
-
-    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
-        """Yield the turns of every request."""
-        self.line.send(At(test=self.test, label=self.label))
-        if not isinstance(self.line.request(), WarmUp):
-            yield TimedCalls()
-            return ()
-        warm = yield from warm_up(tools)
-        gc.collect()
-        with collector_off():
-            self.line.send(warm)
-            while isinstance(request := self.line.request(), TakeTurn):
-                turn = take_turn(tools, request, items=self.items, flush=self.flush, probes=self.probes)
-                self.line.send((yield from turn))
-        return ()
+    line.send(at)
+    if not isinstance(line.request(), WarmUp):
+        yield TimedCalls()
+        return
+    warm = yield from warm_up(tools)
+    gc.collect()
+    with collector_off():
+        line.send(warm)
+        while isinstance(request := line.request(), TakeTurn):
+            line.send((yield from take_turn(tools, request, items=items, flush=flush, probes=probes)))
 
 
 def warm_up(tools: Tools) -> Generator[TimedCalls, float, Warm]:

@@ -12,6 +12,7 @@ from pytest_aiperf.measuring.metrics import model_size
 from pytest_aiperf.measuring.metrics.cpu_memory import RamWatch
 from pytest_aiperf.measuring.metrics.gpu_memory import GpuWatch
 from pytest_aiperf.measuring.metrics.load_time import Loading
+from pytest_aiperf.measuring.watches import Watches
 from pytest_aiperf.vocabulary.baseline import Allocations
 from pytest_aiperf.vocabulary.contracts import Framework
 from pytest_aiperf.vocabulary.errors import UsageError
@@ -22,8 +23,6 @@ from pytest_aiperf.vocabulary.terms import Metric, Need, Origin, Phase
 
 if TYPE_CHECKING:
     from pytest_aiperf.measuring.run_context import RunContext
-
-Watch = RamWatch | GpuWatch
 
 
 class Trial:
@@ -130,7 +129,7 @@ class Trial:
         """Whether GPU memory is asked for, or a device runs anyway."""
         return self.wants_gpu or self.runs_on_a_device()
 
-    def watches(self, phase: Phase | None, *, ram: bool, gpu: bool) -> list[Watch]:
+    def watches(self, phase: Phase | None, *, ram: bool, gpu: bool) -> Watches:
         """Of memory, around a phase of the test; None: around all of it. Not started yet.
 
         The processor's comes last: asking a driver takes memory, too.
@@ -138,7 +137,7 @@ class Trial:
         tools, origin = self.context.tools, self.order.origin
         of_gpu = [GpuWatch(tools.devices, origin=origin, phase=phase)] if gpu else []
         of_ram = [RamWatch(tools.memory, base=self.context.base, origin=origin, phase=phase)] if ram else []
-        return [*of_gpu, *of_ram]
+        return Watches((*of_gpu, *of_ram))
 
     def runs_on_a_device(self) -> bool:
         """Whether this process has started a device, which may queue calls behind the processor's back."""

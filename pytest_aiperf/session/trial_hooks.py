@@ -10,7 +10,8 @@ import pytest
 
 from pytest_aiperf.measuring.entry import Entry, Observed
 from pytest_aiperf.measuring.run_context import RunContext
-from pytest_aiperf.measuring.trial import Trial, Watch
+from pytest_aiperf.measuring.trial import Trial
+from pytest_aiperf.measuring.watches import Watches
 from pytest_aiperf.session import markers, source_hash
 from pytest_aiperf.session.bench import Bench
 from pytest_aiperf.session.markers import Marked
@@ -19,7 +20,7 @@ from pytest_aiperf.vocabulary.records import Limit, Margins, Result
 from pytest_aiperf.vocabulary.terms import Metric, Need
 
 TRIAL = pytest.StashKey[Trial]()
-WATCHES = pytest.StashKey[Sequence[Watch]]()
+WATCHES = pytest.StashKey[Watches]()
 RESULT = pytest.StashKey[Result]()
 
 
@@ -124,7 +125,7 @@ class TrialHooks:
             outcome = None
         if (trial := item.stash.get(TRIAL, None)) is not None:
             if not trial.order.role.is_partial:
-                _cover_whole_test(trial, item.stash.get(WATCHES, ()))
+                _cover_whole_test(trial, item.stash.get(WATCHES, Watches()))
             trial.settle_loads()
             self.settle_trial(trial, item)
         return outcome
@@ -161,20 +162,12 @@ def _forget_last_attempt(stash: pytest.Stash) -> None:
         del stash[RESULT]
 
 
-def _whole_test_watches(trial: Trial) -> list[Watch]:
-    watches = trial.watches(None, ram=trial.wants_ram, gpu=trial.wants_gpu)
-    for watch in watches:
-        watch.start()
-    return watches
+def _whole_test_watches(trial: Trial) -> Watches:
+    return trial.watches(None, ram=trial.wants_ram, gpu=trial.wants_gpu).start()
 
 
-def _cover_whole_test(trial: Trial, watches: Sequence[Watch]) -> None:
+def _cover_whole_test(trial: Trial, watches: Watches) -> None:
     """Limits on memory that no measurement of the test covers speak of the whole test, its fixtures included."""
-    for watch in reversed(watches):
-        samples = [
-            sample
-            for sample in watch.samples()
-            if not any(entry.has(sample.metric) for entry in trial.entries.values())
-        ]
-        for sample in samples:
+    for sample in watches.samples():
+        if not any(entry.has(sample.metric) for entry in trial.entries.values()):
             trial.entries.setdefault("", Entry(label="")).take(Observed(samples=(sample,)))

@@ -8,9 +8,11 @@ import gc
 import pytest
 
 from pytest_aiperf.measuring.driver import Driver, collector_off, is_asynchronous
-from pytest_aiperf.measuring.metrics.cpu_memory import CpuMemoryPeak
+from pytest_aiperf.measuring.metrics.cpu_memory import RamWatch
 from pytest_aiperf.measuring.metrics.latency import Latency
 from pytest_aiperf.measuring.metrics.throughput import Throughput
+from pytest_aiperf.measuring.watches import Watches
+from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Origin
 from tests.fakes import FakeAccelerator, FakeClock, FakeForeignLoad, FakeMemory, tools
 
@@ -126,23 +128,29 @@ def test_it_notes_who_else_used_the_processor():
     assert sample.foreign_share == 0.4
 
 
+def peak(memory: FakeMemory, *, base: int) -> tuple[Sample, ...]:
+    """Of one call in a fresh process."""
+    watches = Watches([RamWatch(memory, base=base, origin=Origin.FRESH)])
+    return Driver(lambda: None, tools()).run([watches])
+
+
 @pytest.mark.parametrize(("base", "expected"), [(0, 300.0), (100, 200.0), (400, 0.0)])
 def test_it_reports_the_peak_above_the_base(base: int, expected: float):
     memory = FakeMemory(peak=300, mapped=50)
-    ram, mapped = Driver(lambda: None, tools(memory=memory)).run([CpuMemoryPeak(base=base, origin=Origin.FRESH)])
+    ram, mapped = peak(memory, base=base)
     assert (ram.values, mapped.values) == ((expected,), (50.0,))
     assert ram.origin is Origin.FRESH
 
 
 def test_it_says_where_a_peak_counter_is_missing_and_never_reports_zero():
     memory = FakeMemory(peak=None, mapped=None)
-    ram, mapped = Driver(lambda: None, tools(memory=memory)).run([CpuMemoryPeak(base=0, origin=Origin.FRESH)])
+    ram, mapped = peak(memory, base=0)
     assert (ram.values, mapped.values) == ((), ())
 
 
 def test_it_says_where_the_peak_covers_the_whole_process():
     memory = FakeMemory(peak=10, resettable=False)
-    ram, _ = Driver(lambda: None, tools(memory=memory)).run([CpuMemoryPeak(base=0, origin=Origin.FRESH)])
+    ram, _ = peak(memory, base=0)
     assert any("cannot be reset" in note for note in ram.notes)
 
 

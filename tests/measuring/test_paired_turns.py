@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_aiperf.measuring.driver import Driver
-from pytest_aiperf.measuring.paired_turns import PairedTurns
+from pytest_aiperf.measuring.driver import Driver, without_loop
+from pytest_aiperf.measuring.paired_turns import answer_requests
 from pytest_aiperf.vocabulary.contracts import TimedCalls
 from pytest_aiperf.vocabulary.messages import At, GoOn, TakeTurn, TimedTurn, Warm, WarmUp
 from pytest_aiperf.vocabulary.records import Sample
@@ -41,8 +41,9 @@ def turns(*asked, items=8, probes=lambda _: (), on_a_device=False):
     clock = fakes.FakeClock()
     device = [fakes.FakeAccelerator()] if on_a_device else []
     line = FakeLine(*asked)
-    paired = PairedTurns(line, test="t", label="a", items=items, probes=probes)
-    Driver(lambda: clock.pass_seconds(1e-3), fakes.tools(clock=clock, accelerators=device)).run((paired,))
+    tools = fakes.tools(clock=clock, accelerators=device)
+    paired = answer_requests(tools, line, At(test="t", label="a"), items=items, probes=probes)
+    without_loop(Driver(lambda: clock.pass_seconds(1e-3), tools).follow(paired))
     at, warm, *seen = line.heard
     assert at == At(test="t", label="a")
     assert isinstance(warm, Warm)

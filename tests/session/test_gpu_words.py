@@ -9,9 +9,11 @@ import pytest
 from pytest_aiperf.judging.judge import judge
 from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.measuring.driver import Driver
-from pytest_aiperf.measuring.metrics.gpu_memory import METRICS, GpuMemoryPeak
+from pytest_aiperf.measuring.metrics.gpu_memory import METRICS, GpuWatch
+from pytest_aiperf.measuring.watches import Watches
 from pytest_aiperf.runtimes.accelerators.cuda import Cuda
 from pytest_aiperf.session.limit_markers import max_gpu_mb
+from pytest_aiperf.vocabulary.devices import Devices
 from pytest_aiperf.vocabulary.records import Criteria, Environment, Margins, Measurement, Policy, Verdict
 from pytest_aiperf.vocabulary.terms import Origin
 from tests.fakes import tools
@@ -47,7 +49,8 @@ def rows(
     """Kind -> the row of `max_gpu_mb(bound, kind)` after one call in a fresh process."""
     device = Cuda(modules=modules, nvml=driver, environ={})
     call = (lambda: [step() for step in meanwhile]) if meanwhile else (lambda: None)
-    samples = Driver(call, tools(accelerators=[device])).run([GpuMemoryPeak(origin=Origin.FRESH)])
+    watches = Watches([GpuWatch(Devices([device]), origin=Origin.FRESH)])
+    samples = Driver(call, tools(accelerators=[device])).run([watches])
     criteria = Criteria(
         margins=Margins(),
         policy=Policy(required=frozenset({"gpu"} if required else ())),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator
 
-from pytest_aiperf.vocabulary.contracts import CpuMemory, TimedCalls, Tools
+from pytest_aiperf.vocabulary.contracts import CpuMemory
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Better, Metric, Need, Origin, Phase, Rule, Unit
 
@@ -64,19 +63,3 @@ class RamWatch:
             Sample(metric=RAM.name, values=ram, origin=self.origin, notes=notes, parts=parts),
             Sample(metric=RAM_FILE.name, values=() if mapped is None else (float(mapped),), origin=self.origin),
         )
-
-
-class CpuMemoryPeak:
-    """One call in a pass of its own."""
-
-    def __init__(self, *, base: int, origin: Origin, phase: Phase = Phase.STEADY) -> None:
-        self.base = base
-        self.origin = origin
-        self.phase = phase
-
-    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
-        """Restart the counter, make one call, read it."""
-        watch = RamWatch(tools.memory, base=self.base, origin=self.origin, phase=self.phase)
-        watch.start()
-        yield TimedCalls()
-        return watch.samples()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
 from pytest_aiperf.vocabulary.devices import Devices, GpuMemory
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Better, Metric, Need, Origin, Phase, Rule, Unit
@@ -110,21 +109,6 @@ class GpuWatch:
                 **({self._phase.value: total} if self._phase is not None else {}),
             },
         )
-
-
-class GpuMemoryPeak:
-    """One call in a pass of its own."""
-
-    def __init__(self, *, origin: Origin = Origin.IN_PROCESS, phase: Phase = Phase.STEADY) -> None:
-        self._origin = origin
-        self._phase = phase
-
-    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
-        """Restart the peaks, make one call, read them."""
-        watch = GpuWatch(tools.devices, origin=self._origin, phase=self._phase)
-        watch.start()
-        yield TimedCalls(calls=1)
-        return watch.samples()
 
 
 def _beside(seen: Sequence[Sequence[GpuMemory]]) -> dict[str, float]:

@@ -11,9 +11,9 @@ from pytest_aiperf.measuring.metrics.gpu_memory import (
     METRICS,
     NO_COUNTER,
     NO_GPU,
-    GpuMemoryPeak,
     GpuWatch,
 )
+from pytest_aiperf.measuring.watches import Watches
 from pytest_aiperf.vocabulary.contracts import TimedCalls
 from pytest_aiperf.vocabulary.devices import Devices, GpuMemory
 from pytest_aiperf.vocabulary.records import Sample
@@ -84,7 +84,7 @@ class Growing(FakeAccelerator):
 
 def test_it_restarts_the_peak_makes_one_call_and_reads():
     device = FakeAccelerator(memory=[record(allocated=10, reserved=20, process=30)])
-    plan = GpuMemoryPeak().plan(tools(accelerators=[device]))
+    plan = Watches([GpuWatch(Devices([device]))]).plan(tools())
     assert next(plan) == TimedCalls(calls=1)
     assert device.resets == 1
     with pytest.raises(StopIteration) as end:
