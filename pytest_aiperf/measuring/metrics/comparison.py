@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+
 from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
 
-
-def _metric(name: str, title: str, unit: Unit, better: Better, *, portable: bool) -> Metric:
-    return Metric(
-        name=name,
-        title=title,
-        unit=unit,
-        better=better,
-        rule=Rule.SHOWN,
-        portable=portable,
-        measured_by="aiperf.compare(...)",
-    )
-
-
+_shown = functools.partial(Metric, rule=Rule.SHOWN, measured_by="aiperf.compare(...)")
 SPEEDUP = Metric(
     name="speedup",
     title="speed-up",
@@ -27,14 +17,15 @@ SPEEDUP = Metric(
     measured_by="aiperf.compare(...)",
     follows="latency",
 )
-SIZE_RATIO = _metric("size_ratio", "size ratio", Unit.RATIO, Better.LOWER, portable=True)
-MEMORY_RATIO = _metric("memory_ratio", "memory ratio", Unit.RATIO, Better.LOWER, portable=False)
-CANDIDATE_MEMORY, REFERENCE_MEMORY = (
-    _metric(f"{whose}_memory", f"memory of the {whose}", Unit.BYTES, Better.LOWER, portable=False)
-    for whose in ("candidate", "reference")
-)
+_ratio = functools.partial(_shown, unit=Unit.RATIO, better=Better.LOWER)
+SIZE_RATIO = _ratio(name="size_ratio", title="size ratio", portable=True)
+MEMORY_RATIO = _ratio(name="memory_ratio", title="memory ratio", portable=False)
+_memory = functools.partial(_shown, unit=Unit.BYTES, better=Better.LOWER, portable=False)
+CANDIDATE_MEMORY = _memory(name="candidate_memory", title="memory of the candidate")
+REFERENCE_MEMORY = _memory(name="reference_memory", title="memory of the reference")
 """The model and what its first call adds at its peak, each in a fresh process."""
-AGREEMENT = _metric("agreement", "agreement", Unit.FRACTION, Better.HIGHER, portable=True)
-SQNR = _metric("sqnr", "SQNR", Unit.DECIBEL, Better.HIGHER, portable=True)
-MAX_ABS_ERROR = _metric("max_abs_error", "largest error", Unit.NUMBER, Better.LOWER, portable=True)
+_of_outputs = functools.partial(_shown, portable=True)
+AGREEMENT = _of_outputs(name="agreement", title="agreement", unit=Unit.FRACTION, better=Better.HIGHER)
+SQNR = _of_outputs(name="sqnr", title="SQNR", unit=Unit.DECIBEL, better=Better.HIGHER)
+MAX_ABS_ERROR = _of_outputs(name="max_abs_error", title="largest error", unit=Unit.NUMBER, better=Better.LOWER)
 METRICS = (SPEEDUP, SIZE_RATIO, MEMORY_RATIO, CANDIDATE_MEMORY, REFERENCE_MEMORY, AGREEMENT, SQNR, MAX_ABS_ERROR)

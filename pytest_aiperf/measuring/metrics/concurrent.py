@@ -6,23 +6,20 @@ memory, and parts: metric of memory -> bytes above what was there before.
 
 from __future__ import annotations
 
+import functools
+
 from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
 
-
-def _shown(name: str, title: str) -> Metric:
-    return Metric(
-        name=name,
-        title=title,
-        unit=Unit.BYTES,
-        better=Better.LOWER,
-        rule=Rule.SHOWN,
-        portable=False,
-        measured_by="aiperf.concurrent(...)",
-    )
-
-
-ALONE = _shown("alone", "memory alone")
-REVERSED = _shown("reversed", "memory, loaded the other way round")
-LOADED = _shown("loaded", "memory once loaded")
-KEPT = _shown("kept", "memory kept after del")
+_shown = functools.partial(
+    Metric,
+    unit=Unit.BYTES,
+    better=Better.LOWER,
+    rule=Rule.SHOWN,
+    portable=False,
+    measured_by="aiperf.concurrent(...)",
+)
+ALONE = _shown(name="alone", title="memory alone")
+REVERSED = _shown(name="reversed", title="memory, loaded the other way round")
+LOADED = _shown(name="loaded", title="memory once loaded")
+KEPT = _shown(name="kept", title="memory kept after del")
 METRICS = (ALONE, REVERSED, LOADED, KEPT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator
 
 from pytest_aiperf.measuring.driver import collector_off
@@ -10,14 +11,10 @@ from pytest_aiperf.vocabulary.devices import DevicesSeen
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
 
-
-def _kept(name: str, title: str, unit: Unit, better: Better) -> Metric:
-    return Metric(name=name, title=title, unit=unit, better=better, rule=Rule.SHOWN, portable=False, kept=True)
-
-
-METRIC = _kept("energy", "energy per call", Unit.JOULES, Better.LOWER)
-CLOCK = _kept("clock_mhz", "clock of the slowest device, MHz", Unit.NUMBER, Better.HIGHER)
-POWER = _kept("watts", "power of all devices, W", Unit.NUMBER, Better.LOWER)
+_kept = functools.partial(Metric, rule=Rule.SHOWN, portable=False, kept=True)
+METRIC = _kept(name="energy", title="energy per call", unit=Unit.JOULES, better=Better.LOWER)
+CLOCK = _kept(name="clock_mhz", title="clock of the slowest device, MHz", unit=Unit.NUMBER, better=Better.HIGHER)
+POWER = _kept(name="watts", title="power of all devices, W", unit=Unit.NUMBER, better=Better.LOWER)
 METRICS = (METRIC, CLOCK, POWER)
 
 BURST_SECONDS = 0.1

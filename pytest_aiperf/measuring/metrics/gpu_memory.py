@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 from pytest_aiperf.vocabulary.devices import Devices, GpuMemory
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Better, Metric, Need, Origin, Phase, Rule, Unit
 
-ALLOCATED = Metric(
-    name="gpu_allocated",
-    title="GPU peak, allocated",
-    unit=Unit.BYTES,
-    better=Better.LOWER,
-    rule=Rule.EXACT,
-    portable=True,
-    needs=Need.GPU,
-    peak=True,
-)
-RESERVED = Metric(
-    name="gpu_reserved",
-    title="GPU peak, reserved",
-    unit=Unit.BYTES,
-    better=Better.LOWER,
-    rule=Rule.EXACT,
-    portable=True,
-    needs=Need.GPU,
-    peak=True,
-)
-PROCESS = Metric(
+_peak = functools.partial(Metric, unit=Unit.BYTES, better=Better.LOWER, needs=Need.GPU, peak=True)
+ALLOCATED = _peak(name="gpu_allocated", title="GPU peak, allocated", rule=Rule.EXACT, portable=True)
+RESERVED = _peak(name="gpu_reserved", title="GPU peak, reserved", rule=Rule.EXACT, portable=True)
+PROCESS = _peak(
     name="gpu_process",
     title="GPU process memory",
-    unit=Unit.BYTES,
-    better=Better.LOWER,
     rule=Rule.PROCESS_MEMORY,
     portable=False,
     negligible=8 * 1024**2,
-    needs=Need.GPU,
-    peak=True,
 )
 METRICS = (ALLOCATED, RESERVED, PROCESS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,28 +10,22 @@ from typing import Any
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Better, Cache, Metric, Origin, Rule, Unit
 
-COLD = Metric(
-    name="load_cold",
-    title="load time, cold",
+_load = functools.partial(
+    Metric,
     unit=Unit.SECONDS,
     better=Better.LOWER,
     rule=Rule.LOAD_TIME,
     portable=False,
     negligible=2e-3,
+)
+COLD = _load(
+    name="load_cold",
+    title="load time, cold",
     measured_by="aiperf.load(...) of a model file",
     cache=Cache.COLD,
     file_bound=True,
 )
-WARM = Metric(
-    name="load_warm",
-    title="load time, warm",
-    unit=Unit.SECONDS,
-    better=Better.LOWER,
-    rule=Rule.LOAD_TIME,
-    portable=False,
-    negligible=2e-3,
-    measured_by="aiperf.load(...)",
-)
+WARM = _load(name="load_warm", title="load time, warm", measured_by="aiperf.load(...)")
 METRICS = (COLD, WARM)
 
 TO_THE_DEVICE = "of which to the device"
