@@ -30,7 +30,7 @@ Loader = Callable[[], Any]
 class Account:
     """One kind of memory, in bytes above what was there before; None where unknown."""
 
-    together: float | None = None
+    together: float
     """The joint peak."""
     alone: Mapping[str, float] = field(default_factory=dict)
     """Name -> peak of that model in a process of its own."""
@@ -47,24 +47,15 @@ class Account:
         return sum(self.alone.values()) if self.alone else None
 
 
-class Concurrent(Mapping[str, Any]):
+class Concurrent(dict[str, Any]):
     """Name -> output of each model; its text is a table of what they took. `accounts`: metric -> `Account`."""
 
     def __init__(self, outputs: Mapping[str, Any], accounts: Mapping[str, Account] | None = None) -> None:
-        self.outputs = outputs
+        super().__init__(outputs)
         self.accounts = accounts or {}
 
-    def __getitem__(self, name: str) -> Any:
-        return self.outputs[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.outputs)
-
-    def __len__(self) -> int:
-        return len(self.outputs)
-
     def __repr__(self) -> str:
-        return f"<Concurrent of {', '.join(self.outputs)}>"
+        return f"<Concurrent of {', '.join(self)}>"
 
     def __str__(self) -> str:
         return "\n".join(line for name, account in self.accounts.items() for line in lines(_TITLES[name], account))
@@ -109,8 +100,7 @@ def check(loaders: Mapping[str, Loader]) -> tuple[str, ...]:
 
 def plainly(loaders: Mapping[str, Loader], inputs: Any, frameworks: Frameworks) -> dict[str, Any]:
     """Load all, then run each once."""
-    models = {name: settle(loader()) for name, loader in loaders.items()}
-    return {name: _infer(models[name], _inputs_of(name, inputs, models), frameworks) for name in models}
+    return _outputs({name: settle(loader()) for name, loader in loaders.items()}, inputs, frameworks)
 
 
 def _measured(trial: Trial, entry: Entry, loaders: Mapping[str, Loader], inputs: Any) -> dict[str, Any]:
@@ -122,13 +112,12 @@ def _measured(trial: Trial, entry: Entry, loaders: Mapping[str, Loader], inputs:
     for name, loader in loaders.items():
         models[name] = settle(loader())
         loaded.append(_sample(LOADED, _above(before, _held(trial)), trial, name))
-    outputs = {
-        name: _infer(model, _inputs_of(name, inputs, loaders), trial.context.frameworks)
-        for name, model in models.items()
-    }
+    outputs = _outputs(models, inputs, trial.context.frameworks)
     peaks = watches.samples()
     models.clear()
-    _give_back(trial)
+    gc.collect()
+    trial.context.tools.memory.give_back()
+    trial.context.tools.devices.reset_peaks()
     kept = _sample(KEPT, _above(before, _held(trial)), trial)
     if members := trial.order.members:
         alone = len(members) == 1
@@ -151,16 +140,14 @@ def accounts_of(entry: Entry) -> dict[str, Account]:
                 together=min(joint),
                 alone=_by_name(entry, ALONE, metric),
                 loaded=_by_name(entry, LOADED, metric),
-                reversed=_smallest(entry, REVERSED, metric),
-                kept=_smallest(entry, KEPT, metric),
+                reversed=_by_name(entry, REVERSED, metric).get(""),
+                kept=_by_name(entry, KEPT, metric).get(""),
             )
     return found
 
 
 def lines(title: str, account: Account) -> Iterator[str]:
     """A table of one kind of memory."""
-    if account.together is None:
-        return
     told = f"{title} together {_text(account.together)}"
     if account.sum:
         told += f", {account.together / account.sum:.0%} of the sum of single peaks ({_text(account.sum)})"
@@ -175,36 +162,24 @@ def lines(title: str, account: Account) -> Iterator[str]:
         yield f"  kept after del: {_text(account.kept)}"
 
 
-def _infer(model: Any, inputs: Any, frameworks: Frameworks) -> Any:
-    framework = frameworks.of(model)
-    positional = inputs if isinstance(inputs, tuple) else (inputs,)
-    with framework.inference():
-        return settle(framework.bind(model, positional, {})())
-
-
-def _inputs_of(name: str, inputs: Any, names: Mapping[str, Any]) -> Any:
-    """One for each model where they are a mapping of its names, else one for all."""
-    return inputs[name] if isinstance(inputs, Mapping) and set(inputs) >= set(names) else inputs
+def _outputs(models: Mapping[str, Any], inputs: Any, frameworks: Frameworks) -> dict[str, Any]:
+    """Run each once, on an input of its own where these are a mapping of all names, else all on one."""
+    each_its_own = isinstance(inputs, Mapping) and set(inputs) >= set(models)
+    outputs = {}
+    for name, model in models.items():
+        given = inputs[name] if each_its_own else inputs
+        framework = frameworks.of(model)
+        with framework.inference():
+            outputs[name] = settle(framework.bind(model, given if isinstance(given, tuple) else (given,), {})())
+    return outputs
 
 
 def _held(trial: Trial) -> dict[str, float]:
     """Bytes at this moment, as far as they are counted."""
     gc.collect()
-    records = trial.context.tools.devices.started().memory()
-    allocated = [record.allocated for record in records if record.allocated is not None]
-    process = [record.process for record in records if record.process is not None]
-    held = {RAM.name: float(trial.context.tools.memory.now())}
-    return (
-        held
-        | ({ALLOCATED.name: float(sum(allocated))} if allocated else {})
-        | ({PROCESS.name: float(sum(process))} if process else {})
-    )
-
-
-def _give_back(trial: Trial) -> None:
-    gc.collect()
-    trial.context.tools.memory.give_back()
-    trial.context.tools.devices.reset_peaks()
+    allocated, process = trial.context.tools.devices.started().held()
+    sizes = {RAM.name: trial.context.tools.memory.now(), ALLOCATED.name: allocated, PROCESS.name: process}
+    return {metric: float(size) for metric, size in sizes.items() if size is not None}
 
 
 def _above(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:
@@ -228,16 +203,12 @@ def _sample(metric: Metric, parts: Mapping[str, float], trial: Trial, name: str 
 
 
 def _by_name(entry: Entry, wanted: Metric, metric: str) -> dict[str, float]:
+    """Member, or nothing where all are meant -> the smallest of what was seen."""
     found: dict[str, float] = {}
     for sample in entry.fresh:
         if sample.metric == wanted.name and metric in sample.parts:
             found[sample.member] = min(sample.parts[metric], found.get(sample.member, sample.parts[metric]))
     return found
-
-
-def _smallest(entry: Entry, wanted: Metric, metric: str) -> float | None:
-    seen = (sample.parts[metric] for sample in entry.fresh if sample.metric == wanted.name and metric in sample.parts)
-    return min(seen, default=None)
 
 
 def _text(size: float) -> str:

@@ -126,3 +126,10 @@ class Devices(tuple[Accelerator, ...]):
     def memory(self) -> list[GpuMemory]:
         """One record per device in use, those of runtimes included that only a driver knows."""
         return [record for one in self for record in one.memory()]
+
+    def held(self) -> tuple[int | None, int | None]:
+        """Bytes at this moment on all devices: by the allocators, and by the driver; None where none knows."""
+        records = self.memory()
+        allocated = [record.allocated for record in records if record.allocated is not None]
+        process = [record.process for record in records if record.process is not None]
+        return sum(allocated) if allocated else None, sum(process) if process else None

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Generator, Sequence
 
 from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
-from pytest_aiperf.vocabulary.devices import Devices
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Better, Metric, Need, Origin, Rule, Unit
 
-LEAK = Metric(
-    name="leak",
-    title="leak per call",
+_leak = functools.partial(
+    Metric,
     unit=Unit.BYTES,
     better=Better.LOWER,
     rule=Rule.LEAK,
     portable=False,
     measured_by="aiperf.soak(...)",
 )
-GPU_LEAK = Metric(
-    name="gpu_leak",
-    title="GPU leak per call",
-    unit=Unit.BYTES,
-    better=Better.LOWER,
-    rule=Rule.LEAK,
-    portable=False,
-    limited_as=LEAK.name,
-    measured_by="aiperf.soak(...)",
-    needs=Need.GPU,
-)
+LEAK = _leak(name="leak", title="leak per call")
+GPU_LEAK = _leak(name="gpu_leak", title="GPU leak per call", limited_as=LEAK.name, needs=Need.GPU)
 METRICS = (LEAK, GPU_LEAK)
 WARM_UPS = 60
 BLOCK = 10
@@ -54,14 +44,14 @@ class Soak:
         tools.memory.give_back()
         for _ in range(min(self.warm_ups, BLOCK)):
             yield TimedCalls()
-        start = _held(tools.devices)
+        start = tools.devices.held()
         process: list[float] = []
         device: list[float] = []
         for _ in range(self.calls):
             yield TimedCalls()
             process.append(float(tools.memory.glance()))
             if start != (None, None):
-                device.append(_growth(start, _held(tools.devices)))
+                device.append(_growth(start, tools.devices.held()))
         samples = (Sample(metric=LEAK.name, values=_lowest(process), origin=self.origin, calls_per_value=BLOCK),)
         if start == (None, None):
             return samples
@@ -77,18 +67,7 @@ class Soak:
         return (*samples, told)
 
 
-Held = tuple[int | None, int | None]
-"""Bytes on all devices: by the allocators, and by the driver."""
-
-
-def _held(devices: Devices) -> Held:
-    records = devices.memory()
-    allocated = [record.allocated for record in records if record.allocated is not None]
-    process = [record.process for record in records if record.process is not None]
-    return sum(allocated) if allocated else None, sum(process) if process else None
-
-
-def _growth(start: Held, now: Held) -> float:
+def _growth(start: Sequence[int | None], now: Sequence[int | None]) -> float:
     """The smaller one of both: a leak is what both see."""
     pairs = zip(start, now, strict=True)
     return float(
