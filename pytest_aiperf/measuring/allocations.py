@@ -128,18 +128,12 @@ def gpu_peak(traces: Sequence[Sequence[Mapping[str, Any]]]) -> Counter[Stack]:
 
     `traces` are the events of `torch.cuda.memory._snapshot()`; what was allocated before the recording is not in them.
     """
-    found: Counter[Stack] = Counter()
-    for trace in traces:
-        found.update(_held(trace[: _fullest(trace) + 1]))
-    return found
+    return sum((_held(trace[: _fullest(trace) + 1]) for trace in traces), Counter())
 
 
 def gpu_kept(traces: Sequence[Sequence[Mapping[str, Any]]]) -> Counter[Stack]:
     """The same at the end: what was allocated meanwhile and is still held."""
-    found: Counter[Stack] = Counter()
-    for trace in traces:
-        found.update(_held(trace))
-    return found
+    return sum(map(_held, traces), Counter())
 
 
 def _fullest(trace: Sequence[Mapping[str, Any]]) -> int:

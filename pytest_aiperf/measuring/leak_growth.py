@@ -29,13 +29,17 @@ _PLAIN = frozenset({"dict", "list", "tuple", "set", "cell", "function", "frame",
 
 async def told(driver: Driver, modules: Mapping[str, ModuleType] = sys.modules) -> tuple[str, ...]:
     """Call a few times more, and tell what grew, the largest first."""
-    growth = _Growth(modules)
+    objects, gpu = _objects(), GpuHistory(modules)
     with _tracing():
-        await driver.call()
-        growth.begin()
+        await driver.call()  # the first one may keep what it needs
+        gc.collect()
+        gpu.start()
+        first = tracemalloc.take_snapshot()
         for _ in range(CALLS):
             await driver.call()
-        return growth.end()
+        gc.collect()
+        lines = (*_lines(first, tracemalloc.take_snapshot()), *_gpu_lines(gpu_kept(gpu.stop())))
+    return (*lines, *_kinds(objects, _objects()))
 
 
 @contextmanager
@@ -48,29 +52,6 @@ def _tracing() -> Iterator[None]:
     finally:
         if not was_tracing:
             tracemalloc.stop()
-
-
-class _Growth:
-    """Traces Python's allocations, those on a GPU, and counts objects, around calls."""
-
-    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
-        self._objects = _objects()
-        self._gpu = GpuHistory(modules)
-        self._first: tracemalloc.Snapshot | None = None
-
-    def begin(self) -> None:
-        """The first call, which may keep what it needs, is over."""
-        gc.collect()
-        self._gpu.start()
-        self._first = tracemalloc.take_snapshot()
-
-    def end(self) -> tuple[str, ...]:
-        """What grew since."""
-        gc.collect()
-        last = tracemalloc.take_snapshot()
-        lines = _lines(self._first, last) if self._first is not None else ()
-        on_gpu = _gpu_lines(gpu_kept(self._gpu.stop()))
-        return (*lines, *on_gpu, *_kinds(self._objects, _objects()))
 
 
 def _gpu_lines(kept: Counter[Stack]) -> Iterator[str]:
