@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_aiperf.measuring.driver import is_asynchronous
 from pytest_aiperf.vocabulary.errors import UsageError
-from pytest_aiperf.vocabulary.model_figures import ModelFigures, Weights
+from pytest_aiperf.vocabulary.model_figures import ModelFigures
 
 if TYPE_CHECKING:
     from pytest_aiperf.vocabulary.contracts import Frameworks
+
+T = TypeVar("T")
 
 
 class Model:
@@ -45,30 +47,27 @@ class Model:
 
     def figures(self, inputs: tuple[Any, ...], *, score: float | None, memory: int | None) -> ModelFigures:
         """Size, weights and work of one call, as far as the runtime says."""
+        profiler = self.framework.profiler
         return ModelFigures(
             score=score,
             size=self.size,
             memory=memory,
-            weights=self._weights(),
-            macs=self._macs(inputs),
+            weights=_where_known(lambda: self.framework.weights(self.model)),
+            macs=_where_known(lambda: profiler().macs(self.model, lambda copied: self._bound(copied, inputs))),
         )
 
     def exact(self, inputs: tuple[Any, ...]) -> Any | None:
         """What it answers in float64; None where it cannot run so."""
-        try:
+
+        def run() -> Any | None:
             copied = self.framework.profiler().in_float64(self.model)
             return None if copied is None else self._bound(copied, inputs)()
-        except Exception:  # noqa: BLE001 - of any model; only shown, and unknown where it does not run
-            return None
 
-    def _weights(self) -> Weights | None:
-        try:
-            return self.framework.weights(self.model)
-        except Exception:  # noqa: BLE001 - of any model, with tensors of any kind; only shown, and a reason at most
-            return None
+        return _where_known(run)
 
-    def _macs(self, inputs: tuple[Any, ...]) -> int | None:
-        try:
-            return self.framework.profiler().macs(self.model, lambda copied: self._bound(copied, inputs))
-        except Exception:  # noqa: BLE001 - of any model; only shown, and unknown where it cannot be counted
-            return None
+
+def _where_known(ask: Callable[[], T | None]) -> T | None:
+    try:
+        return ask()
+    except Exception:  # noqa: BLE001 - of any model, with tensors of any kind; only shown, and a reason at most
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -64,28 +65,25 @@ def quality(reference: Model, candidate: Model, asked: Question, *, referee: boo
     scorer = Scorer(asked)
     meter = Meter(tolerances=asked.tolerances)
     alike: list[float] | None = []
-    first: Batch | None = None
-    own, rounding = Parity(max_abs_error=0.0, max_rel_error=0.0, cosine=1.0, sqnr_db=IDENTICAL_DB), None
+    every = batches(asked.inputs, asked.labels)
+    first = next(every)
 
     def read(output: Any) -> dict[str, np.ndarray]:
         return parity.arrays(asked.outputs(output) if asked.outputs else output)
 
-    for batch in batches(asked.inputs, asked.labels):
+    for batch in itertools.chain((first,), every):
         outputs = [model.bind(batch.inputs)() for model in (reference, candidate)]
         old, new = map(read, outputs)
         meter.add(old, new)
         answers = scorer.add(outputs, (old, new), batch.labels)
         alike = None if alike is None or answers is None else alike + parity.agreement(*answers)
-        if first is None:
-            first = batch
+        if batch is first:
             _check_names(asked.tolerances, old)
             again = Meter()
             again.add(old, read(reference.bind(batch.inputs)()))
             own = again.parity()
             exact = reference.exact(batch.inputs) if referee else None
             rounding = None if exact is None else parity.rounding(read(exact), old, new)
-    if first is None:
-        raise UsageError("aiperf.compare: inputs has no batches; a comparison of nothing is not a pass")
     scores = scorer.scores()
     return Quality(
         first=first,

@@ -65,28 +65,28 @@ class Scorer:
 
     def scores(self) -> tuple[list[float], list[float]]:
         """Of both models: one per example, or one number each; empty without labels."""
-        import numpy as np
-
         if not self.labels:
             if self.asked.metric is not None:
                 raise UsageError("aiperf.compare: metric= needs labels")
             return [], []
-        labels = np.concatenate(self.labels)
-        return self._score(np.concatenate(self.answers[0]), labels), self._score(
-            np.concatenate(self.answers[1]), labels
-        )
+        labels, old, new = self._gathered()
+        return self._score(old, labels), self._score(new, labels)
 
     def given(self) -> Answers | None:
         """Labels and answers, where they are classes."""
-        import numpy as np
-
         if not self.labels:
             return None
-        every = [np.concatenate(one) for one in (self.labels, *self.answers)]
+        every = self._gathered()
         if any(one.ndim != 1 or one.dtype.kind not in "iub" for one in every):
             return None
         labels, old, new = (one.tolist() for one in every)
         return Answers(labels=labels, reference=old, candidate=new)
+
+    def _gathered(self) -> list[np.ndarray]:
+        """Labels, and the answers of both."""
+        import numpy as np
+
+        return [np.concatenate(one) for one in (self.labels, *self.answers)]
 
     def _score(self, answers: np.ndarray, labels: np.ndarray) -> list[float]:
         metric = self.asked.metric

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,23 +37,17 @@ class LayerCost:
     """To the model as it was, in the score's own unit."""
 
 
-class Sensitivity(Sequence[LayerCost]):
+class Sensitivity(list[LayerCost]):
     """Layers, the one that costs most first; the text is a table."""
 
-    def __init__(self, costs: Sequence[LayerCost], *, score: str) -> None:
-        self._costs = sorted(costs, key=lambda cost: (-(cost.score_drop or 0.0), cost.sqnr_db))
+    def __init__(self, costs: Iterable[LayerCost], *, score: str) -> None:
+        super().__init__(sorted(costs, key=lambda cost: (-(cost.score_drop or 0.0), cost.sqnr_db)))
         self._score = score
 
-    def __getitem__(self, place: Any) -> Any:
-        return self._costs[place]
-
-    def __len__(self) -> int:
-        return len(self._costs)
-
     def __str__(self) -> str:
-        scored = any(cost.score is not None for cost in self._costs)
+        scored = any(cost.score is not None for cost in self)
         table = [("layer", "parameters", "SQNR", "alike", *((self._score, "lost") if scored else ()))]
-        table += [tuple(self._cells(cost, scored=scored)) for cost in self._costs]
+        table += [tuple(self._cells(cost, scored=scored)) for cost in self]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         return "\n".join(
             "  ".join(
@@ -66,7 +61,7 @@ class Sensitivity(Sequence[LayerCost]):
 
     def most_sensitive(self, count: int) -> list[str]:
         """Names of the layers that cost most: the ones to leave as they were."""
-        return [cost.name for cost in self._costs[:count]]
+        return [cost.name for cost in self[:count]]
 
     @staticmethod
     def _cells(cost: LayerCost, *, scored: bool) -> Iterator[str]:
@@ -97,16 +92,13 @@ def sensitivity(
         raise UsageError("aiperf.sensitivity: the model has no layers with weights")
     if optimise is None and not FEWEST_BITS <= bits <= MOST_BITS:
         raise UsageError(f"aiperf.sensitivity: bits={bits}: expected {FEWEST_BITS} to {MOST_BITS}")
+    optimise = optimise or functools.partial(_quantise, bits=bits)
     reference = Model(model, frameworks)
     costs, title = [], ""
     with frameworks.inference():
         for name in chosen:
             copied = copy.deepcopy(model)
-            changed = None
-            if optimise is None:
-                _quantise(copied, name, bits)
-            else:
-                changed = optimise(copied, name)
+            changed = optimise(copied, name)
             candidate = Model(copied if changed is None else changed, frameworks)
             seen = quality.quality(reference, candidate, asked, referee=False)
             title = seen.metric.title
@@ -137,7 +129,7 @@ def _layers(model: Any) -> dict[str, int]:
     }
 
 
-def _quantise(model: Any, name: str, bits: int) -> None:
+def _quantise(model: Any, name: str, *, bits: int) -> None:
     """Round a layer's weights to so many bits: symmetric, one scale per output channel (Jacob et al. 2018)."""
     levels = 2 ** (bits - 1) - 1
     for parameter in model.get_submodule(name).parameters(recurse=False):
