@@ -160,7 +160,7 @@ def pass_through(stash: pytest.Stash) -> Bench:
     if _IDLE not in stash:
         stash[_IDLE] = RunContext(tools=create_tools(), frameworks=create_frameworks(), metrics=known_metrics())
     order = Order(test="", role=Role.NOTHING, max_seconds=0.0)
-    return Bench(Trial(order=order, context=stash[_IDLE], limits=(), margins=Margins(), source=None, wants_ram=False))
+    return Bench(Trial(order=order, context=stash[_IDLE], margins=Margins()))
 
 
 @contextlib.contextmanager

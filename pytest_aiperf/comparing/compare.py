@@ -80,7 +80,8 @@ def compare(
     for model in models.values():
         entry.take(trial.checked(model.model))
     found = _comparison(seen, figures, speed, margin=trial.margins.accuracy_margin if margin is None else margin)
-    variant = variant_of(found, group=trial.group, name=trial.variant_name(entry.label))
+    group, name = trial.variant_name(entry.label)
+    variant = variant_of(found, group=group, name=name)
     entry.take(Observed(variant=variant, partial=not order.role.times))
     return found
 

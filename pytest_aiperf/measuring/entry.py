@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from pytest_aiperf.measuring.metrics.load_time import Loading
 from pytest_aiperf.vocabulary.baseline import PortableValue
@@ -13,6 +14,7 @@ from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Metric, Origin
 
 _ONCE = ("out_of_memory", "disturbances", "conditions", "covariate", "reference", "accuracy_margin", "variant")
+_GATHERED = ("facts", "reasons", "breakdown", "anomalies", "scores")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,10 @@ class Observed:
     """Of a comparison: what the reference model gave."""
     accuracy_margin: float | None = None
     variant: Variant | None = None
+
+    def told(self) -> dict[str, Any]:
+        """What was said, under the names that a `Measurement` has for it."""
+        return {name: said for name in (*_ONCE, *_GATHERED) if (said := getattr(self, name)) is not None}
 
     def beside(self, earlier: Observed) -> Observed:
         """Both, without their samples; of what can only be said once, this counts."""

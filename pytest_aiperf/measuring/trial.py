@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,38 +26,30 @@ if TYPE_CHECKING:
     from pytest_aiperf.measuring.run_context import RunContext
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class Trial:
     """The state of one attempt; a rerun of the test gets a new one."""
 
-    def __init__(
-        self,
-        *,
-        order: Order,
-        context: RunContext,
-        limits: Sequence[Limit],
-        margins: Margins,
-        source: str | None,
-        wants_ram: bool,
-        group: str | None = None,
-    ) -> None:
-        self.order = order
-        self.context = context
-        self.source = source
-        self._wants_ram = wants_ram
-        self.group = group or order.test.partition("[")[0]
-        """Whose table the comparisons of this test stand in: by default, one for all parameters of a test."""
-        self.hold_to(limits, margins)
-        self.entries: dict[str, Entry] = {}
-        self.started = 0.0
-        """When the test, then its body, started; on the run's clock."""
-        self.failures: list[str] = []
-        """Why fresh processes of this test gave nothing."""
-        self.must_pair = False
-        """Whether pairs decide on it even where its sessions pass it."""
-        self.allocations = Allocations()
-        """What a fresh process traced."""
-        self.pairings: dict[str, Pairing] = {}
-        """Label -> what pairs with the reference revision saw."""
+    order: Order
+    context: RunContext
+    limits: tuple[Limit, ...] = ()
+    margins: Margins
+    source: str | None = None
+    memory: bool = False
+    """Whether a marker or an option asks for peaks of the processor's memory."""
+    group: str | None = None
+    """Whose table the comparisons of this test stand in; None: one for all parameters of a test."""
+    entries: dict[str, Entry] = field(default_factory=dict)
+    started: float = 0.0
+    """When the test, then its body, started; on the run's clock."""
+    failures: list[str] = field(default_factory=list)
+    """Why fresh processes of this test gave nothing."""
+    must_pair: bool = False
+    """Whether pairs decide on it even where its sessions pass it."""
+    allocations: Allocations = field(default_factory=Allocations)
+    """What a fresh process traced."""
+    pairings: dict[str, Pairing] = field(default_factory=dict)
+    """Label -> what pairs with the reference revision saw."""
 
     def hold_to(self, limits: Sequence[Limit], margins: Margins) -> None:
         """What the test must keep; asked again once its fixtures have run."""
@@ -66,7 +59,7 @@ class Trial:
     @property
     def wants_ram(self) -> bool:
         """Whether peaks of the processor's memory are asked for."""
-        return self._wants_ram or self._needs(Need.RAM)
+        return self.memory or self._needs(Need.RAM)
 
     @property
     def wants_gpu(self) -> bool:
@@ -99,10 +92,11 @@ class Trial:
         entry.kinds.add(kind)
         return entry
 
-    def variant_name(self, label: str) -> str:
-        """What a candidate of this test is called among others: its parameters, its label, else the test's name."""
+    def variant_name(self, label: str) -> tuple[str, str]:
+        """The group of a candidate, and its name in it: its test's parameters, its label, else the test's name."""
         test, _, parameters = self.order.test.partition("[")
-        return "/".join(filter(None, (parameters.removesuffix("]"), label))) or test.rpartition("::")[2]
+        name = "/".join(filter(None, (parameters.removesuffix("]"), label))) or test.rpartition("::")[2]
+        return self.group or test, name
 
     def checked(self, function: Any) -> Observed:
         """Once it has run: whether a model runs as it was asked to; some runtimes fall back during a call.
@@ -174,7 +168,6 @@ class Trial:
         return tuple(self._measurement(entry, taken_at, commit, hashes) for entry in self.entries.values())
 
     def _measurement(self, entry: Entry, taken_at: str, commit: str | None, hashes: Mapping[Path, str]) -> Measurement:
-        seen = entry.seen
         return Measurement(
             test=self.order.test,
             label=entry.label,
@@ -182,19 +175,8 @@ class Trial:
             taken_at=taken_at,
             commit=commit,
             source=self.source,
-            files={path.name: hashes[path] for path in seen.paths if path in hashes},
-            facts=seen.facts,
-            covariate=seen.covariate,
-            disturbances=seen.disturbances or (),
-            conditions=seen.conditions or {},
+            files={path.name: hashes[path] for path in entry.seen.paths if path in hashes},
             allocations=self.allocations if self.has_peak(entry) else Allocations(),
-            anomalies=seen.anomalies,
-            out_of_memory=seen.out_of_memory,
-            scores=seen.scores,
             pairing=self.pairings.get(entry.label),
-            reference=seen.reference,
-            accuracy_margin=seen.accuracy_margin,
-            reasons=seen.reasons,
-            breakdown=seen.breakdown,
-            variant=seen.variant,
+            **entry.seen.told(),
         )

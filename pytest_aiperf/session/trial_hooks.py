@@ -87,11 +87,11 @@ class TrialHooks:
         trial = Trial(
             order=self.order_of(item),
             context=self.context,
-            limits=marked.limits,
+            limits=tuple(marked.limits),
             margins=marked.rules.margins(self.default_margins()),
             group=marked.rules.group,
             source=source_hash.function_source_hash(item.function) if hasattr(item, "function") else None,
-            wants_ram=bool(marked.rules.memory)
+            memory=bool(marked.rules.memory)
             or (
                 uses_fixture
                 and (self.context.memory_always or any(one.needs is Need.RAM for one in self._limited(defaults)))

@@ -32,7 +32,7 @@ def bench():
     """One that runs everything once."""
     context = surroundings(fakes.tools())
     order = Order(test="test_x.py::test_it", role=Role.MEMORY)
-    trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
+    trial = Trial(order=order, context=context, margins=Margins())
     return Bench(trial)
 
 
@@ -42,7 +42,7 @@ def timed(*, accelerators, role=Role.TEST):
     tools = fakes.tools(clock=clock, accelerators=accelerators)
     context = surroundings(tools)
     order = Order(test="test_x.py::test_it", role=role, seconds=1.0)
-    trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
+    trial = Trial(order=order, context=context, margins=Margins())
     return Bench(trial), trial, lambda: clock.pass_seconds(0.01)
 
 
@@ -77,7 +77,7 @@ def test_a_disturbed_section_and_what_follows_it_have_a_reference_reading_of_the
     )
     context = replace(surroundings(tools), reference=workload)
     order = Order(test="test_x.py::test_it", seconds=2.0)
-    trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
+    trial = Trial(order=order, context=context, margins=Margins())
     for label in ("first", "second"):
         Bench(trial).call(lambda: clock.pass_seconds(0.01), label=label)
     assert [trial.entries[label].seen.covariate for label in ("first", "second")] == covariates
@@ -211,7 +211,7 @@ def on_a_device(*, device_time, latency=0.01, seen=None, joules=()):
     tools = fakes.tools(clock=clock, accelerators=[device], conditions=fakes.FakeConditions(*joules, seen=seen))
     context = surroundings(tools)
     order = Order(test="test_x.py::test_it", seconds=1.0)
-    trial = Trial(order=order, context=context, limits=(), margins=Margins(), source=None, wants_ram=False)
+    trial = Trial(order=order, context=context, margins=Margins())
     Bench(trial).call(lambda: clock.pass_seconds(latency))
     return trial.entries[""]
 

@@ -127,9 +127,7 @@ def one(monkeypatch, model):
         context = SimpleNamespace(
             tools=fakes.tools(), frameworks=(), metrics=judge.metrics, base=0, imports={}, exclusive=fakes.exclusive
         )
-        trial = Trial(
-            order=Order(test=TEST), context=context, limits=limits, margins=Margins(), source="abc", wants_ram=False
-        )
+        trial = Trial(order=Order(test=TEST), context=context, limits=limits, margins=Margins(), source="abc")
         for label in labels:
             entry = trial.entry(label, "call", "infer")
             sample = Sample(metric="latency", values=(seconds,) * 20, origin=Origin.IN_PROCESS)
