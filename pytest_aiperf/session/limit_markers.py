@@ -41,12 +41,12 @@ def max_latency_ms(ms: float, percentile: float = 50, *, label: str | None = Non
 
 
 def min_throughput(per_s: float, *, label: str | None = None) -> Limit:
-    """Fewest items per second."""
+    """Fewest items per second, calls queued back to back."""
     return _limit(throughput.METRIC, above_zero("per_s", per_s), label)
 
 
 def max_gpu_mb(mb: float, kind: str = "allocated", *, label: str | None = None) -> Limit:
-    """Most GPU memory in MiB."""
+    """Most GPU memory in MiB: allocated, reserved or process."""
     kinds = {"allocated": gpu_memory.ALLOCATED, "reserved": gpu_memory.RESERVED, "process": gpu_memory.PROCESS}
     if kind not in kinds:
         raise ValueError(f"kind={kind!r}: expected 'allocated', 'reserved' or 'process'")
@@ -54,12 +54,12 @@ def max_gpu_mb(mb: float, kind: str = "allocated", *, label: str | None = None) 
 
 
 def max_ram_mb(mb: float, *, label: str | None = None) -> Limit:
-    """Most process memory in MiB, above that of an idle process."""
+    """Most process memory in MiB above that of an idle process."""
     return _limit(cpu_memory.RAM, above_zero("mb", mb) * MIB, label)
 
 
 def max_leak_kb(per_call: float, *, label: str | None = None) -> Limit:
-    """Most memory that each call of `aiperf.soak` may leave behind, in KiB."""
+    """Most memory in KiB that each call of aiperf.soak may leave behind."""
     bound = as_number("per_call", per_call)
     if not 0 <= bound < math.inf:
         raise ValueError(f"per_call={per_call!r}: expected KiB per call, 0 or more")
@@ -72,7 +72,7 @@ def max_model_mb(mb: float, *, label: str | None = None) -> Limit:
 
 
 def min_accuracy(value: float, *, label: str | None = None) -> Limit:
-    """Lowest accuracy, as a fraction."""
+    """Lowest accuracy as a fraction."""
     bound = as_number("value", value)
     if not 0 <= bound <= 1:
         raise ValueError(f"value={value!r}: expected a fraction between 0 and 1 (0.95 is 95 %)")
@@ -121,7 +121,7 @@ def min_sqnr_db(db: float, *, label: str | None = None) -> Limit:
 
 
 def max_abs_error(error: float, *, label: str | None = None) -> Limit:
-    """Largest difference of any output."""
+    """Largest difference of any output of candidate and reference."""
     return _limit(comparison.MAX_ABS_ERROR, above_zero("error", error), label)
 
 
@@ -143,7 +143,7 @@ RELATIVE: Mapping[str, Callable[..., Limit]] = {
         max_abs_error,
     )
 }
-"""Of a candidate to the reference that it is compared with."""
+"""Those that only a marker sets."""
 LIMITS: Mapping[str, Callable[..., Limit]] = {**ABSOLUTE, **RELATIVE}
 
 

@@ -153,17 +153,18 @@ def test_a_marker_leaves_every_margin_that_it_does_not_name():
     assert told == dataclasses.replace(defaults, accuracy_margin=0.5)
 
 
-def test_what_pytest_tells_of_each_marker_agrees_with_what_it_takes():
-    """The text stands apart, because an unused plugin must not import the markers for it."""
+def test_what_pytest_tells_of_each_marker_is_what_stands_at_its_function():
+    """It is read from the text of the module, because an unused plugin must not import it."""
     taken = {**limit_markers.LIMITS, "aiperf": markers.Rules}
-    told = dict(text.partition("): ")[0].split("(", maxsplit=1) for text in plugin.MARKERS)
+    told = {line.partition("(")[0]: line.partition("(")[2] for line in plugin.described_markers()}
     assert told.keys() == taken.keys()
-    for name, parameters in told.items():
-        if name == "aiperf":
-            expected = ", ".join(inspect.signature(markers.Rules).parameters)
-        else:
-            expected = markers._signature(taken[name]).strip("()").replace("*, ", "")
-        assert parameters == expected
+    rules = told.pop("aiperf")
+    assert rules.partition("): ")[0] == ", ".join(inspect.signature(markers.Rules).parameters)
+    for name, line in told.items():
+        parameters, _, sentence = line.partition("): ")
+        assert parameters == markers._signature(taken[name]).strip("()").replace("*, ", "")
+        first_line = inspect.getdoc(taken[name]).splitlines()[0].rstrip(".")
+        assert sentence == first_line[0].lower() + first_line[1:]
 
 
 def test_it_applies_a_default_only_where_the_metric_was_measured_without_its_own_limit():
