@@ -15,8 +15,7 @@ import pytest
 
 from pytest_aiperf import shelves
 from pytest_aiperf.machine import environment, load, process_memory
-from pytest_aiperf.machine.gpu_conditions import NvmlConditions
-from pytest_aiperf.machine.nvml import Nvml
+from pytest_aiperf.machine.nvml import Nvml, NvmlConditions
 from pytest_aiperf.processes import git
 from pytest_aiperf.session import settings, xdist
 from pytest_aiperf.vocabulary.contracts import Frameworks, Probes, Store, Tools

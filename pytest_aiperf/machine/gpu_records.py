@@ -53,15 +53,3 @@ class Condition:
         slowed = ", ".join(self.throttled) or "no"
         power = "" if self.watts is None else f"; {self.watts:.0f} W"
         return f"{self.clock_mhz} of {self.fastest_mhz} MHz{power}; throttled: {slowed}; other processes: {self.others}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceMemory:
-    """Bytes on one device; None, with a note, where the driver does not say."""
-
-    process: int | None
-    """Of this process and its children, contexts included."""
-    used: int | None
-    """Of all processes."""
-    total: int | None = None
-    notes: tuple[str, ...] = ()

@@ -75,7 +75,7 @@ class GpuSlot:
                 yield names
             finally:
                 del self.environ[HELD_VARIABLE]
-                self._empty()
+                self.devices.reset_peaks()  # caches that the test filled, before the next test looks
 
     def _names(self) -> tuple[str, ...]:
         """Entries of CUDA_VISIBLE_DEVICES, so that workers with a GPU each do not wait for one another; else all."""
@@ -85,10 +85,8 @@ class GpuSlot:
                 raise NoGpuError(f"aiperf_gpu: there is no GPU here: {devices.reason}")
             return ("gpu",)
         chosen = self.environ.get(VISIBLE)
-        names = [part.strip() for part in chosen.split(",")] if chosen is not None else []
-        if chosen is None:
-            names = [str(index) for index in range(len(devices))]
-        names = [name for name in names if name not in {"", "-1"}]
+        listed = map(str, range(len(devices))) if chosen is None else map(str.strip, chosen.split(","))
+        names = [name for name in listed if name not in {"", "-1"}]
         if not names:
             raise NoGpuError(f"aiperf_gpu: there is no GPU here: {VISIBLE}={chosen}, the driver has {len(devices)}")
         return tuple(sorted(names))
@@ -137,11 +135,8 @@ class GpuSlot:
 
     def _left(self, uuid: str) -> int | None:
         memory = self.nvml.memory(uuid)
-        return None if memory.used is None or memory.total is None else memory.total - memory.used
-
-    def _empty(self) -> None:
-        """Give back what the test's caches hold, before the next test looks."""
-        self.devices.reset_peaks()
+        used, total = memory.device_used, memory.device_total
+        return None if used is None or total is None else total - used
 
 
 def _usable_by_torch(torch: Any) -> bool:

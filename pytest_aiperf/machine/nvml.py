@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from pytest_aiperf.machine.gpu_records import SLOWDOWNS, Condition, Device, DeviceMemory, Unavailable
+from pytest_aiperf.machine.gpu_records import SLOWDOWNS, Condition, Device, Unavailable
+from pytest_aiperf.vocabulary.devices import DevicesSeen, GpuMemory
 
 Answer = TypeVar("Answer")
 
@@ -71,7 +73,7 @@ class Nvml:
     def find(self, uuid: str) -> Device | Unavailable:
         """The device of a UUID, given with or without its prefix."""
         prefixes = ("",) if uuid.startswith(("GPU-", "MIG-")) else ("GPU-", "MIG-")
-        answers = [self._ask(partial(_device_of, uuid=prefix + uuid)) for prefix in prefixes]
+        answers = [self._ask_of(prefix + uuid, _device) for prefix in prefixes]
         return next((answer for answer in answers if isinstance(answer, Device)), answers[0])
 
     def in_use(self) -> tuple[Device, ...] | Unavailable:
@@ -79,46 +81,45 @@ class Nvml:
         pids = self._pids()
         return self._ask(lambda nvml: _devices_with(nvml, pids))
 
-    def memory(self, uuid: str) -> DeviceMemory:
-        """What the driver charges on the device with this full UUID."""
+    def memory(self, uuid: str) -> GpuMemory:
+        """What the driver charges on the device with this full UUID, to this process and its children."""
         pids = self._pids()
-        process, process_note = _bytes_or_reason(self._ask(partial(_own_bytes, uuid=uuid, pids=pids)))
+        process, process_note = _bytes_or_reason(self._ask_of(uuid, partial(_own_bytes, pids=pids)))
         used, total, used_note = self._used(uuid)
         notes = tuple(note for note in (process_note, used_note) if note)
-        return DeviceMemory(process=process, used=used, total=total, notes=notes)
+        return GpuMemory(device=uuid, process=process, device_used=used, device_total=total, notes=notes)
 
     def conditions(self) -> Mapping[str, Condition | Unavailable]:
         """What may slow each device down at this moment; by UUID, empty without a driver."""
-        devices = self.devices()
-        if isinstance(devices, Unavailable):
-            return {}
-        pids = self._pids()
-        return {
-            device.uuid: self._ask(partial(_condition, uuid=device.uuid, pids=pids, visible=self._visible))
-            for device in devices
-        }
+        pids = functools.cache(self._pids)  # once for all devices, never without one
+        return self._ask_of_each(
+            lambda nvml, handle: _condition(nvml, handle, pids=pids(), visible=self._visible),
+        )
 
     def joules(self, uuid: str) -> float | Unavailable:
         """Energy that a device has taken since its driver was loaded."""
-        return self._ask(
-            lambda nvml: nvml.nvmlDeviceGetTotalEnergyConsumption(nvml.nvmlDeviceGetHandleByUUID(uuid)) / 1e3
-        )
+        return self._ask_of(uuid, lambda nvml, handle: nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3)
 
     def persistence(self) -> Mapping[str, bool | Unavailable]:
         """Whether the driver keeps each device ready while nobody uses it; by UUID, empty without a driver."""
-        devices = self.devices()
-        if isinstance(devices, Unavailable):
-            return {}
-        return {device.uuid: self._ask(partial(_persists, uuid=device.uuid)) for device in devices}
+        return self._ask_of_each(lambda nvml, handle: bool(nvml.nvmlDeviceGetPersistenceMode(handle)))
 
     def _used(self, uuid: str) -> tuple[int | None, int | None, str]:
-        exact = self._ask(lambda nvml: _used_and_total(nvml, uuid=uuid, version=nvml.nvmlMemory_v2))
+        exact = self._ask_of(uuid, lambda nvml, handle: _used_and_total(nvml, handle, version=nvml.nvmlMemory_v2))
         if not isinstance(exact, Unavailable):
             return *exact, ""
-        rough = self._ask(partial(_used_and_total, uuid=uuid, version=None))
+        rough = self._ask_of(uuid, partial(_used_and_total, version=None))
         if isinstance(rough, Unavailable):
             return None, None, f"device memory unknown: {rough.reason}"
         return *rough, "device memory includes the driver's own reserve (NVML memory info v1)"
+
+    def _ask_of_each(self, question: Callable[[Any, Any], Answer]) -> dict[str, Answer | Unavailable]:
+        devices = self.devices()
+        told = () if isinstance(devices, Unavailable) else devices
+        return {device.uuid: self._ask_of(device.uuid, question) for device in told}
+
+    def _ask_of(self, uuid: str, question: Callable[[Any, Any], Answer]) -> Answer | Unavailable:
+        return self._ask(lambda nvml: question(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid)))
 
     def _ask(self, question: Callable[[Any], Answer]) -> Answer | Unavailable:
         if self._library is None:
@@ -142,6 +143,42 @@ class Nvml:
             return Unavailable(reason=f"NVML cannot start: {error}")
         self._shutdown = weakref.finalize(self, _shut_down, nvml)
         return nvml
+
+
+class NvmlConditions:
+    """As NVIDIA's driver tells them; without one there is nothing to tell."""
+
+    def __init__(self, nvml: Nvml) -> None:
+        self._nvml = nvml
+
+    def seen(self) -> DevicesSeen:
+        used = self._used()
+        conditions = self._nvml.conditions() if used else {}
+        known = {uuid: conditions[uuid] for uuid in used if uuid in conditions}
+        answered = {uuid: condition for uuid, condition in known.items() if isinstance(condition, Condition)}
+        watts = [condition.watts for condition in answered.values() if condition.watts is not None]
+        return DevicesSeen(
+            facts={uuid: _text(condition) for uuid, condition in known.items()},
+            disturbances=tuple(text for uuid, condition in answered.items() for text in condition.disturbances(uuid)),
+            megahertz=min((float(condition.clock_mhz) for condition in answered.values()), default=None),
+            watts=sum(watts) if watts and len(watts) == len(known) else None,
+        )
+
+    def joules(self) -> float | None:
+        counted = [self._nvml.joules(uuid) for uuid in self._used()]
+        known = [joules for joules in counted if not isinstance(joules, Unavailable)]
+        return sum(known) if known and len(known) == len(counted) else None
+
+    def _used(self) -> list[str]:
+        """Those that list this process; in a container, whose process ids the driver does not know, an only one."""
+        listed, every = self._nvml.in_use(), self._nvml.devices()
+        if not isinstance(listed, Unavailable) and listed:
+            return [device.uuid for device in listed]
+        return [] if isinstance(every, Unavailable) or len(every) > 1 else [device.uuid for device in every]
+
+
+def _text(condition: Condition | Unavailable) -> str:
+    return condition.text() if isinstance(condition, Condition) else f"unknown: {condition.reason}"
 
 
 def _errors(nvml: Any) -> tuple[type[Exception], ...]:
@@ -170,10 +207,6 @@ def _instances(nvml: Any, handle: Any) -> list[Any]:
         with contextlib.suppress(*_errors(nvml)):  # an empty slot is "not found"
             found.append(nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, slot))
     return found
-
-
-def _device_of(nvml: Any, *, uuid: str) -> Device:
-    return _device(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid))
 
 
 def _device(nvml: Any, handle: Any) -> Device:
@@ -206,8 +239,8 @@ def _bytes_by_pid(nvml: Any, handle: Any) -> dict[int, int | None]:
     return found
 
 
-def _own_bytes(nvml: Any, *, uuid: str, pids: frozenset[int]) -> int | Unavailable:
-    listed = _bytes_by_pid(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid))
+def _own_bytes(nvml: Any, handle: Any, *, pids: frozenset[int]) -> int | Unavailable:
+    listed = _bytes_by_pid(nvml, handle)
     own = [listed[pid] for pid in sorted(listed.keys() & pids)]
     if not own:
         return Unavailable(reason="the driver lists no process of this test (a container has process ids of its own)")
@@ -221,13 +254,12 @@ def _bytes_or_reason(answer: int | Unavailable) -> tuple[int | None, str]:
     return (None, f"process memory unknown: {answer.reason}") if isinstance(answer, Unavailable) else (answer, "")
 
 
-def _used_and_total(nvml: Any, *, uuid: str, version: int | None) -> tuple[int, int]:
-    told = nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByUUID(uuid), version=version)
+def _used_and_total(nvml: Any, handle: Any, *, version: int | None) -> tuple[int, int]:
+    told = nvml.nvmlDeviceGetMemoryInfo(handle, version=version)
     return int(told.used), int(told.total)
 
 
-def _condition(nvml: Any, *, uuid: str, pids: frozenset[int], visible: Callable[[int], bool]) -> Condition:
-    handle = nvml.nvmlDeviceGetHandleByUUID(uuid)
+def _condition(nvml: Any, handle: Any, *, pids: frozenset[int], visible: Callable[[int], bool]) -> Condition:
     clock = nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)
     fastest = nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM)
     reasons = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
@@ -245,7 +277,3 @@ def _watts(nvml: Any, handle: Any) -> float | None:
         return float(nvml.nvmlDeviceGetPowerUsage(handle) / 1e3)
     except _errors(nvml):  # not every device tells it; the rest of its condition counts all the same
         return None
-
-
-def _persists(nvml: Any, *, uuid: str) -> bool:
-    return bool(nvml.nvmlDeviceGetPersistenceMode(nvml.nvmlDeviceGetHandleByUUID(uuid)))

@@ -13,9 +13,9 @@ class GpuMemory:
     """Bytes of one device (by UUID where the driver knows it); None where it cannot be known."""
 
     device: str
-    allocated_peak: int | None
-    reserved_peak: int | None
-    process: int | None
+    allocated_peak: int | None = None
+    reserved_peak: int | None = None
+    process: int | None = None
     device_used: int | None = None
     """Of all processes."""
     device_total: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_aiperf.machine.gpu_conditions import NvmlConditions
+from pytest_aiperf.machine.nvml import NvmlConditions
 from tests.fakes_gpu import OWN, STRANGER, FakeGpu, FakeNvmlError, nvml, without_driver
 
 BUSY = FakeGpu("GPU-a", compute=[(OWN, 5), (STRANGER, 7)], clock=1200, throttle=0x40, millijoules=7_000)

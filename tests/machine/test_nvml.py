@@ -97,7 +97,7 @@ def test_it_turns_a_driver_that_fails_midway_into_a_reason():
     assert opened.memory(UUID).process == 500 * MIB
     library.lost = FakeNvmlError("GPU is lost")
     told = opened.memory(UUID)
-    assert (told.process, told.used) == (None, None)
+    assert (told.process, told.device_used) == (None, None)
     assert told.notes == ("process memory unknown: NVML: GPU is lost", "device memory unknown: NVML: GPU is lost")
     assert opened.devices() == Unavailable(reason="NVML: GPU is lost")
     assert opened.in_use() == Unavailable(reason="NVML: GPU is lost")
@@ -142,7 +142,7 @@ def test_it_never_says_zero_where_it_does_not_know(compute: object, reason: str)
     told = nvml(FakeGpu(UUID, compute=compute)).memory(UUID)
     assert told.process is None
     assert reason in told.notes[0]
-    assert told.used == 3_000 * MIB
+    assert told.device_used == 3_000 * MIB
 
 
 def test_it_takes_the_known_figure_where_another_list_has_none():
@@ -153,14 +153,14 @@ def test_it_takes_the_known_figure_where_another_list_has_none():
 def test_it_falls_back_to_memory_info_v1_and_says_what_that_includes():
     device = FakeGpu(UUID, compute=[(OWN, 1)], used=FakeNvmlError("Function Not Found"))
     told = nvml(device).memory(UUID)
-    assert told.used == 3_500 * MIB
+    assert told.device_used == 3_500 * MIB
     assert told.notes == ("device memory includes the driver's own reserve (NVML memory info v1)",)
 
 
 def test_it_does_not_guess_memory_that_is_not_supported():
     unsupported = FakeNvmlError("Not Supported")
     told = nvml(FakeGpu(UUID, compute=[(OWN, 1)], used=unsupported, used_v1=unsupported)).memory(UUID)
-    assert told.used is None
+    assert told.device_used is None
     assert told.notes == ("device memory unknown: NVML: Not Supported",)
 
 

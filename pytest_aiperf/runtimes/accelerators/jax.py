@@ -50,7 +50,6 @@ class Jax(Accelerator):
                         device=f"jax {platform}:{device.id}",
                         allocated_peak=figures["peak_bytes_in_use"],
                         reserved_peak=figures.get("peak_pool_bytes"),
-                        process=None,
                         notes=(WHOLE_PROCESS,),
                     )
                 )
