@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -70,7 +70,7 @@ def render(stored: BaselineFile) -> str:
     """Return the whole file as text; equal content gives equal text."""
     tree: _Tree = {
         "format": str(FORMAT),
-        "machines": {key: _quoted_each(facts) for key, facts in stored.machines.items()},
+        "machines": {key: _leaves(facts) for key, facts in stored.machines.items()},
         "tests": {
             test: {label: _entry_tree(entry) for label, entry in labels.items()}
             for test, labels in stored.tests.items()
@@ -99,38 +99,22 @@ def parse(text: str, path: Path) -> BaselineFile:
 
 
 def _entry_tree(entry: Entry) -> _Tree:
+    on_gpu = {_ON_GPU + line: size for line, size in entry.allocations.gpu.items()}
+    allocations = {line: rounded(size) for line, size in {**entry.allocations.host, **on_gpu}.items()}
     tree: dict[str, _Tree] = {
-        "files": _quoted_each(entry.files),
-        "portable": {name: _portable_line(value) for name, value in entry.portable.items()},
+        "source": "" if entry.source is None else _leaf(entry.source),
+        "files": _leaves(entry.files),
+        "portable": {name: _line(asdict(value)) for name, value in entry.portable.items()},
         "sessions": {key: [_session_line(session) for session in run] for key, run in entry.sessions.items()},
-        "allocations": {
-            **{line: _number(rounded(size)) for line, size in entry.allocations.host.items()},
-            **{_ON_GPU + line: _number(rounded(size)) for line, size in entry.allocations.gpu.items()},
-        },
+        "allocations": _leaves(allocations),
     }
-    if entry.source is not None:
-        tree["source"] = quoted(entry.source)
     return {key: branch for key, branch in tree.items() if branch}
 
 
-def _portable_line(stored: StoredValue) -> str:
-    line = {"value": _number(stored.value), "at": quoted(stored.at)}
-    if stored.commit is not None:
-        line["commit"] = quoted(stored.commit)
-    if stored.examples is not None:
-        line["examples"] = quoted(stored.examples)
-    return _one_line(line)
-
-
 def _session_line(session: Session) -> str:
-    line = {"at": quoted(session.at)}
-    if session.commit is not None:
-        line["commit"] = quoted(session.commit)
-    if session.covariate is not None:
-        line["covariate"] = _number(session.covariate)
-    if session.disturbed:
-        line["disturbed"] = "true"
-    return _one_line(line | {name: _number(session.values[name]) for name in sorted(session.values)})
+    said = {"at": session.at, "commit": session.commit, "covariate": session.covariate}
+    disturbed = session.disturbed or None
+    return _line({**said, "disturbed": disturbed, **dict(sorted(session.values.items()))})
 
 
 def _laid_out(tree: _Tree, indent: str) -> str:
@@ -146,16 +130,19 @@ def _laid_out(tree: _Tree, indent: str) -> str:
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
-def _one_line(fields: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"{quoted(key)}: {text}" for key, text in fields.items()) + "}"
+def _line(fields: Mapping[str, str | float | None]) -> str:
+    """An object on one line, without what is unknown."""
+    return "{" + ", ".join(f"{quoted(key)}: {_leaf(value)}" for key, value in fields.items() if value is not None) + "}"
 
 
-def _quoted_each(texts: Mapping[str, str]) -> dict[str, _Tree]:
-    return {key: quoted(text) for key, text in texts.items()}
+def _leaves(values: Mapping[str, str | float]) -> dict[str, _Tree]:
+    return {key: _leaf(value) for key, value in values.items()}
 
 
-def _number(value: float) -> str:
-    return json.dumps(int(value) if value.is_integer() and abs(value) < 2**63 else value)
+def _leaf(value: str | float) -> str:
+    if isinstance(value, str):
+        return quoted(value)
+    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 else value)
 
 
 def _file(place: Place, path: Path) -> BaselineFile:

@@ -104,7 +104,7 @@ class _Recording:
         name = one.metric.name
         if self.terms.new_only and self.other_workload:
             return f"kept: {self.other_workload}; renew it with --aiperf-update"
-        if self.terms.new_only and stored_value(self.old, name, self.terms.machine) is not None:
+        if self.terms.new_only and self._stored(name) is not None:
             return _SILENT
         stored = self.old.portable.get(name)
         if stored is None or not one.metric.portable:
@@ -142,8 +142,7 @@ class _Recording:
         )
 
     def unchanged(self, name: str, note: str) -> Change:
-        stored = stored_value(self.old, name, self.terms.machine)
-        return self._change(name, stored, stored, note)
+        return self._change(name, self._stored(name), note)
 
     def renewed(self, wanted: Sequence[Storable]) -> list[Change]:
         replaced = f"replaced: {self.other_workload}" if self.other_workload else self._model_change()
@@ -152,19 +151,13 @@ class _Recording:
         for one in wanted:
             disturbed = f"disturbed, no baseline: {disturbances}" if disturbances and not one.metric.portable else ""
             note = "; ".join(filter(None, (replaced, disturbed, one.note)))
-            old = stored_value(self.old, one.metric.name, self.terms.machine)
-            changes.append(self._change(one.metric.name, old, one.value, note))
+            changes.append(self._change(one.metric.name, one.value, note))
         return changes
 
     def lost(self, wanted: Sequence[Storable], new: Entry) -> list[Change]:
         """Return what went with the old workload and was not measured again."""
         names = _names(self.old) - _names(new) - {one.metric.name for one in wanted}
-        return [
-            self._change(
-                name, stored_value(self.old, name, self.terms.machine), None, f"dropped: {self.other_workload}"
-            )
-            for name in sorted(names)
-        ]
+        return [self._change(name, None, f"dropped: {self.other_workload}") for name in sorted(names)]
 
     def _model_change(self) -> str:
         return "the model file changed" if self.old.files and self._files() != self.old.files else ""
@@ -185,13 +178,16 @@ class _Recording:
         """Tell a quality metric; a name that stands on no shelf was given to one by its test."""
         return name not in self.terms.metrics or self.terms.metrics[name].rule is Rule.QUALITY
 
-    def _change(self, name: str, old: float | None, new: float | None, note: str) -> Change:
+    def _stored(self, name: str) -> float | None:
+        return stored_value(self.old, name, self.terms.machine)
+
+    def _change(self, name: str, new: float | None, note: str) -> Change:
         return Change(
             test=self.measurement.test,
             label=self.measurement.label,
             metric=name,
             unit=_unit(name, self.terms.metrics),
-            old=old,
+            old=self._stored(name),
             new=new,
             note=note,
         )

@@ -45,41 +45,36 @@ def sort_out(measurement: Measurement, metrics: Mapping[str, Metric]) -> tuple[t
         metric = metrics.get(name)
         if metric is not None and metric.rule in (Rule.SHOWN, Rule.LEAK, Rule.SPEEDUP) and not metric.kept:
             continue
-        try:
-            storable.append(_storable(metric, name, measurement))
-        except _RefusedError as refusal:
-            refused[name] = f"not stored: {refusal}"
+        found = _storable(metric, name, measurement)
+        if isinstance(found, Storable):
+            storable.append(found)
+        else:
+            refused[name] = f"not stored: {found}"
     return tuple(storable), refused
 
 
-class _RefusedError(Exception):
-    """Why a metric that was measured, or should have been, is not stored."""
-
-
-def _storable(metric: Metric | None, name: str, measurement: Measurement) -> Storable:
+def _storable(metric: Metric | None, name: str, measurement: Measurement) -> Storable | str:
+    """What is stored of a metric that was measured, or should have been; or why nothing is."""
     if metric is None:
-        raise _RefusedError("no metric has this name")
+        return "no metric has this name"
     if measurement.disqualified:
-        raise _RefusedError(measurement.disqualified[0])
+        return measurement.disqualified[0]
     if not metric.portable and name in SESSION_WORDS:
-        raise _RefusedError("a baseline file uses this word for something else")
+        return "a baseline file uses this word for something else"
     samples = [sample for sample in measurement.samples if sample.metric == name]
     values = _values_of_first_origin(samples, _ORIGINS[metric.rule])
     if not values:
-        raise _RefusedError(_why_nothing(samples))
+        return _why_nothing(samples)
     if not all(math.isfinite(value) for value in values):
-        raise _RefusedError("some of its values are not finite")
+        return "some of its values are not finite"
     if metric.rule in {Rule.TIME, Rule.LOAD_TIME} and min(values) <= 0:
-        raise _RefusedError("some of its values are not above zero")
+        return "some of its values are not above zero"
     return _summary(metric, values)
 
 
 def _values_of_first_origin(samples: Sequence[Sample], origins: Sequence[Origin]) -> list[float]:
-    for origin in origins:
-        values = [value for sample in samples if sample.origin is origin for value in sample.values]
-        if values:
-            return values
-    return []
+    by_origin = ([value for one in samples if one.origin is origin for value in one.values] for origin in origins)
+    return next(filter(None, by_origin), [])
 
 
 def _why_nothing(samples: Sequence[Sample]) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from pytest_aiperf.vocabulary.errors import CodecError
 from pytest_aiperf.vocabulary.records import Run
 
@@ -31,7 +33,7 @@ _SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 def encode_run(run: Run) -> bytes:
     """A whole run with its format number. Raises CodecError for text that is not Unicode."""
-    return _dumped({"format": FORMAT, **_plain(run)})
+    return encode({"format": FORMAT, **msgspec.to_builtins(run)})
 
 
 def read_run(path: str | os.PathLike[str]) -> Run:
@@ -112,7 +114,10 @@ def _message_and_remedy(text: str) -> tuple[str, str]:
 
 def encode(record: object) -> bytes:
     """Any record of the vocabulary. Raises CodecError for text that is not Unicode."""
-    return _dumped(_plain(record))
+    try:
+        return msgspec.json.encode(_spell(msgspec.to_builtins(record)))
+    except UnicodeEncodeError as error:
+        raise CodecError(f"text that is not valid Unicode cannot be written: {error.object!r}") from None
 
 
 def decode(data: bytes, kind: type[Record]) -> Record:
@@ -129,24 +134,7 @@ def decode_tagged(data: bytes, kinds: Mapping[str, type]) -> Any:
     raise CodecError(f"expected an object whose only key is one of {', '.join(kinds)}")
 
 
-def _plain(record: object) -> Any:
-    import msgspec
-
-    return _spell(msgspec.to_builtins(record))
-
-
-def _dumped(content: object) -> bytes:
-    import msgspec
-
-    try:
-        return msgspec.json.encode(content)
-    except UnicodeEncodeError as error:
-        raise CodecError(f"text that is not valid Unicode cannot be written: {error.object!r}") from None
-
-
 def _loaded(data: bytes) -> Any:
-    import msgspec
-
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -154,8 +142,6 @@ def _loaded(data: bytes) -> Any:
 
 
 def _checked(content: object, kind: type[Record]) -> Record:
-    import msgspec
-
     try:
         return msgspec.convert(_revive(content, kind, "$"), kind)
     except msgspec.ValidationError as error:

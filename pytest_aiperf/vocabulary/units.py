@@ -7,12 +7,14 @@ import re
 
 from pytest_aiperf.vocabulary.terms import Unit
 
-_SECONDS = ((" ns", 1e-9), (" us", 1e-6), (" ms", 1e-3), (" s", 1.0))
 _KIB = 1024.0
-_BYTES = ((" KiB", _KIB), (" MiB", _KIB**2), (" GiB", _KIB**3), (" TiB", _KIB**4))
 _COUNTS = ((" k", 1e3), (" M", 1e6), (" G", 1e9), (" T", 1e12))
-_JOULES = ((" mJ", 1e-3), (" J", 1.0), (" kJ", 1e3))
-_RATES = ((" /s", 1.0), ("k /s", 1e3), ("M /s", 1e6), ("G /s", 1e9))
+_SCALES = {
+    Unit.SECONDS: ((" ns", 1e-9), (" us", 1e-6), (" ms", 1e-3), (" s", 1.0)),
+    Unit.BYTES: ((" KiB", _KIB), (" MiB", _KIB**2), (" GiB", _KIB**3), (" TiB", _KIB**4)),
+    Unit.PER_SECOND: ((" /s", 1.0), ("k /s", 1e3), ("M /s", 1e6), ("G /s", 1e9)),
+    Unit.JOULES: ((" mJ", 1e-3), (" J", 1.0), (" kJ", 1e3)),
+}
 
 
 def text(value: float | None, unit: Unit, *, digits: int = 3) -> str:
@@ -21,16 +23,14 @@ def text(value: float | None, unit: Unit, *, digits: int = 3) -> str:
         return ""
     if not math.isfinite(value):
         return str(value)
-    if unit is Unit.SECONDS:
-        return _scaled(value, _SECONDS, digits, step=1000) if value else "0 s"
-    if unit is Unit.BYTES:
-        return f"{value:.0f} B" if abs(round(value)) < _KIB else _scaled(value, _BYTES, digits, step=1024)
-    if unit is Unit.PER_SECOND:
-        return _scaled(value, _RATES, digits, step=1000)
+    if unit is Unit.SECONDS and not value:
+        return "0 s"
+    if unit is Unit.BYTES and abs(round(value)) < _KIB:
+        return f"{value:.0f} B"
+    if unit in _SCALES:
+        return _scaled(value, _SCALES[unit], digits, step=1024 if unit is Unit.BYTES else 1000)
     if unit is Unit.RATIO:
         return f"{_significant(value, digits)}x"
-    if unit is Unit.JOULES:
-        return _scaled(value, _JOULES, digits, step=1000)
     if unit is Unit.DECIBEL:
         return f"{value:.1f} dB"
     if unit is Unit.FRACTION and (value == 0 or abs(value) >= 10**-digits):
