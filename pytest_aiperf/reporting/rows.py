@@ -73,23 +73,17 @@ class Layout:
             self.columns[0] = min(self.columns[0], max(_NARROWEST_TITLE, width - len(INDENT) - rest))
 
     def lines(
-        self,
-        verdicts: Sequence[Verdict],
-        *,
-        notes: bool,
-        reasons: bool = False,
-        briefly: bool = False,
-        paint: Paint | None = None,
+        self, verdicts: Sequence[Verdict], *, notes: bool, reasons: bool = False, paint: Paint | None = None
     ) -> list[str]:
         """The rows with their messages; each note, and a message that rows in a row share, only once.
 
-        The reasons of a bad figure come first; without `notes`, only the first of them. `briefly`: open answers come
-        without their remedies, each of which names one test: the summary shows one for all.
+        The reasons of a bad figure come first. Without `notes`, only the first of them, and open answers come without
+        their remedies, each of which names one test: the summary shows one for all.
         """
         lines: list[str] = []
         told: set[str] = set()
         for verdict, following in zip(verdicts, [*verdicts[1:], None], strict=True):
-            text = verdict.message if briefly and verdict.status.is_open else verdict.told
+            text = verdict.told if notes or not verdict.status.is_open else verdict.message
             message = " ".join(filter(None, (text, f"[{verdict.reason}]" if reasons else "")))
             row, below = self._row(verdict, message=message, paint=paint)
             if below and below[-1] == message and _is_told_by(following, verdict):
@@ -151,7 +145,7 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def change_text(now: float, was: float, unit: Unit) -> str:
+def change_text(now: float | None, was: float | None, unit: Unit) -> str:
     """The change from one value to another: in percent, of a fraction in points; empty where it means nothing."""
     return _interval_text(_from_two_values(now, was, unit), unit)
 

@@ -127,16 +127,16 @@ def test_it_starts_labelled_rows_with_their_label():
 
 
 @pytest.mark.parametrize(
-    ("status", "briefly", "told"),
+    ("status", "notes", "told"),
     [
-        (Status.NEW, False, "no baseline; record one: pytest --aiperf-update a.py::t"),
-        (Status.NEW, True, "no baseline"),
-        (Status.ANOMALOUS, True, "no baseline; record one: pytest --aiperf-update a.py::t"),
+        (Status.NEW, True, "no baseline; record one: pytest --aiperf-update a.py::t"),
+        (Status.NEW, False, "no baseline"),
+        (Status.ANOMALOUS, False, "no baseline; record one: pytest --aiperf-update a.py::t"),
     ],
 )
-def test_it_leaves_the_remedies_of_open_answers_to_the_end_of_a_summary(status, briefly, told):
+def test_it_leaves_the_remedies_of_open_answers_to_the_end_of_a_summary(status, notes, told):
     row = verdict("latency", status, message="no baseline", remedy="record one: pytest --aiperf-update a.py::t")
-    assert f"({told})" in rows.Layout([row], width=200).lines([row], notes=True, briefly=briefly)[0]
+    assert f"({told})" in rows.Layout([row], width=200).lines([row], notes=notes)[0]
 
 
 def test_it_shows_a_limit_that_nothing_measured():

@@ -45,19 +45,15 @@ def row(case: Case, limit: Limit | None) -> Verdict:
     lowest = case.values()
     calls = case.samples[0].calls_per_value
     answer, slope = answer_of(lowest, bound, calls=calls)
+    grown = units.text(max(lowest) - min(lowest), Unit.BYTES)
+    open_message = f"it did not grow in both halves of the calls, by {grown} in all: a cache that fills?"
+    few_message = f"{len(lowest) * calls} calls; it takes {FEWEST_BLOCKS * calls} at least"
     status, reason, message = {
         Answer.LEAKS: (Status.OVER_LIMIT, "leak", f"in both halves of {len(lowest) * calls} calls"),
-        Answer.OPEN: (Status.INCONCLUSIVE, "not_steadily", "it did not grow in both halves of the calls"),
+        Answer.OPEN: (Status.INCONCLUSIVE, "not_steadily", open_message),
         Answer.STEADY: (Status.PASSED, "within_limit", ""),
-        Answer.FEW: (
-            Status.INCONCLUSIVE,
-            "few_calls",
-            f"{len(lowest) * calls} calls; it takes {FEWEST_BLOCKS * calls} at least",
-        ),
+        Answer.FEW: (Status.INCONCLUSIVE, "few_calls", few_message),
     }[answer]
-    if answer is Answer.OPEN:
-        grown = units.text(max(lowest) - min(lowest), Unit.BYTES)
-        message = f"{message}, by {grown} in all: a cache that fills?"
     return case.row(
         status,
         reason,

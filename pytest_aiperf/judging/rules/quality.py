@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -63,15 +62,16 @@ def against_baseline(case: Case, stored: float) -> Verdict:
     base = fmean(examples)
     if not any(losses):
         return case.row(Status.PASSED, "identical", now=base, baseline=base, limit=_margin(case, base))
-    loss = _of_flips(losses) if {*examples, *values} <= {0.0, 1.0} else _of_differences(losses)
+    summed_up = _of_flips if {*examples, *values} <= {0.0, 1.0} else _of_differences
+    loss, gain = summed_up(losses), summed_up([-loss for loss in losses])
     row = partial(case.row, now=fmean(values), baseline=base, worse_by=loss.worse_by, limit=_margin(case, base))
-    if _is_large_gain(case, loss.worse_by.mid) and loss.p_gain < LEAK_RISK:
+    if _is_large_gain(case, loss.worse_by.mid) and gain.p < LEAK_RISK:
         message, remedy = _leaks(case)
         return row(Status.ANOMALOUS, "too_good", message=f"{loss.seen}; {message}", remedy=remedy)
     if case.drop is not None and case.drop.population:
         status, reason, message = _generalised(case, loss, _margin(case, base))
     else:
-        status, reason, message = _tested(case, loss, _margin(case, base))
+        status, reason, message = _tested(case, loss, gain, _margin(case, base))
     return row(status, reason, message=message)
 
 
@@ -99,42 +99,34 @@ class _Loss:
     worse_by: Interval
     seen: str
     p: float
-    p_gain: float
     changed: float
     """Share of the examples that are not as they were."""
     squares: float
     """Mean square of the losses: of right and wrong examples the same share."""
     beyond_luck: str = ""
-    """Why it is more than luck, as the end of a sentence; of a gain, the next."""
-    gain_beyond_luck: str = ""
-    most: float = math.inf
+    """Why it is more than luck, as the end of a sentence."""
+    most: float
     """Upper end of what the loss may be in the population these examples come from, confidence 95 %."""
-    least: float = -math.inf
+    least: float
     """Lower end, confidence 99.5 %."""
 
     @property
     def is_certain(self) -> bool:
         return self.p < FAIL_RISK or bool(self.beyond_luck)
 
-    @property
-    def is_certain_gain(self) -> bool:
-        return self.p_gain < FAIL_RISK or bool(self.gain_beyond_luck)
-
 
 def _of_flips(losses: Sequence[float]) -> _Loss:
     """McNemar's mid-p test on right and wrong examples; of few examples also what luck could do at most."""
     wrong, right, count = sum(loss > 0 for loss in losses), sum(loss < 0 for loss in losses), len(losses)
     low, high = tango(wrong, right, count)
-    p, p_gain = mid_p(wrong, right), mid_p(right, wrong)
+    p = mid_p(wrong, right)
     return _Loss(
         worse_by=Interval(low=low, mid=(wrong - right) / count, high=high, confidence=0.95),
         seen=f"{wrong} newly wrong, {right} newly right",
         p=p,
-        p_gain=p_gain,
         changed=(wrong + right) / count,
         squares=(wrong + right) / count,
         beyond_luck=_beyond_luck(wrong, right, count, p),
-        gain_beyond_luck=_beyond_luck(right, wrong, count, p_gain),
         most=tango(wrong, right, count, confidence=0.90)[1],
         least=tango(wrong, right, count, confidence=0.99)[0],
     )
@@ -156,7 +148,6 @@ def _of_differences(losses: Sequence[float]) -> _Loss:
         worse_by=Interval(low=result.low, mid=result.mean, high=result.high, confidence=0.95),
         seen=f"{sum(loss > 0 for loss in losses)} of {len(losses)} examples worse",
         p=result.p,
-        p_gain=1 - result.p,
         changed=fmean(loss != 0 for loss in losses),
         squares=fmean(loss**2 for loss in losses),
         most=paired_t(losses, confidence=0.90).high,
@@ -168,14 +159,14 @@ _Answer = tuple[Status, str, str]
 """Status, reason and message."""
 
 
-def _tested(case: Case, loss: _Loss, margin: float) -> _Answer:
+def _tested(case: Case, loss: _Loss, gain: _Loss, margin: float) -> _Answer:
     mid = loss.worse_by.mid
     if mid > margin + _ROUNDING:
         if loss.is_certain:
             return Status.REGRESSED, "worse", f"{loss.seen}, {_p(loss.p)}{loss.beyond_luck}"
         return Status.INCONCLUSIVE, "few_examples", _what_it_would_take(case, loss, margin)
-    if -mid > margin + _ROUNDING and loss.is_certain_gain:
-        return Status.IMPROVED, "better", f"{loss.seen}, {_p(loss.p_gain)}{loss.gain_beyond_luck}"
+    if -mid > margin + _ROUNDING and gain.is_certain:
+        return Status.IMPROVED, "better", f"{loss.seen}, {_p(gain.p)}{gain.beyond_luck}"
     return Status.PASSED, "within_margin", ""
 
 

@@ -87,9 +87,7 @@ def _tests(
     for result, verdicts in shown:
         if not verdicts:
             continue
-        lines = layout.lines(
-            verdicts, notes=details, reasons=details, briefly=not details, paint=_paint if color else None
-        )
+        lines = layout.lines(verdicts, notes=details, reasons=details, paint=_paint if color else None)
         seen = _what_was_seen(result, width=width, details=details) if everything else []
         yield [*wrapped(result.test, width=width), *lines, *seen]
 
@@ -132,7 +130,7 @@ def _changes(changes: Sequence[Change], *, width: int, everything: bool) -> Iter
     worth_a_line = [change for change in changes if not (count_only and change.old is None)]
     shown = worth_a_line if everything else worth_a_line[:_MOST_CHANGES]
     yield [f"stored: {_change_counts(changes)}"]
-    cells = [(_change_name(change), *_old_and_new(change), _moved(change)) for change in shown]
+    cells = [_change_cells(change) for change in shown]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     test = ""
     for change, texts in zip(shown, cells, strict=True):
@@ -145,21 +143,12 @@ def _changes(changes: Sequence[Change], *, width: int, everything: bool) -> Iter
         yield [f"  and {len(worth_a_line) - len(shown)} more (-v shows all)"]
 
 
-def _change_name(change: Change) -> str:
-    return f"{change.label}: {change.metric}" if change.label else change.metric
-
-
-def _old_and_new(change: Change) -> tuple[str, str]:
+def _change_cells(change: Change) -> tuple[str, str, str, str]:
+    """Its name, the old value and the new one, and how far it moved."""
     digits = units.tell_apart((change.old, change.new), change.unit)
-    old = "new" if change.old is None else units.text(change.old, change.unit, digits=digits)
-    new = "dropped" if change.new is None else units.text(change.new, change.unit, digits=digits)
-    return old, new
-
-
-def _moved(change: Change) -> str:
-    if change.old is None or change.new is None:
-        return ""
-    return rows.change_text(change.new, change.old, change.unit)
+    old, new = (units.text(value, change.unit, digits=digits) for value in (change.old, change.new))
+    name = f"{change.label}: {change.metric}" if change.label else change.metric
+    return name, old or "new", new or "dropped", rows.change_text(change.new, change.old, change.unit)
 
 
 def _change_counts(changes: Sequence[Change]) -> str:
