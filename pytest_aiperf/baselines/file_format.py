@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_aiperf.baselines.strict_json import Place, ShapeError, decoded, quoted
-from pytest_aiperf.vocabulary.baseline import Allocations, Session
+from pytest_aiperf.vocabulary.baseline import ON_GPU, Allocations, Session
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.example_values import rounded, unpack
 
@@ -25,9 +25,6 @@ FORMAT = 1
 SESSION_WORDS = frozenset({"at", "commit", "covariate", "disturbed"})
 """What a session line says beside its metrics; no machine-bound metric can have such a name."""
 
-_ON_GPU = "GPU: "
-"""Begins a line of code that allocated on a device."""
-
 _CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>)", re.MULTILINE)
 
 _Tree: TypeAlias = "str | list[str] | dict[str, _Tree]"
@@ -35,7 +32,7 @@ _Tree: TypeAlias = "str | list[str] | dict[str, _Tree]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredValue:
-    """A portable value as the file has it; `examples` stays packed."""
+    """A portable value as the file has it, in this order; `examples` stays packed."""
 
     value: float
     at: str
@@ -99,7 +96,7 @@ def parse(text: str, path: Path) -> BaselineFile:
 
 
 def _entry_tree(entry: Entry) -> _Tree:
-    on_gpu = {_ON_GPU + line: size for line, size in entry.allocations.gpu.items()}
+    on_gpu = {ON_GPU + line: size for line, size in entry.allocations.gpu.items()}
     allocations = {line: rounded(size) for line, size in {**entry.allocations.host, **on_gpu}.items()}
     tree: dict[str, _Tree] = {
         "source": "" if entry.source is None else _leaf(entry.source),
@@ -170,15 +167,9 @@ def _entry(place: Place) -> Entry:
         files=_texts(fields["files"]) if "files" in fields else {},
         portable={name: _portable(line) for name, line in _branch(fields, "portable").items()},
         sessions={key: _sessions(run) for key, run in _branch(fields, "sessions").items()},
-        allocations=_allocations({line: size.number() for line, size in _branch(fields, "allocations").items()}),
-    )
-
-
-def _allocations(lines: Mapping[str, float]) -> Allocations:
-    on_gpu = {line: size for line, size in lines.items() if line.startswith(_ON_GPU)}
-    return Allocations(
-        host={line: size for line, size in lines.items() if line not in on_gpu},
-        gpu={line.removeprefix(_ON_GPU): size for line, size in on_gpu.items()},
+        allocations=Allocations.of_lines(
+            {line: size.number() for line, size in _branch(fields, "allocations").items()}
+        ),
     )
 
 

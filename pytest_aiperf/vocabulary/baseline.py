@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+ON_GPU = "GPU: "
+"""Begins a line of code that allocated on a device, where a file has it among the others."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocations:
@@ -12,6 +15,12 @@ class Allocations:
 
     host: Mapping[str, float] = field(default_factory=dict)
     gpu: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of_lines(cls, lines: Mapping[str, float]) -> Allocations:
+        """Both in one mapping, as files have them: a line that allocated on a device begins with `GPU: `."""
+        gpu = {line.removeprefix(ON_GPU): size for line, size in lines.items() if line.startswith(ON_GPU)}
+        return cls(host={line: size for line, size in lines.items() if not line.startswith(ON_GPU)}, gpu=gpu)
 
     def __bool__(self) -> bool:
         return bool(self.host or self.gpu)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from pytest_aiperf.vocabulary.baseline import Allocations
 from pytest_aiperf.vocabulary.errors import CodecError
 from pytest_aiperf.vocabulary.records import Run
 
@@ -74,9 +75,9 @@ def from_format_1(content: Any) -> Any:
         new |= {"arm": _ARMS_IN_1.get(new["arm"], new["arm"]), "values": {new.pop("metric"): new["values"]}}
     if new.get("needs") == "twins":
         new["needs"] = "model_pairs"
-    if "origin" in new and new.get("metric") in ("leak", "gpu_leak"):
-        new["calls_per_value"] = 10
     if "origin" in new:
+        if new.get("metric") in ("leak", "gpu_leak"):
+            new["calls_per_value"] = 10
         failures, notes = _told_apart(new.get("notes", ()), "child: ")
         voids, new["notes"] = _told_apart(notes, "void: ")
         new |= {"failure": next(iter(failures), ""), "void": next(iter(voids), "")}
@@ -87,12 +88,7 @@ def from_format_1(content: Any) -> Any:
         new["reasons"] = {metric: reasons for metric, (reasons, _) in told.items()}
         new["breakdown"] = {metric: others for metric, (_, others) in told.items() if others}
     if "allocations" in new:
-        lines = new["allocations"].items()
-        on_gpu = {name: size for name, size in lines if name.startswith("GPU: ")}
-        new["allocations"] = {
-            "host": {name: size for name, size in lines if name not in on_gpu},
-            "gpu": {name.removeprefix("GPU: "): size for name, size in on_gpu.items()},
-        }
+        new["allocations"] = dataclasses.asdict(Allocations.of_lines(new["allocations"]))
     if "message" in new and "status" in new:
         new["message"], new["remedy"] = _message_and_remedy(new["message"])
         new["reasons"], new["notes"] = _told_apart(new.get("notes", ()), "why: ")

@@ -56,10 +56,7 @@ def differences(blocks: Sequence[Block], metric: str, *, share: float, higher_is
     """One log-ratio new to old per undisturbed block, positive is worse: of the quantile `share` of bad to good."""
     sign = -1.0 if higher_is_better else 1.0
     quantiles = (
-        [
-            float(np.quantile(sign * np.log(block.values_of(arm, metric)), share))
-            for arm in (Arm.REFERENCE, Arm.CANDIDATE)
-        ]
+        [float(np.quantile(sign * np.log(block.values_of(arm, metric)), share)) for arm in Arm]
         for block in blocks
         if not block.disturbances
     )
@@ -83,16 +80,14 @@ def answer_of(
 
 
 def _suspicious(case: Case, stored: Verdict) -> bool:
-    passes = stored.status.is_pass
-    return case.policy.pairs is Pairs.ALWAYS or (case.policy.pairs is Pairs.SUSPICIOUS and not passes)
+    return case.policy.pairs is Pairs.ALWAYS or (case.policy.pairs is Pairs.SUSPICIOUS and not stored.status.is_pass)
 
 
 def _to_pairs(case: Case, stored: Verdict) -> Verdict:
     """Ask for pairs; a process memory, which costs a process, is first looked at without."""
     if not _suspicious(case, stored):
         return stored
-    waits = stored.needs is Evidence.FRESH_MEMORY or stored.needs is Evidence.FRESH_LOAD
-    if waits and stored.baseline is not None:
+    if stored.needs in (Evidence.FRESH_MEMORY, Evidence.FRESH_LOAD) and stored.baseline is not None:
         return stored
     return case.unconfirmed(Evidence.PAIRS, stored)
 
@@ -111,7 +106,7 @@ class _Figure:
 
 def _figure(case: Case, percentile: float | None) -> _Figure:
     margins = case.margins
-    if percentile is not None and percentile != MEDIAN:
+    if percentile is not None:
         return _Figure(
             title=f"{case.metric.title} p{percentile:g}",
             share=percentile / 100,
@@ -212,11 +207,8 @@ class _Rows:
 
     def _middles(self, blocks: Sequence[Block]) -> tuple[float, float]:
         """Old and new as people read them: the median of the blocks' medians (or of the percentile)."""
-        share = max(0.5, self.figure.share)
-        old, new = (
-            median(float(np.quantile(block.values_of(arm, self.case.metric.name), share)) for block in blocks)
-            for arm in (Arm.REFERENCE, Arm.CANDIDATE)
-        )
+        share, name = max(0.5, self.figure.share), self.case.metric.name
+        old, new = (median(float(np.quantile(block.values_of(arm, name), share)) for block in blocks) for arm in Arm)
         return old, new
 
     def _notes(self, seen: Look | None, old: float | None, new: float | None) -> tuple[str, ...]:
@@ -239,10 +231,7 @@ def _memory(case: Case, pairing: Pairing, blocks: Sequence[Block]) -> Verdict:
     """Noise only adds to a peak: the smallest new process must be above every old one."""
     if not blocks:
         return case.row(Status.INCONCLUSIVE, "not_compared", message=pairing.failure or "", now=case.now())
-    old, new = (
-        [value for block in blocks for value in block.values_of(arm, case.metric.name)]
-        for arm in (Arm.REFERENCE, Arm.CANDIDATE)
-    )
+    old, new = ([value for block in blocks for value in block.values_of(arm, case.metric.name)] for arm in Arm)
     base, now = median(old), median(new)
     notable = abs(now - base) > max(case.margins.max_memory_growth * base, case.metric.negligible)
     pairs = f"{len(blocks)} pair{'' if len(blocks) == 1 else 's'} against {pairing.against}"

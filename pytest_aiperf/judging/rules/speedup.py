@@ -54,10 +54,10 @@ def row(case: Case) -> Verdict:
 
 def speed_of(blocks: Sequence[Block], metric: str) -> Speed:
     """The estimate and its interval; of less than two undisturbed pairs the estimate alone, between 0 and infinity."""
-    seconds = {arm: [value for block in blocks for value in block.values_of(arm, metric)] for arm in Arm}
-    if not all(seconds.values()):
+    seconds = [[value for block in blocks for value in block.values_of(arm, metric)] for arm in Arm]
+    if not all(seconds):
         return Speed()
-    old, new = (median(seconds[arm]) for arm in (Arm.REFERENCE, Arm.CANDIDATE))
+    old, new = map(median, seconds)
     logs = paired.differences(blocks, metric, share=paired.ESTIMATOR)
     if len(logs) < 2:  # noqa: PLR2004 - one difference has no spread
         undisturbed = [replace(block, disturbances=()) for block in blocks]
