@@ -41,12 +41,7 @@ def record(measurement: Measurement, entry: Entry | None, terms: Terms) -> tuple
     """
     old = entry or Entry()
     metrics = measurement.metrics(terms.metrics)
-    recording = _Recording(
-        measurement=measurement,
-        old=old,
-        terms=replace(terms, metrics=metrics),
-        other_workload=_other_workload(old, measurement),
-    )
+    recording = _Recording(measurement=measurement, old=old, terms=replace(terms, metrics=metrics))
     storable, refused = sort_out(measurement, metrics)
     why_not = {one.metric.name: recording.why_not(one) for one in storable}
     kept = {**refused, **{name: note for name, note in why_not.items() if note}}
@@ -96,8 +91,12 @@ class _Recording:
     measurement: Measurement
     old: Entry
     terms: Terms
-    other_workload: str
-    """Why the old entry belongs to another workload; empty where it does not."""
+
+    @property
+    def other_workload(self) -> str:
+        """Why the old entry belongs to another workload; empty where it does not."""
+        sources = self.old.source, self.measurement.source
+        return "the test's source changed" if all(sources) and sources[0] != sources[1] else ""
 
     def why_not(self, one: Storable) -> str | None:
         """Return why a number is not written (`_SILENT`: nobody needs to know), or None: write it."""
@@ -191,11 +190,6 @@ class _Recording:
             new=new,
             note=note,
         )
-
-
-def _other_workload(old: Entry, measurement: Measurement) -> str:
-    changed = old.source and measurement.source and old.source != measurement.source
-    return "the test's source changed" if changed else ""
 
 
 def _is_worse(one: Storable, stored: StoredValue) -> bool:

@@ -61,20 +61,14 @@ def _storable(metric: Metric | None, name: str, measurement: Measurement) -> Sto
         return measurement.disqualified[0]
     if not metric.portable and name in SESSION_WORDS:
         return "a baseline file uses this word for something else"
-    samples = [sample for sample in measurement.samples if sample.metric == name]
-    values = _values_of_first_origin(samples, _ORIGINS[metric.rule])
+    values = measurement.values(name, *_ORIGINS[metric.rule])
     if not values:
-        return _why_nothing(samples)
+        return _why_nothing([sample for sample in measurement.samples if sample.metric == name])
     if not all(math.isfinite(value) for value in values):
         return "some of its values are not finite"
     if metric.rule in {Rule.TIME, Rule.LOAD_TIME} and min(values) <= 0:
         return "some of its values are not above zero"
     return _summary(metric, values)
-
-
-def _values_of_first_origin(samples: Sequence[Sample], origins: Sequence[Origin]) -> list[float]:
-    by_origin = ([value for one in samples if one.origin is origin for value in one.values] for origin in origins)
-    return next(filter(None, by_origin), [])
 
 
 def _why_nothing(samples: Sequence[Sample]) -> str:

@@ -96,7 +96,9 @@ class Case:
     def level_notes(self) -> tuple[str, ...]:
         """Says how many sessions of an earlier level do not count any more."""
         kept = self.sessions()
-        count = len(undisturbed_sessions(self.baseline, self.metric)) - len(kept) if self.baseline and kept else 0
+        if self.baseline is None or not kept:
+            return ()
+        count = len(undisturbed_sessions(self.baseline, self.metric)) - len(kept)
         if not count:
             return ()
         return (f"{count} earlier session{'' if count == 1 else 's'} left out: the level changed on {kept[0].at[:10]}",)

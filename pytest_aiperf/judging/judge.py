@@ -73,7 +73,9 @@ def judge(
     if measurement.accuracy_margin is not None:
         margins = replace(margins, accuracy_margin=measurement.accuracy_margin)
     baseline = criteria.baselines.get(measurement.label) if measurement.reference is None else None
-    limits = _limits(criteria, measurement)
+    measured = {sample.metric for sample in measurement.samples if sample.values}
+    own = [limit for limit in criteria.limits if limit.label in (None, measurement.label)]
+    limits = with_defaults(own, criteria.default_limits, measured)
     rows = [_anomalous(measurement, anomaly, "anomaly") for anomaly in measurement.anomalies]
     if measurement.out_of_memory is not None:
         rows.append(_anomalous(measurement, measurement.out_of_memory, OUT_OF_MEMORY))
@@ -107,12 +109,6 @@ def with_defaults(limits: Sequence[Limit], defaults: Iterable[Limit], measured: 
         *limits,
         *(limit for limit in defaults if limit.metric in seen and (limit.metric, limit.percentile) not in own),
     )
-
-
-def _limits(criteria: Criteria, measurement: Measurement) -> tuple[Limit, ...]:
-    measured = {sample.metric for sample in measurement.samples if sample.values}
-    own = [limit for limit in criteria.limits if limit.label in (None, measurement.label)]
-    return with_defaults(own, criteria.default_limits, measured)
 
 
 def _recorded(verdict: Verdict) -> Verdict:

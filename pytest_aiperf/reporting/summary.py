@@ -31,12 +31,7 @@ class Summary:
 
 def summary_of(measurement: Measurement) -> Summary:
     """Latency, device time and energy of a call."""
-    seen = {
-        sample.metric: sample.values
-        for sample in measurement.samples
-        if sample.values and sample.origin is Origin.IN_PROCESS
-    }
-    latencies, times, joules = (seen.get(name, ()) for name in _NAMES)
+    latencies, times, joules = (measurement.values(name, Origin.IN_PROCESS) for name in _NAMES)
     ordered = sorted(latencies)
     return Summary(
         calls=len(ordered),

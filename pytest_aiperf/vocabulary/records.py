@@ -101,6 +101,12 @@ class Measurement:
         """The known ones, and those that only this test knows."""
         return {**known, **{metric.name: metric for metric in self.scores}}
 
+    def values(self, metric: str, *origins: Origin) -> list[float]:
+        """All of one metric that the first of these kinds of process gave, of those that gave any."""
+        samples = [sample for sample in self.samples if sample.metric == metric]
+        by_origin = ([value for one in samples if one.origin is origin for value in one.values] for origin in origins)
+        return next(filter(None, by_origin), [])
+
     @property
     def disqualified(self) -> tuple[str, ...]:
         """Every reason for which its figures count for nothing."""

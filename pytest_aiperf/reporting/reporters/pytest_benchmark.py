@@ -58,11 +58,7 @@ def create() -> Reporter:
 
 def _benchmarks(measurement: Measurement, environment: Environment) -> Iterable[dict[str, Any]]:
     for metric, origins in TIMES.items():
-        samples = [sample for sample in measurement.samples if sample.metric == metric]
-        taken = [
-            [value for sample in samples if sample.origin is origin for value in sample.values] for origin in origins
-        ]
-        if seconds := [value for value in next(filter(None, taken), ()) if math.isfinite(value)]:
+        if seconds := [value for value in measurement.values(metric, *origins) if math.isfinite(value)]:
             yield _benchmark(measurement, metric, seconds, environment)
 
 
