@@ -101,7 +101,7 @@ class Case:
         count = len(undisturbed_sessions(self.baseline, self.metric)) - len(kept)
         if not count:
             return ()
-        return (f"{count} earlier session{'' if count == 1 else 's'} left out: the level changed on {kept[0].at[:10]}",)
+        return (f"{units.counted(count, 'earlier session')} left out: the level changed on {kept[0].at[:10]}",)
 
     def history(self) -> statistics.History | None:
         """The sessions summed up; the covariate counts where every one of them and this run have it."""

@@ -78,10 +78,9 @@ class Screen:
 
     def text(self) -> str:
         """What was seen, and what could have been seen."""
-        count = self.history.count
-        sessions = f"{count} session{'' if count == 1 else 's'}"
-        if self.occasions < count:
-            sessions += f" of {self.occasions} occasion{'' if self.occasions == 1 else 's'}"
+        sessions = units.counted(self.history.count, "session")
+        if self.occasions < self.history.count:
+            sessions += f" of {units.counted(self.occasions, 'occasion')}"
         return (
             f"slower by {words(self.interval)} than in {sessions}; "
             f"a slowdown would have shown from {units.percent(self.visible)} on"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from pytest_aiperf.judging.case import Case
+from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.records import Sample, Verdict
 from pytest_aiperf.vocabulary.terms import Rule, Status
 
@@ -63,8 +64,8 @@ def not_comparable(case: Case) -> Verdict | None:
     if case.metric.portable or baseline is None:
         return None
     if not baseline.sessions:
-        others = f"{baseline.other_classes} other class{'' if baseline.other_classes == 1 else 'es'} known"
-        message = f"no sessions on this machine class ({case.environment.key}), {others}"
+        others = units.counted(baseline.other_classes, "other class", "other classes")
+        message = f"no sessions on this machine class ({case.environment.key}), {others} known"
         return unknown("other_machine", message=message, remedy=case.update("record some here"))
     if not case.sessions():
         message = "every stored session of this machine class was disturbed"

@@ -43,6 +43,11 @@ def count(number: float) -> str:
     return _scaled(number, _COUNTS, 3, step=1000) if number >= _COUNTS[0][1] else f"{number:.0f}"
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 test`, `3 tests`."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def bound(value: float, unit: Unit) -> str:
     """A value that somebody wrote, without zeros that he did not write: `20 ms`, `0.9`."""
     shown = re.sub(r"(\.\d*?)0+(?!\d)", r"\1", text(value, unit, digits=6))

@@ -234,7 +234,7 @@ def _memory(case: Case, pairing: Pairing, blocks: Sequence[Block]) -> Verdict:
     old, new = ([value for block in blocks for value in block.values_of(arm, case.metric.name)] for arm in Arm)
     base, now = median(old), median(new)
     notable = abs(now - base) > max(case.margins.max_memory_growth * base, case.metric.negligible)
-    pairs = f"{len(blocks)} pair{'' if len(blocks) == 1 else 's'} against {pairing.against}"
+    pairs = f"{units.counted(len(blocks), 'pair')} against {pairing.against}"
     row = partial(case.row, now=now, baseline=base, limit=case.margins.max_memory_growth)
     if not (notable and min(new) > max(old)):
         smaller = notable and max(new) < min(old)

@@ -6,6 +6,7 @@ from functools import partial
 from statistics import median
 
 from pytest_aiperf.judging.case import Case
+from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.records import Interval, Limit, Verdict
 from pytest_aiperf.vocabulary.terms import Evidence, Origin, Status
 
@@ -37,7 +38,8 @@ def against_baseline(case: Case, base: float) -> Verdict:
     if len(fresh) >= ENOUGH_PROCESSES:
         message = f"the smallest of {len(fresh)} fresh processes is above every session"
         return row(Status.REGRESSED, "larger", message=message)
-    message = f"larger in {len(fresh)} fresh process{'' if len(fresh) == 1 else 'es'}; {ENOUGH_PROCESSES} must agree"
+    processes = units.counted(len(fresh), "fresh process", "fresh processes")
+    message = f"larger in {processes}; {ENOUGH_PROCESSES} must agree"
     if case.final:
         return row(Status.INCONCLUSIVE, "too_few_processes", message=message)
     return case.unconfirmed(Evidence.FRESH_MEMORY, row(Status.REGRESSED, "larger", message=message))

@@ -77,7 +77,7 @@ def _uncountable(case: Case) -> Verdict | None:
     count = len(case.values(Origin.IN_PROCESS) or case.values(Origin.FRESH))
     unknown = partial(case.row, Status.INCONCLUSIVE, now=now, baseline=case.stored())
     if count < FEWEST_SAMPLES:
-        message = f"{count} value{'' if count == 1 else 's'}; a median worth comparing needs {FEWEST_SAMPLES}"
+        message = f"{units.counted(count, 'value')}; a median worth comparing needs {FEWEST_SAMPLES}"
         return unknown("too_few_samples", message=message)
     if case.metric.unit is Unit.SECONDS and case.timer_resolution > COARSEST_CLOCK * now:
         tick = units.text(case.timer_resolution, Unit.SECONDS)

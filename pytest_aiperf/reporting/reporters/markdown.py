@@ -48,7 +48,7 @@ def _headline(run: Run, figures: Sequence[Figure]) -> str:
     failing = {test for test, verdict in figures if verdict.fails}
     expected = len({result.test for result in run.results if result.outcome == "skipped"} & failing)
     failed, tests = len(failing) - expected, len(run.results)
-    answer = f"{failed} of {tests} tests failed" if failed else f"{tests} test{'' if tests == 1 else 's'}, none failed"
+    answer = f"{failed} of {tests} tests failed" if failed else f"{units.counted(tests, 'test')}, none failed"
     if expected:
         answer += f", {expected} as expected"
     counts = Counter(verdict.status for _, verdict in figures)

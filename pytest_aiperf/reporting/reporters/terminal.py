@@ -100,7 +100,7 @@ def _groups(grouped: dict[Kind, list[Row]], *, width: int) -> Iterable[list[str]
     for (status, message), members in grouped.items():
         tests = list(dict.fromkeys(test for test, _ in members))
         word = word_of(members[0][1])
-        head = f"{_count(len(members), 'figure')} of {_count(len(tests), 'test')} {word}"
+        head = f"{units.counted(len(members), 'figure')} of {units.counted(len(tests), 'test')} {word}"
         if status is Status.IMPROVED:
             yield [head]
             continue
@@ -168,10 +168,10 @@ def _hints(run: Run, *, width: int) -> Iterable[list[str]]:
     if not run.changes and any(verdict.status is Status.NEW for _, verdict in verdicts):
         yield wrapped(f"to record what is new: {RECORD_NEW}", width=width)
     if not run.changes and stale:
-        names = f"to renew what cannot be compared ({_count(len(stale), 'test')}): {RENEW}, with their names"
+        names = f"to renew what cannot be compared ({units.counted(len(stale), 'test')}): {RENEW}, with their names"
         yield wrapped(names, width=width)
     if run.unused:
-        head = f"{_count(len(run.unused), 'baseline')} that no test uses any more (dropped by {RENEW}):"
+        head = f"{units.counted(len(run.unused), 'baseline')} that no test uses any more (dropped by {RENEW}):"
         yield [*wrapped(head, width=width), *wrapped(listed(run.unused), width=width, indent="  ")]
 
 
@@ -185,7 +185,7 @@ def _counts(run: Run, *, width: int) -> list[str]:
         for status in Status
         if counts[status]
     )
-    size = f"{_count(len(run.results), 'test')}, {_count(len(verdicts), 'figure')}"
+    size = f"{units.counted(len(run.results), 'test')}, {units.counted(len(verdicts), 'figure')}"
     spent = units.duration(sum(result.seconds for result in run.results))
     return wrapped(f"aiperf: {size}: {answers} on {run.environment.key} ({spent} measuring)", width=width)
 
@@ -236,10 +236,6 @@ def _seen(measurement: Measurement, of_metric: Mapping[str, Unit]) -> Iterable[s
     for name, texts in (("model", facts), ("on", devices), ("disturbed", disturbances), ("anomaly", anomalies)):
         if texts:
             yield f"{prefix}{name}: {', '.join(texts)}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _paint(word: str, verdict: Verdict) -> str:
