@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from pytest_aiperf.vocabulary.baseline import Allocations
 from pytest_aiperf.vocabulary.errors import CodecError
 from pytest_aiperf.vocabulary.records import Run
@@ -34,6 +32,8 @@ _SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 def encode_run(run: Run) -> bytes:
     """A whole run with its format number. Raises CodecError for text that is not Unicode."""
+    import msgspec
+
     return encode({"format": FORMAT, **msgspec.to_builtins(run)})
 
 
@@ -110,6 +110,8 @@ def _message_and_remedy(text: str) -> tuple[str, str]:
 
 def encode(record: object) -> bytes:
     """Any record of the vocabulary. Raises CodecError for text that is not Unicode."""
+    import msgspec
+
     try:
         return msgspec.json.encode(_spell(msgspec.to_builtins(record)))
     except UnicodeEncodeError as error:
@@ -131,6 +133,8 @@ def decode_tagged(data: bytes, kinds: Mapping[str, type]) -> Any:
 
 
 def _loaded(data: bytes) -> Any:
+    import msgspec
+
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -138,6 +142,8 @@ def _loaded(data: bytes) -> Any:
 
 
 def _checked(content: object, kind: type[Record]) -> Record:
+    import msgspec
+
     try:
         return msgspec.convert(_revive(content, kind, "$"), kind)
     except msgspec.ValidationError as error:
