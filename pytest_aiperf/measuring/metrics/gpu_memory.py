@@ -41,13 +41,7 @@ class GpuWatch:
     the moment of reading, and caching allocators still hold then what they took.
     """
 
-    def __init__(
-        self,
-        devices: Devices,
-        *,
-        origin: Origin = Origin.IN_PROCESS,
-        phase: Phase | None = None,
-    ) -> None:
+    def __init__(self, devices: Devices, *, origin: Origin = Origin.IN_PROCESS, phase: Phase | None = None) -> None:
         self._devices = devices
         self._origin = origin
         self._phase = phase
@@ -56,26 +50,22 @@ class GpuWatch:
     def start(self) -> None:
         """Restart every peak and note what is held already."""
         self._devices.reset_peaks()
-        seen = self._read()
+        seen = self._devices.memory()
         self._before = {metric: sum(_by_device(metric, seen).values()) for metric in FIGURES}
 
     def samples(self) -> tuple[Sample, ...]:
         """Sums over all devices since `start`, each device a part; without a figure no value and the reason."""
-        seen = self._read()
-        return tuple(self._sample(metric, seen) for metric in FIGURES)
+        of_each = [device.memory() for device in self._devices]
+        seen = [record for records in of_each for record in records]
+        incomplete = any(map(_partly_known, of_each))
+        return tuple(self._sample(metric, seen, incomplete=incomplete) for metric in FIGURES)
 
-    def _read(self) -> list[Sequence[GpuMemory]]:
-        return [device.memory() for device in self._devices]
-
-    def _sample(self, metric: str, seen: Sequence[Sequence[GpuMemory]]) -> Sample:
+    def _sample(self, metric: str, seen: Sequence[GpuMemory], *, incomplete: bool) -> Sample:
         known = _by_device(metric, seen)
-        if not known:
+        if not known or (metric == PROCESS.name and incomplete):
             anything = any(_by_device(figure, seen) for figure in FIGURES)
-            reasons = (NO_COUNTER if anything else NO_GPU, *_notes(seen))
-            return Sample(metric=metric, values=(), origin=self._origin, notes=reasons)
-        if metric == PROCESS.name and any(_partly_known(records) for records in seen):
-            reasons = (INCOMPLETE, *_notes(seen))
-            return Sample(metric=metric, values=(), origin=self._origin, notes=reasons, parts=known)
+            reason = INCOMPLETE if known else NO_COUNTER if anything else NO_GPU
+            return Sample(metric=metric, values=(), origin=self._origin, notes=(reason, *_notes(seen)), parts=known)
         before, total = self._before.get(metric, 0.0), sum(known.values())
         return Sample(
             metric=metric,
@@ -91,10 +81,10 @@ class GpuWatch:
         )
 
 
-def _beside(seen: Sequence[Sequence[GpuMemory]]) -> dict[str, float]:
+def _beside(seen: Sequence[GpuMemory]) -> dict[str, float]:
     """What the process has beside its allocator's blocks, contexts and libraries; and what all processes have."""
     parts: dict[str, float] = {}
-    for record in (record for records in seen for record in records):
+    for record in seen:
         if record.process is not None and record.reserved is not None:
             parts[f"{CONTEXT} on {record.device}"] = float(max(0, record.process - record.reserved))
         if record.device_used is not None:
@@ -102,17 +92,15 @@ def _beside(seen: Sequence[Sequence[GpuMemory]]) -> dict[str, float]:
     return parts
 
 
-def _by_device(metric: str, seen: Sequence[Sequence[GpuMemory]]) -> dict[str, float]:
-    figures = ((record.device, FIGURES[metric](record)) for records in seen for record in records)
+def _by_device(metric: str, seen: Sequence[GpuMemory]) -> dict[str, float]:
+    figures = ((record.device, FIGURES[metric](record)) for record in seen)
     return {device: float(figure) for device, figure in figures if figure is not None}
 
 
-def _notes(seen: Sequence[Sequence[GpuMemory]], *, metric: str | None = None) -> tuple[str, ...]:
+def _notes(seen: Sequence[GpuMemory], *, metric: str | None = None) -> tuple[str, ...]:
     """Of every record, or of those alone that have the metric's figure; each once."""
-    records = [record for records in seen for record in records]
-    if metric is not None:
-        records = [record for record in records if FIGURES[metric](record) is not None]
-    return tuple(dict.fromkeys(note for record in records for note in record.notes))
+    wanted = [record for record in seen if metric is None or FIGURES[metric](record) is not None]
+    return tuple(dict.fromkeys(note for record in wanted for note in record.notes))
 
 
 def _partly_known(records: Sequence[GpuMemory]) -> bool:
