@@ -7,12 +7,12 @@ import linecache
 import sys
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from pytest_aiperf.measuring.allocations import GpuHistory, Stack, gpu_kept, tensor_text
+from pytest_aiperf.measuring.allocations import Frame, GpuHistory, gpu_kept, tensor_text
 from pytest_aiperf.measuring.driver import Driver
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.package import PACKAGE
@@ -38,8 +38,9 @@ async def told(driver: Driver, modules: Mapping[str, ModuleType] = sys.modules) 
         for _ in range(CALLS):
             await driver.call()
         gc.collect()
-        lines = (*_lines(first, tracemalloc.take_snapshot()), *_gpu_lines(gpu_kept(gpu.stop())))
-    return (*lines, *_kinds(objects, _objects()))
+        lines = _lines(_grown(first, tracemalloc.take_snapshot()).most_common(MOST_NAMED))
+        on_gpu = _lines((stack[0], size) for stack, size in gpu_kept(gpu.stop()).most_common(MOST_NAMED))
+    return (*lines, *(f"{line} on the GPU" for line in on_gpu), *_kinds(objects, _objects()))
 
 
 @contextmanager
@@ -54,28 +55,22 @@ def _tracing() -> Iterator[None]:
             tracemalloc.stop()
 
 
-def _gpu_lines(kept: Counter[Stack]) -> Iterator[str]:
-    for ((file, line), *_), size in kept.most_common(MOST_NAMED):
-        if size / CALLS >= SMALLEST:
-            yield f"{_line(size, file, line)} on the GPU"
-
-
-def _lines(first: tracemalloc.Snapshot, last: tracemalloc.Snapshot) -> Iterator[str]:
-    """By the innermost line that is the user's: inside libraries it says nothing."""
-    grown: Counter[tuple[str, int]] = Counter()
+def _grown(first: tracemalloc.Snapshot, last: tracemalloc.Snapshot) -> Counter[Frame]:
+    """Bytes by the innermost line that is the user's: inside libraries it says nothing."""
+    grown: Counter[Frame] = Counter()
     for difference in last.compare_to(first, "traceback"):
         if difference.size_diff:
             frame = _users(difference.traceback)
             grown[frame.filename, frame.lineno] += difference.size_diff
-    for (file, line), size in grown.most_common(MOST_NAMED):
+    return grown
+
+
+def _lines(grown: Iterable[tuple[Frame, float]]) -> Iterator[str]:
+    for (file, line), size in grown:
         if size / CALLS >= SMALLEST and not file.startswith(OWN):
-            yield _line(size, file, line)
-
-
-def _line(size: float, file: str, line: int) -> str:
-    source = linecache.getline(file, line).strip()
-    per_call = units.text(size / CALLS, Unit.BYTES)
-    return f"{per_call} per call allocated at {Path(file).name}:{line}" + (f" ({source})" if source else "")
+            source = linecache.getline(file, line).strip()
+            per_call = units.text(size / CALLS, Unit.BYTES)
+            yield f"{per_call} per call allocated at {Path(file).name}:{line}" + (f" ({source})" if source else "")
 
 
 def _users(trace: tracemalloc.Traceback) -> tracemalloc.Frame:
