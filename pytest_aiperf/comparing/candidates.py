@@ -61,14 +61,12 @@ class Group:
     @property
     def references(self) -> tuple[tuple[ModelFigures, float], ...]:
         """Each original that they are held against, with the seconds of one call."""
-        seconds: dict[tuple[float | None, int | None], list[float]] = {}
-        figures: dict[tuple[float | None, int | None], ModelFigures] = {}
+        found: dict[tuple[float | None, int | None], tuple[ModelFigures, list[float]]] = {}
         for one in self.candidates:
             reference = one.variant.reference
-            key = (reference.score, reference.size)
-            figures.setdefault(key, reference)
-            seconds.setdefault(key, []).append(one.speed.reference_seconds)
-        return tuple((figures[key], median(times)) for key, times in seconds.items())
+            _, seconds = found.setdefault((reference.score, reference.size), (reference, []))
+            seconds.append(one.speed.reference_seconds)
+        return tuple((figures, median(seconds)) for figures, seconds in found.values())
 
     @property
     def scored(self) -> str:
@@ -134,10 +132,10 @@ Cells = list[str]
 def table(group: Group) -> tuple[Cells, list[Cells]]:
     """The head, and a line for each reference and each candidate, the fastest first."""
     head = ["", "", "latency", "speed-up", "size", group.scored, "alike", ""]
-    lines = [
-        ["", REFERENCE, units.text(seconds, Unit.SECONDS), "", _size(figures.size, None), _score(figures.score), "", ""]
-        for figures, seconds in group.references
-    ]
+    lines = []
+    for figures, seconds in group.references:
+        score = units.text(figures.score, Unit.FRACTION)
+        lines.append(["", REFERENCE, units.text(seconds, Unit.SECONDS), "", _size(figures.size, None), score, "", ""])
     unbeaten = front(group)
     for one in sorted(group.candidates, key=lambda one: -_known(one.speed.speedup)):
         variant, speed = one.variant, one.speed
@@ -148,7 +146,7 @@ def table(group: Group) -> tuple[Cells, list[Cells]]:
                 _seconds(speed.candidate_seconds),
                 "" if math.isnan(speed.speedup) else f"{speed.speedup:.2f}x [{speed.low:.2f}, {speed.high:.2f}]",
                 _size(variant.candidate.size, variant.reference.size),
-                _score(one.score),
+                units.text(one.score, Unit.FRACTION),
                 "" if variant.agreement is None else f"{variant.agreement:.1%}",
                 one.word,
             ]
@@ -195,10 +193,6 @@ def _size(size: int | None, of: int | None) -> str:
     if size is None:
         return ""
     return units.text(float(size), Unit.BYTES) + (f" {size / of:.2f}x" if of else "")
-
-
-def _score(score: float | None) -> str:
-    return "" if score is None else units.text(score, Unit.FRACTION)
 
 
 class Comparisons(dict[str, Comparison]):

@@ -16,17 +16,7 @@ from pytest_aiperf.comparing.scoring import Question
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring.driver import Driver, without_loop
 from pytest_aiperf.measuring.entry import Entry, Observed
-from pytest_aiperf.measuring.metrics import accuracy, latency
-from pytest_aiperf.measuring.metrics.comparison import (
-    AGREEMENT,
-    CANDIDATE_MEMORY,
-    MAX_ABS_ERROR,
-    MEMORY_RATIO,
-    REFERENCE_MEMORY,
-    SIZE_RATIO,
-    SPEEDUP,
-    SQNR,
-)
+from pytest_aiperf.measuring.metrics import accuracy, comparison, latency
 from pytest_aiperf.measuring.paired_turns import answer_requests, slowed
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary.baseline import PortableValue
@@ -37,8 +27,8 @@ from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Arm, Block, Pairin
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Metric
 
-MEMORY = {Arm.REFERENCE: REFERENCE_MEMORY, Arm.CANDIDATE: CANDIDATE_MEMORY}
-OF_OUTPUTS = (AGREEMENT, SQNR, MAX_ABS_ERROR)
+MEMORY = {Arm.REFERENCE: comparison.REFERENCE_MEMORY, Arm.CANDIDATE: comparison.CANDIDATE_MEMORY}
+OF_OUTPUTS = (comparison.AGREEMENT, comparison.SQNR, comparison.MAX_ABS_ERROR)
 
 
 def compare(
@@ -63,8 +53,8 @@ def compare(
         if order.role in (Role.TURNS, Role.WEIGH):
             entry.take(_of_one(models[order.arm], trial, asked, entry.label))
             return Comparison()
-        weighs = order.role.times and bool(trial.bounds_of(entry, MEMORY_RATIO))
-        if weighs and context.fresh is not None and not entry.has(CANDIDATE_MEMORY.name):
+        weighs = order.role.times and bool(trial.bounds_of(entry, comparison.MEMORY_RATIO))
+        if weighs and context.fresh is not None and not entry.has(comparison.CANDIDATE_MEMORY.name):
             context.fresh.weigh(trial)
         seen = quality.quality(models[Arm.REFERENCE], models[Arm.CANDIDATE], asked)
         figures = quality.figures(models, seen, {arm: _lightest(entry, metric) for arm, metric in MEMORY.items()})
@@ -111,8 +101,9 @@ def _lightest(entry: Entry, metric: Metric) -> int | None:
 def _timed(
     trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen: Quality, figures: Mapping[Arm, ModelFigures]
 ) -> Speed:
-    """The speed of both, and why a candidate answers worse or more slowly."""
-    if _is_worse(trial, entry, seen):
+    """The speed of both; and why a candidate is slower, or may fail by its answers: worse on average, or limited."""
+    lost = (mean(seen.candidate) or 0.0) != (mean(seen.reference) or 0.0)
+    if lost or any(trial.bounds_of(entry, metric) for metric in OF_OUTPUTS):
         worse = diagnosis.of_worse_answers(models, seen, figures)
         entry.take(Observed(reasons=dict.fromkeys((seen.metric.name, *(metric.name for metric in OF_OUTPUTS)), worse)))
     blocks = _turns_of_both(trial, entry, models, seen)
@@ -120,12 +111,12 @@ def _timed(
     values = tuple(value for block in blocks for value in block.values_of(Arm.CANDIDATE, latency.METRIC.name))
     timed = (
         Sample(metric=latency.METRIC.name, values=values, origin=trial.order.origin),
-        Sample(metric=SPEEDUP.name, values=(speed.speedup,)),
+        Sample(metric=comparison.SPEEDUP.name, values=(speed.speedup,)),
     )
     entry.take(Observed(samples=timed))
-    if speed.speedup < max([1.0, *trial.bounds_of(entry, SPEEDUP)]):
+    if speed.speedup < max([1.0, *trial.bounds_of(entry, comparison.SPEEDUP)]):
         slower = diagnosis.of_slow_calls(models, seen, figures, blocks)
-        entry.take(Observed(reasons=dict.fromkeys((latency.METRIC.name, SPEEDUP.name), slower)))
+        entry.take(Observed(reasons=dict.fromkeys((latency.METRIC.name, comparison.SPEEDUP.name), slower)))
     return speed
 
 
@@ -161,12 +152,6 @@ def _turns_of_both(trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen
     return blocks
 
 
-def _is_worse(trial: Trial, entry: Entry, seen: Quality) -> bool:
-    """Whether the quality may fail: worse on average, or limited by a marker."""
-    lost = (mean(seen.candidate) or 0.0) != (mean(seen.reference) or 0.0)
-    return lost or any(trial.bounds_of(entry, metric) for metric in OF_OUTPUTS)
-
-
 def _quality_of(seen: Quality) -> Observed:
     void = quality.void(seen)
     figures = zip(OF_OUTPUTS, (mean(seen.agreement), seen.parity.sqnr_db, seen.parity.max_abs_error), strict=True)
@@ -187,19 +172,20 @@ def _quality_of(seen: Quality) -> Observed:
 def _memory_of(figures: Mapping[Arm, ModelFigures], failures: Sequence[str]) -> Observed:
     old, new = figures[Arm.REFERENCE].memory, figures[Arm.CANDIDATE].memory
     if old and new is not None:
-        return Observed(samples=(Sample(metric=MEMORY_RATIO.name, values=(new / old,)),))
+        return Observed(samples=(Sample(metric=comparison.MEMORY_RATIO.name, values=(new / old,)),))
     failure = next(iter(failures), "")
     notes = () if failure else ("no fresh process measured it",)
-    return Observed(samples=(Sample(metric=MEMORY_RATIO.name, values=(), notes=notes, failure=failure),))
+    return Observed(samples=(Sample(metric=comparison.MEMORY_RATIO.name, values=(), notes=notes, failure=failure),))
 
 
 def _size_of(figures: Mapping[Arm, ModelFigures]) -> Observed:
     old, new = figures[Arm.REFERENCE], figures[Arm.CANDIDATE]
     ratio = (new.size / old.size,) if old.size and new.size is not None else ()
     told = tuple(why_slower.larger(old.weights, new.weights))
+    sample = Sample(metric=comparison.SIZE_RATIO.name, values=ratio, notes=() if ratio else ("a size is unknown",))
     return Observed(
-        samples=(Sample(metric=SIZE_RATIO.name, values=ratio, notes=() if ratio else ("a size is unknown",)),),
-        reasons=dict.fromkeys((SIZE_RATIO.name, MEMORY_RATIO.name), told),
+        samples=(sample,),
+        reasons=dict.fromkeys((comparison.SIZE_RATIO.name, comparison.MEMORY_RATIO.name), told),
     )
 
 

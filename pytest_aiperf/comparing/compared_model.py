@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pytest_aiperf.measuring.driver import is_asynchronous
+from pytest_aiperf.vocabulary.contracts import Frameworks
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.model_figures import ModelFigures
-
-if TYPE_CHECKING:
-    from pytest_aiperf.vocabulary.contracts import Frameworks
 
 T = TypeVar("T")
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_aiperf.comparing import parity
-from pytest_aiperf.comparing.parity import Tolerances
 from pytest_aiperf.comparing.why_worse import Answers
 from pytest_aiperf.measuring.metrics import accuracy
 from pytest_aiperf.vocabulary.errors import UsageError
@@ -26,7 +25,7 @@ class Question:
     metric: Any | None = None
     better: str = "higher"
     outputs: Callable[[Any], Any] | None = None
-    tolerances: Tolerances = field(default_factory=dict)
+    tolerances: parity.Tolerances = field(default_factory=dict)
 
 
 class Scorer:

@@ -7,17 +7,15 @@ import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_aiperf.comparing import quality
 from pytest_aiperf.comparing.compared_model import Model
 from pytest_aiperf.comparing.scoring import Question
 from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.contracts import Frameworks
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.terms import Unit
-
-if TYPE_CHECKING:
-    from pytest_aiperf.vocabulary.contracts import Frameworks
 
 BITS = 8
 FEWEST_BITS, MOST_BITS = 2, 16

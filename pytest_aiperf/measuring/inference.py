@@ -12,11 +12,7 @@ from typing import Any
 from pytest_aiperf.measuring.driver import Driver, finish, is_asynchronous
 from pytest_aiperf.measuring.entry import Entry, Observed
 from pytest_aiperf.measuring.metrics import device_time, energy, latency, throughput
-from pytest_aiperf.measuring.metrics.device_time import DeviceTime
-from pytest_aiperf.measuring.metrics.energy import Energy
-from pytest_aiperf.measuring.metrics.latency import Latency
 from pytest_aiperf.measuring.metrics.load_time import Loading
-from pytest_aiperf.measuring.metrics.throughput import Throughput
 from pytest_aiperf.measuring.paired_turns import answer_requests, slowed
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.measuring.watches import Watches
@@ -108,13 +104,14 @@ class _Passes:
     async def _timed(self) -> None:
         """Latency and throughput, again where others disturbed them; on a device its own time and energy."""
         order, reference = self.trial.order, self.trial.context.reference
+        every_call = latency.Latency(
+            calls=order.calls, seconds=order.seconds, max_seconds=order.max_seconds, flush=order.flush
+        )
         for _ in range(1 + REPEATS):
             covariate = None if reference is None else reference.log_seconds()
-            timed = await self.driver.drive(
-                (Latency(calls=order.calls, seconds=order.seconds, max_seconds=order.max_seconds, flush=order.flush),)
-            )
+            timed = await self.driver.drive((every_call,))
             if self.trial.runs_on_a_device():
-                timed += await self.driver.drive((Throughput(items=self.items, seconds=order.seconds / 2),))
+                timed += await self.driver.drive((throughput.Throughput(items=self.items, seconds=order.seconds / 2),))
                 seen = self.trial.context.tools.conditions.seen()
             else:
                 timed += (throughput.derived(timed[0], items=self.items),)
@@ -130,7 +127,7 @@ class _Passes:
             if reference is not None:
                 reference.doubt()
         if self.trial.runs_on_a_device():
-            self.entry.take(Observed(samples=await self.driver.drive((Energy(seconds=order.seconds),))))
+            self.entry.take(Observed(samples=await self.driver.drive((energy.Energy(seconds=order.seconds),))))
             await self._on_the_device(timed[0].values)
 
     async def _on_the_device(self, latencies: Sequence[float]) -> None:
@@ -138,7 +135,7 @@ class _Passes:
         with_events = self.trial.context.frameworks.of(self.owner).uses_torch_streams
         if with_events is False:
             return
-        probe = DeviceTime(latency=median(latencies), flush=self.trial.order.flush)
+        probe = device_time.DeviceTime(latency=median(latencies), flush=self.trial.order.flush)
         times = await self.driver.drive((probe,))
         share = device_time.busy_share(latencies, times[0].values) if times else None
         reasons: dict[str, tuple[str, ...]] = {}
