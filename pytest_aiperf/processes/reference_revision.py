@@ -12,9 +12,10 @@ from pytest_aiperf.machine import files
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.processes import provenance
 from pytest_aiperf.processes.child import Launch
+from pytest_aiperf.processes.git import Revision, project_files
 from pytest_aiperf.processes.provenance import Trees
 from pytest_aiperf.processes.reference import MixedUp, Reference
-from pytest_aiperf.processes.worktree import Revision, Worktree, import_roots, project_files
+from pytest_aiperf.processes.worktree import Worktree, import_roots
 from pytest_aiperf.vocabulary.errors import AiperfError
 from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.pairing import Arm

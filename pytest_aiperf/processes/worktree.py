@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from pytest_aiperf.machine.files import like
-from pytest_aiperf.processes.reaper import GIT_SECONDS, ON_DISK, PREFIX, git, remove_folder
+from pytest_aiperf.processes.git import Revision, last_line, listed, project_files, run
+from pytest_aiperf.processes.reaper import ON_DISK, PREFIX, remove_folder
 from pytest_aiperf.vocabulary.errors import AiperfError, UsageError
 
 TEST_FOLDERS = frozenset({"test", "tests"})
@@ -21,34 +19,6 @@ INSTALLATIONS = frozenset({"site-packages", "dist-packages"})
 ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")
 """What lies in the folder of a virtual environment, or of conda's."""
 CHECKOUT_SECONDS = 900.0
-SHORT = 7
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revision:
-    """A commit that new code is held against."""
-
-    name: str
-    """For people: `main@1a2b3c4`; a hash alone where the user wrote one."""
-    sha: str
-    toplevel: Path
-    """Of the user's working tree."""
-
-
-def resolve(start: Path, ref: str) -> Revision:
-    """Which commit `ref` means in the repository around `start`. Raises UsageError."""
-    if not ref or ref.startswith("-"):
-        raise UsageError(f"--aiperf-against={ref}: no revision; name a branch, tag or commit, such as main or HEAD~1")
-    found = _git(start, "rev-parse", "--show-toplevel")
-    if found.returncode:
-        why = _last_line(found.stderr)
-        raise UsageError(f"--aiperf-against={ref}: {start} is in no git working tree ({why}); run pytest in a clone")
-    toplevel = Path(os.fsdecode(found.stdout).removesuffix("\n")).resolve()
-    sha = _commit(toplevel, ref)
-    if sha is None:
-        raise UsageError(f"--aiperf-against={ref}: no such commit in {toplevel}; {_remedy(toplevel, ref)}")
-    name = sha[:SHORT] if sha.startswith(ref) else f"{ref}@{sha[:SHORT]}"
-    return Revision(name=name, sha=sha, toplevel=toplevel)
 
 
 class Worktree:
@@ -120,9 +90,9 @@ class Worktree:
 
     def _check_out(self) -> None:
         add = ("worktree", "add", "--detach", str(self.root), self.revision.sha)
-        done = _git(self.revision.toplevel, *add, timeout=CHECKOUT_SECONDS)
+        done = run(self.revision.toplevel, *add, timeout=CHECKOUT_SECONDS)
         if done.returncode:
-            raise AiperfError(f"git could not check out {self.revision.name}: {_last_line(done.stderr)}")
+            raise AiperfError(f"git could not check out {self.revision.name}: {last_line(done.stderr)}")
 
     def _lay_over(self) -> None:
         toplevel = self.revision.toplevel
@@ -163,11 +133,6 @@ def import_roots(toplevel: Path, *, search_path: Sequence[str], modules: Mapping
     return tuple(folder for folder in inside if folder.is_dir() and not _is_installed(folder, toplevel))
 
 
-def project_files(toplevel: Path, below: Path = Path()) -> frozenset[str]:
-    """Files, relative to a tree, that git knows or would add; some may be gone from the disk. Raises AiperfError."""
-    return frozenset(_listed(toplevel, "--cached", "--others", "--exclude-standard", "--", str(below)))
-
-
 def _root_of(name: str, file: str) -> Path | None:
     """The folder that `name` is found in; None where its file does not bear its name: a script, a plugin."""
     parts = name.split(".")
@@ -182,49 +147,6 @@ def _root_of(name: str, file: str) -> Path | None:
 def _is_installed(folder: Path, toplevel: Path) -> bool:
     below = [folder, *folder.parents][: len(folder.relative_to(toplevel).parts)]
     return any(path.name in INSTALLATIONS or any((path / mark).exists() for mark in ENVIRONMENTS) for path in below)
-
-
-def _git(folder: Path, *arguments: str, timeout: float = GIT_SECONDS) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return git(folder, *arguments, timeout=timeout)
-    except OSError as error:
-        raise UsageError(f"--aiperf-against needs git, which cannot be run ({error}); install it") from error
-    except subprocess.TimeoutExpired as error:
-        raise AiperfError(f"git {' '.join(arguments[:2])} in {folder} took over {timeout:g} s") from error
-
-
-def _listed(toplevel: Path, *arguments: str) -> list[str]:
-    """Paths, relative to the working tree, as `git ls-files` names them."""
-    done = _git(toplevel, "ls-files", "-z", *arguments)
-    if done.returncode:
-        raise AiperfError(f"git could not list the files of {toplevel}: {_last_line(done.stderr)}")
-    return [path for path in os.fsdecode(done.stdout).split("\0") if path]
-
-
-def _last_line(output: bytes) -> str:
-    lines = os.fsdecode(output).strip().splitlines()
-    return lines[-1].strip() if lines else "git gave no reason"
-
-
-def _commit(toplevel: Path, ref: str) -> str | None:
-    done = _git(toplevel, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
-    return None if done.returncode else os.fsdecode(done.stdout).strip()
-
-
-def _remedy(toplevel: Path, ref: str) -> str:
-    if _commit(toplevel, f"refs/remotes/origin/{ref}") is not None:
-        return f"the remote has one: --aiperf-against=origin/{ref}"
-    if os.fsdecode(_git(toplevel, "rev-parse", "--is-shallow-repository").stdout).strip() != "true":
-        return "name a branch, tag or commit that `git log` shows there, or fetch it first"
-    base = re.split("[~^]", ref)[0]
-    back = ref.removeprefix(base)
-    depth = sum(int(number or 1) if sign == "~" else 1 for sign, number in re.findall(r"([~^])(\d*)", back))
-    if back and _commit(toplevel, base) is not None:
-        fetch = f"run `git fetch --deepen={depth}`"
-    else:
-        name = base.removeprefix("origin/")
-        fetch = f"run `git fetch --depth={depth + 1} origin {name}`, then name it --aiperf-against=FETCH_HEAD{back}"
-    return f"this clone is shallow: {fetch} (GitHub's actions/checkout: `fetch-depth: 0`)"
 
 
 def _relative(path: Path, toplevel: Path) -> Path | None:
@@ -277,12 +199,12 @@ def _shareable(toplevel: Path, pattern: str) -> Iterator[Path]:
     matches = [wanted.as_posix()] if exact else glob.glob(str(wanted), root_dir=toplevel, recursive=True)  # noqa: PTH207
     if not matches:
         raise UsageError(f"aiperf_share: nothing in {toplevel} matches {pattern!r}; correct or remove it")
-    tracked = frozenset(_listed(toplevel, "--cached"))
+    tracked = frozenset(listed(toplevel, "--cached"))
     for match in map(Path, sorted(matches)):
         parts = [match]
-        if (toplevel / match).is_dir() and _listed(toplevel, "--cached", "--", str(match)):
+        if (toplevel / match).is_dir() and listed(toplevel, "--cached", "--", str(match)):
             choice = ("--others", "--ignored", "--exclude-standard", "--directory")
-            ignored = map(Path, _listed(toplevel, *choice, "--", str(match)))
+            ignored = map(Path, listed(toplevel, *choice, "--", str(match)))
             parts = [path for path in ignored if "__pycache__" not in path.parts]
         if match.as_posix() in tracked or not parts:
             raise UsageError(

@@ -11,7 +11,7 @@ import pytest
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.measuring.run_context import RunContext
-from pytest_aiperf.processes import worktree
+from pytest_aiperf.processes import git, worktree
 from pytest_aiperf.processes.child import Launch
 from pytest_aiperf.processes.confirmation import Confirmation
 from pytest_aiperf.processes.reaper import Reaper
@@ -28,7 +28,7 @@ def with_revision(
     """Pairs against `--aiperf-against`. Raises pytest.UsageError where there is no such revision."""
     chosen = judge.settings
     with settings.wrong_call():
-        revision = worktree.resolve(config.rootpath, chosen.against or "")
+        revision = git.resolve(config.rootpath, chosen.against or "")
 
     def tree() -> worktree.Worktree:
         modules = dict.fromkeys(config.rootpath / test.partition("::")[0] for test in judge.tests)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_aiperf.processes.worktree import Worktree, resolve
+from pytest_aiperf.processes.git import resolve
+from pytest_aiperf.processes.worktree import Worktree
 from tests.processes.worktree.projects import commit, git, repository
 
 

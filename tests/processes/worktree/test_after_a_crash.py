@@ -20,7 +20,8 @@ PARENT = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
 from pytest_aiperf.processes.reaper import Reaper
-from pytest_aiperf.processes.worktree import Worktree, resolve
+from pytest_aiperf.processes.git import resolve
+from pytest_aiperf.processes.worktree import Worktree
 
 reaper = Reaper(print)
 reference = resolve(Path(sys.argv[1]), "HEAD")

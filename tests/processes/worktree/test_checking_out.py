@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pytest_aiperf.processes import worktree
-from pytest_aiperf.processes.worktree import Worktree, resolve
+from pytest_aiperf.processes.git import resolve
+from pytest_aiperf.processes.worktree import Worktree
 from pytest_aiperf.vocabulary.errors import AiperfError
 from tests.processes.worktree.projects import below, commit, git, repository, write
 

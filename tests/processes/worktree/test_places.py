@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_aiperf.processes.worktree import Worktree, import_roots, project_files
+from pytest_aiperf.processes.git import project_files
+from pytest_aiperf.processes.worktree import Worktree, import_roots
 from tests.processes.worktree.projects import write
 
 Open = Callable[..., Worktree]

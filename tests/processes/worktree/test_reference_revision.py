@@ -8,8 +8,9 @@ import pytest
 
 from pytest_aiperf.machine import files
 from pytest_aiperf.processes.child import Launch
+from pytest_aiperf.processes.git import resolve
 from pytest_aiperf.processes.reference_revision import ReferenceRevision
-from pytest_aiperf.processes.worktree import Worktree, resolve
+from pytest_aiperf.processes.worktree import Worktree
 from pytest_aiperf.vocabulary.pairing import Arm
 
 
