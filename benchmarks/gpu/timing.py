@@ -103,7 +103,7 @@ def pairs(bench: Bench) -> list[str]:
                 bench.tools,
                 margins=Margins(),
                 max_seconds=5.0 if bench.small else 10.0,
-                machine=MachineWatch(patience=2.0),
+                machine=MachineWatch(longest_wait=2.0),
                 draw=random.Random(number),  # noqa: S311 - an order of turns
             )
             answers.append(answer_of(blocks, "latency", tolerance=0.01, most=0.05)[0])

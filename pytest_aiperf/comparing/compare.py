@@ -136,7 +136,7 @@ def _turns_of_both(trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen
             tools,
             margins=trial.margins,
             max_seconds=trial.order.max_seconds,
-            machine=MachineWatch(patience=PATIENCE),
+            machine=MachineWatch(longest_wait=PATIENCE),
             draw=random.Random(0),  # noqa: S311 - an order of turns, not a secret
         )
         if trial.order.role is Role.NOTHING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median
 
@@ -24,32 +25,32 @@ LONGEST_WAIT = 10.0
 SHORTEST_WAIT = 0.5
 
 
+def stolen_share_seconds() -> float | None:
+    """Seconds, per core, that a hypervisor gave to others; None where the system does not count them."""
+    import psutil
+
+    times: Mapping[str, float] = psutil.cpu_times()._asdict()
+    return times["steal"] / processor.processors() if "steal" in times else None
+
+
+@dataclass(kw_only=True)
 class MachineWatch:
     """Counters read before and after a block; everything that reads them is an argument."""
 
-    def __init__(
-        self,
-        *,
-        root: Path = Path("/"),
-        nvml: Nvml | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        stolen: Callable[[], float | None] | None = None,
-        busy: Callable[[], float | None] = machine_seconds,
-        processors: int | None = None,
-        patience: float = LONGEST_WAIT,
-    ) -> None:
-        self.root = root
-        self.nvml = nvml
-        self.clock = clock
-        self.sleep = sleep
-        self.stolen = stolen or stolen_share_seconds
-        self.busy = busy
-        self.processors = processors or processor.processors()
-        self.clocks: dict[str, list[float]] = {}
-        self.longest_wait = patience
-        self.patience = patience
-        """How long to wait next time: a machine that stays busy is waited for less and less."""
+    root: Path = Path("/")
+    nvml: Nvml | None = None
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    stolen: Callable[[], float | None] = stolen_share_seconds
+    busy: Callable[[], float | None] = machine_seconds
+    processors: int = field(default_factory=processor.processors)
+    longest_wait: float = LONGEST_WAIT
+    clocks: dict[str, list[float]] = field(init=False, default_factory=dict)
+    patience: float = field(init=False)
+    """How long to wait next time: a machine that stays busy is waited for less and less."""
+
+    def __post_init__(self) -> None:
+        self.patience = self.longest_wait
 
     def start(self) -> None:
         """A block begins."""
@@ -110,19 +111,8 @@ class MachineWatch:
         told: tuple[str, ...] = ()
         for uuid, condition in self.nvml.conditions().items():
             if isinstance(condition, Condition):
-                told += self._device(uuid, condition)
+                told += (*condition.disturbances(uuid), *self._clock(uuid, float(condition.clock_mhz)))
         return told
-
-    def _device(self, uuid: str, condition: Condition) -> tuple[str, ...]:
-        return (*condition.disturbances(uuid), *self._clock(uuid, float(condition.clock_mhz)))
-
-
-def stolen_share_seconds() -> float | None:
-    """Seconds, per core, that a hypervisor gave to others; None where the system does not count them."""
-    import psutil
-
-    times: Mapping[str, float] = psutil.cpu_times()._asdict()
-    return times["steal"] / processor.processors() if "steal" in times else None
 
 
 def _processor_clocks(root: Path) -> list[float]:

@@ -134,25 +134,22 @@ def _comparable(place: Place, accelerators: Sequence[Accelerator], distributions
 
 
 def _details(place: Place) -> dict[str, str]:
-    details = {"kernel": place.kernel, "memory": f"{place.machine.instruments.memory().total // 1024**2} MiB"}
-    load = place.machine.instruments.load()
-    if load is not None:
-        details["load average"] = " ".join(f"{value:.2f}" for value in load)
-    governor = procfs.text(place.machine.root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
-    if governor:
-        details["governor"] = governor
-    steal = procfs.stolen_share((0,) * 8, procfs.ticks(place.machine.root))
-    if steal is not None:
-        details["steal since boot"] = f"{steal:.2%}"
-    throttled = cgroup.throttled(place.machine.root)
-    if throttled is not None:
-        details["throttled by cgroup"] = f"{throttled[0]} times, {throttled[1]:.3f} s"
-    tracing = _tracing(place.machine)
-    if tracing:
-        details["tracing"] = ", ".join(tracing)
-    if place.version("onnxruntime") and place.version("onnxruntime-gpu"):
-        details["warning"] = TWO_RUNTIMES
-    return details
+    machine = place.machine
+    load = machine.instruments.load()
+    steal = procfs.stolen_share((0,) * 8, procfs.ticks(machine.root))
+    throttled = cgroup.throttled(machine.root)
+    two_runtimes = place.version("onnxruntime") and place.version("onnxruntime-gpu")
+    details = {
+        "kernel": place.kernel,
+        "memory": f"{machine.instruments.memory().total // 1024**2} MiB",
+        "load average": "" if load is None else " ".join(f"{value:.2f}" for value in load),
+        "governor": machine.read("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "steal since boot": "" if steal is None else f"{steal:.2%}",
+        "throttled by cgroup": "" if throttled is None else f"{throttled[0]} times, {throttled[1]:.3f} s",
+        "tracing": ", ".join(_tracing(machine)),
+        "warning": TWO_RUNTIMES if two_runtimes else "",
+    }
+    return {name: detail for name, detail in details.items() if detail}
 
 
 def _processor(place: Place) -> str:

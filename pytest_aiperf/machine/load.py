@@ -6,52 +6,12 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from pytest_aiperf.machine import processor, procfs
 
 TICK = 0.01
 """Resolution of the machine's processor times, in seconds."""
-
-
-class OtherProcesses:
-    """Processor time of the whole machine less that of this process and its children.
-
-    Time stolen by other virtual machines counts as theirs. The machine's clock ticks every 10 ms, so one tick of doubt
-    is taken off: the share is what others used at least, and a short section on a quiet machine shows none.
-    """
-
-    def __init__(
-        self,
-        *,
-        clock: Callable[[], float] = time.perf_counter,
-        machine: Callable[[], float | None] | None = None,
-        own: Callable[[], float] | None = None,
-        processors: Callable[[], int] | None = None,
-    ) -> None:
-        self._clock = clock
-        self._machine = machine or machine_seconds
-        self._own = own or own_seconds
-        self._processors = processors or processor.processors
-        self._start: tuple[float, float | None, float] | None = None
-
-    def start(self) -> None:
-        self._start = self._read()
-
-    def share(self) -> float | None:
-        elapsed, others = self.spent()
-        return None if others is None or elapsed <= 0 else max(0.0, (others - TICK) / elapsed / self._processors())
-
-    def spent(self) -> tuple[float, float | None]:
-        if self._start is None:
-            return 0.0, None
-        began, machine_before, own_before = self._start
-        ended, machine_after, own_after = self._read()
-        if machine_before is None or machine_after is None:
-            return ended - began, None
-        return ended - began, (machine_after - machine_before) - (own_after - own_before)
-
-    def _read(self) -> tuple[float, float | None, float]:
-        return self._clock(), self._machine(), self._own()
 
 
 def machine_seconds() -> float | None:
@@ -80,3 +40,37 @@ def own_seconds() -> float:
             times = child.cpu_times()
             seconds += times.user + times.system + times.children_user + times.children_system
     return float(seconds)
+
+
+@dataclass(kw_only=True)
+class OtherProcesses:
+    """Processor time of the whole machine less that of this process and its children.
+
+    Time stolen by other virtual machines counts as theirs. The machine's clock ticks every 10 ms, so one tick of doubt
+    is taken off: the share is what others used at least, and a short section on a quiet machine shows none.
+    """
+
+    clock: Callable[[], float] = time.perf_counter
+    machine: Callable[[], float | None] = machine_seconds
+    own: Callable[[], float] = own_seconds
+    processors: Callable[[], int] = processor.processors
+    _start: tuple[float, float | None, float] | None = field(init=False, default=None)
+
+    def start(self) -> None:
+        self._start = self._read()
+
+    def share(self) -> float | None:
+        elapsed, others = self.spent()
+        return None if others is None or elapsed <= 0 else max(0.0, (others - TICK) / elapsed / self.processors())
+
+    def spent(self) -> tuple[float, float | None]:
+        if self._start is None:
+            return 0.0, None
+        began, machine_before, own_before = self._start
+        ended, machine_after, own_after = self._read()
+        if machine_before is None or machine_after is None:
+            return ended - began, None
+        return ended - began, (machine_after - machine_before) - (own_after - own_before)
+
+    def _read(self) -> tuple[float, float | None, float]:
+        return self.clock(), self.machine(), self.own()

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -40,21 +41,15 @@ def own_pids() -> frozenset[int]:
     return frozenset({process.pid, *(child.pid for child in process.children(recursive=True))})
 
 
+@dataclass(kw_only=True, eq=False)
 class Nvml:
     """Opens the library at the first question, once, and closes it when it is dropped or at exit."""
 
-    def __init__(
-        self,
-        *,
-        load: Callable[[], Any] = import_pynvml,
-        pids: Callable[[], frozenset[int]] = own_pids,
-        visible: Callable[[int], bool] = is_visible,
-    ) -> None:
-        self._load = load
-        self._visible = visible
-        self._pids = pids
-        self._library: Any = None
-        self._shutdown: Callable[[], object] | None = None
+    load: Callable[[], Any] = import_pynvml
+    pids: Callable[[], frozenset[int]] = own_pids
+    visible: Callable[[int], bool] = is_visible
+    _library: Any = field(init=False, default=None)
+    _shutdown: Callable[[], object] | None = field(init=False, default=None)
 
     def close(self) -> None:
         """Shut the library down, if it was ever opened; the next question opens it again."""
@@ -78,12 +73,12 @@ class Nvml:
 
     def in_use(self) -> tuple[Device, ...] | Unavailable:
         """The devices on which the driver lists this process or a child of it."""
-        pids = self._pids()
+        pids = self.pids()
         return self._ask(lambda nvml: _devices_with(nvml, pids))
 
     def memory(self, uuid: str) -> GpuMemory:
         """What the driver charges on the device with this full UUID, to this process and its children."""
-        pids = self._pids()
+        pids = self.pids()
         process, process_note = _bytes_or_reason(self._ask_of(uuid, partial(_own_bytes, pids=pids)))
         used, total, used_note = self._used(uuid)
         notes = tuple(note for note in (process_note, used_note) if note)
@@ -91,9 +86,9 @@ class Nvml:
 
     def conditions(self) -> Mapping[str, Condition | Unavailable]:
         """What may slow each device down at this moment; by UUID, empty without a driver."""
-        pids = functools.cache(self._pids)  # once for all devices, never without one
+        pids = functools.cache(self.pids)  # once for all devices, never without one
         return self._ask_of_each(
-            lambda nvml, handle: _condition(nvml, handle, pids=pids(), visible=self._visible),
+            lambda nvml, handle: _condition(nvml, handle, pids=pids(), visible=self.visible),
         )
 
     def joules(self, uuid: str) -> float | Unavailable:
@@ -134,7 +129,7 @@ class Nvml:
 
     def _open(self) -> Any:
         try:
-            nvml = self._load()
+            nvml = self.load()
         except (ImportError, OSError) as error:
             return Unavailable(reason=f"NVML cannot be loaded (install nvidia-ml-py): {error}")
         try:

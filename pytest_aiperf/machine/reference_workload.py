@@ -7,6 +7,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 NANOSECOND = 1e-9
 
@@ -24,22 +25,16 @@ COPY_BYTES = 32 * 1024**2
 LOOP_TURNS = 60_000
 
 
+@dataclass(kw_only=True)
 class ReferenceWorkload:
     """Readings of the reference workload, each shared by the tests of the next few seconds."""
 
-    def __init__(
-        self,
-        *,
-        take: Callable[[], float] | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        collect: Callable[[], object] = gc.collect,
-    ) -> None:
-        self._take = take or log_seconds
-        self._clock = clock
-        self._collect = collect
-        self._reading: float | None = None
-        self._taken_at = 0.0
-        self._doubted = False
+    take: Callable[[], float] = field(default_factory=lambda: log_seconds)
+    clock: Callable[[], float] = time.monotonic
+    collect: Callable[[], object] = gc.collect
+    _reading: float | None = field(init=False, default=None)
+    _taken_at: float = field(init=False, default=0.0)
+    _doubted: bool = field(init=False, default=False)
 
     def log_seconds(self) -> float:
         """The last reading where it is young enough, else a new one; nothing else of ours may run meanwhile.
@@ -47,10 +42,10 @@ class ReferenceWorkload:
         Garbage of earlier tests is collected first: neither a reading nor the tests that share it pay for it.
         """
         most = SOONEST_SECONDS if self._doubted else MOST_AGE_SECONDS
-        if self._reading is None or self._clock() - self._taken_at > most:
-            self._collect()
-            self._reading = self._take()
-            self._taken_at = self._clock()
+        if self._reading is None or self.clock() - self._taken_at > most:
+            self.collect()
+            self._reading = self.take()
+            self._taken_at = self.clock()
             self._doubted = False
         return self._reading
 

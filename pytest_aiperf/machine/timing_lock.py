@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,25 +25,20 @@ def lock_file() -> Path:
     return lock_folder() / "timing.lock"
 
 
+@dataclass(kw_only=True)
 class MachineLock:
     """A read-write lock: ordinary tests share it (under xdist), timed sections hold it alone."""
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        shared_by_tests: bool,
-        tell: Callable[[str], None],
-        environ: MutableMapping[str, str] = os.environ,
-    ) -> None:
-        self.path = path
-        self.shared_by_tests = shared_by_tests
-        self.tell = tell
-        self.environ = environ
-        self.nested = NESTED_VARIABLE in environ
-        self.depth = 0
-        self.sharing = False
-        self._lock: ReadWriteLock | None = None
+    path: Path = field(kw_only=False)
+    shared_by_tests: bool
+    tell: Callable[[str], None]
+    environ: MutableMapping[str, str] = field(default_factory=lambda: os.environ)
+    nested: bool = field(init=False)
+    depth: int = field(init=False, default=0)
+    sharing: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self.nested = NESTED_VARIABLE in self.environ
 
     @contextmanager
     def test(self) -> Iterator[None]:
@@ -81,33 +78,31 @@ class MachineLock:
             yield
         finally:
             self.depth -= 1
-            self._read_write_lock().release()
+            self._lock.release()
             if was_sharing:
                 self._share()
 
     def _acquire_alone(self) -> None:
         from filelock import Timeout
 
-        lock = self._read_write_lock()
         try:
-            lock.acquire_write(timeout=PATIENCE_SECONDS)
+            self._lock.acquire_write(timeout=PATIENCE_SECONDS)
         except Timeout:
             self.tell("waiting for other tests to end")
-            lock.acquire_write()
+            self._lock.acquire_write()
 
     def _share(self) -> None:
-        self._read_write_lock().acquire_read()
+        self._lock.acquire_read()
         self.sharing = True
 
     def _unshare(self) -> None:
         if self.sharing:
-            self._read_write_lock().release()
+            self._lock.release()
             self.sharing = False
 
-    def _read_write_lock(self) -> ReadWriteLock:
-        if self._lock is None:
-            from filelock import ReadWriteLock
+    @functools.cached_property
+    def _lock(self) -> ReadWriteLock:
+        from filelock import ReadWriteLock
 
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = ReadWriteLock(self.path)
-        return self._lock
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return ReadWriteLock(self.path)

@@ -41,19 +41,16 @@ class Jax(Accelerator):
             gc.collect()
 
     def memory(self) -> Sequence[GpuMemory]:
-        records = []
-        for platform, device in self._devices():
-            figures = device.memory_stats() or {}  # None on the processor
-            if figures.get("peak_bytes_in_use"):
-                records.append(
-                    GpuMemory(
-                        device=f"jax {platform}:{device.id}",
-                        allocated_peak=figures["peak_bytes_in_use"],
-                        reserved_peak=figures.get("peak_pool_bytes"),
-                        notes=(WHOLE_PROCESS,),
-                    )
-                )
-        return records
+        return [
+            GpuMemory(
+                device=f"jax {platform}:{device.id}",
+                allocated_peak=figures["peak_bytes_in_use"],
+                reserved_peak=figures.get("peak_pool_bytes"),
+                notes=(WHOLE_PROCESS,),
+            )
+            for platform, device in self._devices()
+            if (figures := device.memory_stats() or {}).get("peak_bytes_in_use")  # None on the processor
+        ]
 
     def facts(self) -> Mapping[str, str]:
         kinds = Counter((p, device.device_kind) for p, device in self._devices() if p not in DRIVER_SEES_IT)
