@@ -27,7 +27,7 @@ def batches(inputs: Any, labels: Any | None) -> Iterator[Batch]:
     `labels`, they are one array for all examples in order, or as many as there are batches.
     Raises UsageError for what is none of these, and for labels that do not match.
     """
-    if _is_one(inputs):
+    if isinstance(inputs, (tuple, Mapping)) or hasattr(inputs, "shape"):
         yield Batch(inputs=_arguments(inputs), labels=labels)
         return
     if not isinstance(inputs, Iterable) or isinstance(inputs, (str, bytes)):
@@ -64,10 +64,6 @@ def items_of(arguments: tuple[Any, ...]) -> int:
         first = next(iter(first.values()))
     shape = getattr(first, "shape", None)
     return int(shape[0]) if shape is not None and len(shape) > 1 and int(shape[0]) > 0 else 1
-
-
-def _is_one(inputs: Any) -> bool:
-    return isinstance(inputs, (tuple, Mapping)) or hasattr(inputs, "shape")
 
 
 def _arguments(item: Any) -> tuple[Any, ...]:

@@ -27,8 +27,6 @@ def arrays(output: Any) -> dict[str, np.ndarray]:
     Takes arrays, tensors, numbers, and mappings, sequences or dataclass-like objects (`.items()`) of them.
     Raises UsageError for what is none of these.
     """
-    import numpy as np
-
     if isinstance(output, Mapping) or hasattr(output, "items"):
         named = {str(name): value for name, value in output.items()}
     elif isinstance(output, (list, tuple)) and not (output and all(isinstance(one, (int, float)) for one in output)):
@@ -43,7 +41,7 @@ def arrays(output: Any) -> dict[str, np.ndarray]:
         )
     if not found:
         raise UsageError("aiperf.compare: the model returned nothing")
-    return {name: np.asarray(value) for name, value in found.items()}
+    return found
 
 
 def _array(value: Any) -> np.ndarray:

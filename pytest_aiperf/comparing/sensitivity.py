@@ -47,12 +47,8 @@ class Sensitivity(list[LayerCost]):
         table = [("layer", "parameters", "SQNR", "alike", *((self._score, "lost") if scored else ()))]
         table += [tuple(self._cells(cost, scored=scored)) for cost in self]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        return "\n".join(
-            "  ".join(
-                [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-            )
-            for row in table
-        )
+        lines = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in table]
+        return "\n".join(map("  ".join, lines))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self)} layers>"

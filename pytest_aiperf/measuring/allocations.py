@@ -9,12 +9,13 @@ import linecache
 import sys
 import threading
 import time
+import traceback
 import tracemalloc
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from pytest_aiperf.vocabulary.baseline import Allocations
@@ -116,10 +117,9 @@ class GpuHistory:
         """The events of each device since `start`."""
         if self._memory is None:
             return ()
-        snapshot = self._memory._snapshot()  # noqa: SLF001 - documented under this name
+        traces: Sequence[Sequence[Mapping[str, Any]]] = self._memory._snapshot()["device_traces"]  # noqa: SLF001 - as above
         self._memory._record_memory_history(enabled=None)  # noqa: SLF001
         self._memory = None
-        traces: Sequence[Sequence[Mapping[str, Any]]] = snapshot["device_traces"]
         return traces
 
 
@@ -232,7 +232,9 @@ def _tensor_peak(torch: ModuleType) -> Any:
             key = storage._cdata  # noqa: SLF001 - the address of the storage itself, which views share
             if key in self.live:
                 return
-            self.live[key] = (storage.nbytes(), users(_stack(sys._getframe(2))))  # noqa: SLF001
+            frames = traceback.walk_stack(sys._getframe(2))  # noqa: SLF001 - of the call that torch dispatched
+            stack = users((frame.f_code.co_filename, line) for frame, line in frames)
+            self.live[key] = (storage.nbytes(), stack)
             self.held += storage.nbytes()
             weakref.finalize(storage, self._forget, key)
             if self.held > self.most + max(STEP, 0.05 * self.most):
@@ -246,9 +248,3 @@ def _tensor_peak(torch: ModuleType) -> Any:
             self.held -= size
 
     return TensorPeak()
-
-
-def _stack(frame: FrameType | None) -> Iterable[Frame]:
-    while frame is not None:
-        yield frame.f_code.co_filename, frame.f_lineno
-        frame = frame.f_back

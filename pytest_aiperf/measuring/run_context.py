@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_aiperf.machine.reference_workload import ReferenceWorkload
-from pytest_aiperf.vocabulary.contracts import Frameworks, Pass, Probe, Probes, Tools, TurnLine
+from pytest_aiperf.vocabulary.contracts import Frameworks, Probes, Tools, TurnLine
 from pytest_aiperf.vocabulary.terms import Metric
 
 if TYPE_CHECKING:
@@ -28,11 +28,6 @@ class Fresh(Protocol):
         """The memory of several models, alone and together."""
 
 
-def no_probes(_: Pass) -> Sequence[Probe]:
-    """Of a run in which no other package measures."""
-    return ()
-
-
 @dataclass(slots=True, kw_only=True)
 class RunContext:
     """Of the run, of a fresh process, or of a run that measures nothing: what is left out is nothing to them."""
@@ -41,7 +36,8 @@ class RunContext:
     frameworks: Frameworks
     metrics: Mapping[str, Metric]
     """Every known one, by name."""
-    probes: Probes = no_probes
+    probes: Probes = lambda _: ()
+    """Of other packages' metrics."""
     exclusive: Callable[[str], AbstractContextManager[object]] = nullcontext
     """Hold the machine for a timed section, which is shown as progress; a fresh process's parent holds it already."""
     reference: ReferenceWorkload | None = None
