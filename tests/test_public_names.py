@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -54,6 +56,12 @@ def create() -> Framework:
 @pytest.mark.parametrize("name", pytest_aiperf.__all__)
 def test_every_public_name_resolves(name: str):
     assert getattr(pytest_aiperf, name).__name__ == name
+
+
+@pytest.mark.parametrize("error", [pytest_aiperf.AiperfError, pytest_aiperf.BaselineError, pytest_aiperf.UsageError])
+def test_an_error_is_shown_under_the_name_that_people_import(error: type[Exception]):
+    assert traceback.format_exception_only(error("so")) == [f"pytest_aiperf.{error.__name__}: so\n"]
+    assert type(pickle.loads(pickle.dumps(error("so")))) is error  # noqa: S301 - written one line above
 
 
 def test_all_of_them_come_with_a_star():

@@ -21,7 +21,7 @@ def against_limit(case: Case, limit: Limit) -> Verdict:
     followed = case.metric.follows
     speed = speed_of(_blocks(pairing, followed), followed)
     if speed.pairs < LOOKS[0]:
-        return case.row(Status.INCONCLUSIVE, "disturbed", message=f"{speed.pairs} undisturbed pairs", limit=limit.bound)
+        return case.limited(Status.INCONCLUSIVE, "disturbed", limit, message=f"{speed.pairs} undisturbed pairs")
     inside = ": the bound is within noise" if speed.low < limit.bound <= speed.high else ""
     over = speed.speedup < limit.bound
     status, reason = (Status.OVER_LIMIT, "over_limit") if over else (Status.PASSED, "within_limit")

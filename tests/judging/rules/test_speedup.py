@@ -148,3 +148,10 @@ def test_errors_beside_a_reference_that_is_not_reproducible_fail_nobody(void, de
     sample = replace(steady("sqnr", decibel), void=void)
     row = judged(measured(sample, reference={}), limits=[limit("sqnr", 30)])["sqnr"]
     assert word(row) == expected
+
+
+def test_a_limit_that_disturbed_pairs_leave_open_is_shown_as_it_was_written():
+    pairing = model_pairs(blocks=[replace(block, disturbances=("noise",)) for block in world(5, 3, slowdown=HALF)])
+    row = rows(pairing, limits=at_least(1.5))[SPEEDUP.name]
+    assert word(row) == "inconclusive: disturbed"
+    assert row.limit_source == at_least(1.5)[0].source
