@@ -48,4 +48,6 @@ class ReportFiles:
                 path.write_bytes(rendered if isinstance(rendered, bytes) else rendered.encode())
             except OSError as error:
                 errors.append(f"report {text} was not written: {error}")
+            except Exception as error:  # noqa: BLE001 - of another package: it may not take the summary of a long run along
+                errors.append(f"report {text} was not written: {type(error).__name__}: {error}")
         return errors
