@@ -25,7 +25,7 @@ _ASKED = re.compile(
     re.IGNORECASE,
 )
 _FREE = re.compile(r"of which ([\d.]+) ?([KMGT]i?B|bytes) is free", re.IGNORECASE)
-_INSIDE = (PACKAGE / "measuring", PACKAGE / "comparing")
+_INSIDE = (PACKAGE / "measuring", PACKAGE / "comparing", PACKAGE / "session" / "bench.py")
 """Whose frames stand only between a test and what it measures."""
 
 

@@ -118,10 +118,10 @@ class Confirmation:
         test = one.test
         one.rounds += 1
         one.last_seconds = seen.seconds.get(test, 0.0)
-        labels = list(self._in_turns(one.wanted()))
-        blocks = [seen.blocks.get((test, label)) for label in labels]
-        for label, block in zip(labels, blocks, strict=True):
-            self._add(one, label, block, seconds=one.last_seconds)
+        wanted = self._in_turns(one.wanted())
+        blocks = [seen.blocks.get((test, label)) for label in wanted]
+        for (label, names), block in zip(wanted.items(), blocks, strict=True):
+            self._add(one, label, block and block.only(names), seconds=one.last_seconds)
         if any(block is not None and not block.disturbances for block in blocks):
             one.disturbed = 0
         elif any(blocks):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 REFERENCE_MODEL = "the reference"
@@ -47,6 +47,14 @@ class Block:
     """What disturbed the machine; such a block is measured again and decides nothing."""
     thrown_away: int = 0
     """Turns that were repeated because somebody else used the processor."""
+
+    def only(self, metrics: Collection[str]) -> Block:
+        """Of these metrics: what a turn gave beside them was not asked for, and decides nothing."""
+        turns = (
+            replace(turn, values={name: seen for name, seen in turn.values.items() if name in metrics})
+            for turn in self.turns
+        )
+        return replace(self, turns=tuple(turn for turn in turns if turn.values))
 
     def values_of(self, arm: Arm, metric: str) -> list[float]:
         """All that one arm's turns gave of one metric."""

@@ -18,6 +18,7 @@ from pytest_aiperf.vocabulary.records import Measurement, Sample
 from pytest_aiperf.vocabulary.terms import ConfirmedBy, Origin
 
 TIMES = frozenset({"latency"})
+TURNS = tuple(Turn(arm=arm, values={"latency": (0.02,), "throughput": (50.0,)}) for arm in Arm)
 
 
 class FakeTrial:
@@ -73,7 +74,7 @@ class FakeReference:
         for one in asked:
             if one.test not in seen.failures and one.test not in seen.missed:
                 noise = ("busy",) if number in self.disturbed else ()
-                seen.blocks[one.test, ""] = Block(seed=seed, turns=(), disturbances=noise)
+                seen.blocks[one.test, ""] = Block(seed=seed, turns=TURNS, disturbances=noise)
         return seen
 
     def run(self, arm, order):
@@ -140,6 +141,13 @@ def test_tests_that_kill_their_process_leave_and_the_others_go_on():
     assert all(one.trial.pairings[""].failure == "new code: killed by SIGSEGV" for one in killers)
     assert last.trial.pairings[""].failure is None
     assert len(last.trial.blocks()) == LOOKS[0]
+
+
+def test_a_figure_that_nobody_asked_pairs_about_keeps_its_own_row():
+    one = open_test("a")
+    confirm(FakeReference(), one)
+    seen = {name for block in one.trial.blocks() for turn in block.turns for name in turn.values}
+    assert seen == {"latency"}
 
 
 def test_every_block_has_a_seed_of_its_own():

@@ -11,11 +11,12 @@ import pytest
 
 from pytest_aiperf import wiring
 from pytest_aiperf.machine.reference_workload import ReferenceWorkload
+from pytest_aiperf.measuring import out_of_memory
 from pytest_aiperf.measuring.run_context import RunContext
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.runtimes.frameworks import plain
 from pytest_aiperf.session.bench import Bench
-from pytest_aiperf.vocabulary.contracts import Frameworks
+from pytest_aiperf.vocabulary.contracts import Framework, Frameworks
 from pytest_aiperf.vocabulary.devices import DevicesSeen
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.orders import Order, Role
@@ -44,6 +45,25 @@ def timed(*, accelerators, role=Role.TEST):
     order = Order(test="test_x.py::test_it", role=role, seconds=1.0)
     trial = Trial(order=order, context=context, margins=Margins())
     return Bench(trial), trial, lambda: clock.pass_seconds(0.01)
+
+
+class Hungry(Framework):
+    """A runtime that runs out of memory while it takes the inputs."""
+
+    name = "hungry"
+
+    def owns(self, model):
+        return True
+
+    def bind(self, model, inputs, options):
+        raise MemoryError("Unable to allocate 1.00 GiB for an array")
+
+
+def test_memory_that_runs_out_while_the_inputs_are_bound_is_told_as_such():
+    context = replace(surroundings(fakes.tools()), frameworks=Frameworks([Hungry()]))
+    with pytest.raises(MemoryError) as raised:
+        Bench(Trial(order=Order(test="test_x.py::test_it"), context=context, margins=Margins())).infer(object())
+    assert "1.00 GiB asked for" in out_of_memory.told(raised.value, context.tools)
 
 
 @pytest.mark.parametrize("role", [Role.TEST, Role.TIME])
