@@ -49,7 +49,7 @@ def read(files: Sequence[Path], *, purpose: str) -> Recorded:
         elif row["kind"] == "session":
             found.sessions.setdefault((row["tool"], state, workload), []).append(_session(row))
         else:
-            block = codec.decode(json.dumps(codec.from_format_1(row["block"])).encode(), Block)
+            block = codec.decode(json.dumps(row["block"]).encode(), Block, written_in=1)
             process = row.get("process", "default")
             found.disturbed.setdefault(state, []).append(bool(block.disturbances))
             if inject == "none":

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from pytest_aiperf.vocabulary.baseline import Allocations
 from pytest_aiperf.vocabulary.errors import CodecError
-from pytest_aiperf.vocabulary.records import Run
+from pytest_aiperf.vocabulary.pairing import Block, Turn
+from pytest_aiperf.vocabulary.records import Measurement, Result, Run, Sample, Verdict
 
 Record = TypeVar("Record")
 
@@ -50,47 +51,47 @@ def decode_run(data: bytes) -> Run:
     content = _loaded(data)
     if not isinstance(content, dict) or "format" not in content:
         raise CodecError('this is not a run of pytest-aiperf: expected an object with "format"')
-    if (found := content.pop("format")) == 1:
-        content = from_format_1(content)
-    elif found != FORMAT:
+    if (found := content.pop("format")) not in (1, FORMAT):
         raise CodecError(
             f"this run has format {found!r}, this version of pytest-aiperf reads {FORMAT}: "
             "upgrade pytest-aiperf, or measure again"
         )
-    return _checked(content, Run)
+    return _checked(content, Run, found)
 
 
-_RENAMED_IN_2 = {"grounds": "criteria", "want": "needs", "legs": "turns", "side": "arm"}
+_RENAMED_IN_2 = {
+    Result: {"grounds": "criteria"},
+    Verdict: {"want": "needs"},
+    Block: {"legs": "turns"},
+    Turn: {"side": "arm"},
+}
 _ARMS_IN_1 = {"old": "reference", "new": "candidate"}
 
 
-def from_format_1(content: Any) -> Any:
-    """The JSON of a run, or of a part of one, as format 2 would have written it."""
-    if isinstance(content, list):
-        return [from_format_1(value) for value in content]
-    if not isinstance(content, dict):
-        return content
-    new = {_RENAMED_IN_2.get(key, key): from_format_1(value) for key, value in content.items()}
-    if "arm" in new and "metric" in new:
+def _from_format_1(old: Mapping[str, Any], record: type) -> dict[str, Any]:
+    """The fields of one record as format 2 would have written them; those of the records in it are left alone."""
+    renamed = _RENAMED_IN_2.get(record, {})
+    new = {renamed.get(name, name): value for name, value in old.items()}
+    if record is Turn and new.keys() >= {"arm", "metric", "values"}:
         new |= {"arm": _ARMS_IN_1.get(new["arm"], new["arm"]), "values": {new.pop("metric"): new["values"]}}
-    if new.get("needs") == "twins":
-        new["needs"] = "model_pairs"
-    if "origin" in new:
+    elif record is Sample:
         if new.get("metric") in ("leak", "gpu_leak"):
             new["calls_per_value"] = 10
         failures, notes = _told_apart(new.get("notes", ()), "child: ")
         voids, new["notes"] = _told_apart(notes, "void: ")
         new |= {"failure": next(iter(failures), ""), "void": next(iter(voids), "")}
-    if "samples" in new:
+    elif record is Measurement:
         exhausted, new["anomalies"] = _told_apart(new.get("anomalies", ()), "out of memory")
         new["out_of_memory"] = exhausted[-1].removeprefix(": ") if exhausted else None
         told = {metric: _told_apart(texts, "why: ") for metric, texts in new.get("reasons", {}).items()}
         new["reasons"] = {metric: reasons for metric, (reasons, _) in told.items()}
         new["breakdown"] = {metric: others for metric, (_, others) in told.items() if others}
-    if "allocations" in new:
-        new["allocations"] = dataclasses.asdict(Allocations.of_lines(new["allocations"]))
-    if "message" in new and "status" in new:
-        new["message"], new["remedy"] = _message_and_remedy(new["message"])
+    elif record is Allocations:
+        new = dataclasses.asdict(Allocations.of_lines(new))
+    elif record is Verdict:
+        if new.get("needs") == "twins":
+            new["needs"] = "model_pairs"
+        new["message"], new["remedy"] = _message_and_remedy(new.get("message", ""))
         new["reasons"], new["notes"] = _told_apart(new.get("notes", ()), "why: ")
     return new
 
@@ -118,9 +119,9 @@ def encode(record: object) -> bytes:
         raise CodecError(f"text that is not valid Unicode cannot be written: {error.object!r}") from None
 
 
-def decode(data: bytes, kind: type[Record]) -> Record:
-    """A record of that kind. Raises CodecError with the place of the first mistake."""
-    return _checked(_loaded(data), kind)
+def decode(data: bytes, kind: type[Record], *, written_in: int = FORMAT) -> Record:
+    """A record of that kind, of this format or of format 1. Raises CodecError with the place of the first mistake."""
+    return _checked(_loaded(data), kind, written_in)
 
 
 def decode_tagged(data: bytes, kinds: Mapping[str, type]) -> Any:
@@ -141,11 +142,11 @@ def _loaded(data: bytes) -> Any:
         raise CodecError(f"this is not JSON: {error}") from None
 
 
-def _checked(content: object, kind: type[Record]) -> Record:
+def _checked(content: object, kind: type[Record], written_in: int = FORMAT) -> Record:
     import msgspec
 
     try:
-        return msgspec.convert(_revive(content, kind, "$"), kind)
+        return msgspec.convert(_revive(content, kind, "$", written_in), kind)
     except msgspec.ValidationError as error:
         raise CodecError(f"this is not a {kind.__name__}: {error}") from None
 
@@ -163,21 +164,30 @@ def _spell(content: Any) -> Any:
     return content
 
 
-def _revive(content: Any, expected: Any, place: str) -> Any:
-    """The reverse of `_spell`, only where a number is expected; a field that no record has is a mistake."""
+def _revive(content: Any, expected: Any, place: str, written_in: int) -> Any:
+    """The reverse of `_spell`, only where a number is expected; a field that no record has is a mistake.
+
+    Names in a mapping are the user's: only what is expected to be a record is brought from an older format.
+    """
     if isinstance(content, str):
         return _SPELLED.get(content, content) if float in _choices(expected) else content
     if isinstance(content, list):
         inner = _inner(expected, 0)
-        return [_revive(value, inner, f"{place}[{index}]") for index, value in enumerate(content)]
+        return [_revive(value, inner, f"{place}[{index}]", written_in) for index, value in enumerate(content)]
     if not isinstance(content, dict):
         return content
-    if (fields := _fields(expected)) is None:
+    if (record := _record(expected)) is None:
         inner = _inner(expected, 1)
-        return {key: _revive(value, inner, f"{place}.{key}") for key, value in content.items()}
+        return {key: _revive(value, inner, f"{place}.{key}", written_in) for key, value in content.items()}
+    if written_in == 1:
+        try:
+            content = _from_format_1(content, record)
+        except (TypeError, AttributeError):
+            raise CodecError(f"this is not a {record.__name__} of format 1 - at `{place}`") from None
+    fields = _hints(record)
     if unknown := sorted(content.keys() - fields.keys()):
         raise CodecError(f"unknown field {unknown[0]!r} - at `{place}`")
-    return {key: _revive(value, fields[key], f"{place}.{key}") for key, value in content.items()}
+    return {key: _revive(value, fields[key], f"{place}.{key}", written_in) for key, value in content.items()}
 
 
 def _choices(expected: Any) -> tuple[Any, ...]:
@@ -194,12 +204,10 @@ def _inner(expected: Any, position: int) -> Any:
     return None
 
 
-def _fields(expected: Any) -> dict[str, Any] | None:
-    """The types of a record's fields; None of anything else."""
-    for choice in _choices(expected):
-        if isinstance(choice, type) and dataclasses.is_dataclass(choice):
-            return _hints(choice)
-    return None
+def _record(expected: Any) -> type | None:
+    """The record that is expected; None of anything else."""
+    records = (one for one in _choices(expected) if isinstance(one, type) and dataclasses.is_dataclass(one))
+    return next(records, None)
 
 
 @functools.cache

@@ -9,9 +9,10 @@ import math
 import pytest
 
 from pytest_aiperf.vocabulary import codec
+from pytest_aiperf.vocabulary.baseline import Allocations, PortableValue
 from pytest_aiperf.vocabulary.errors import CodecError
 from pytest_aiperf.vocabulary.pairing import Arm
-from pytest_aiperf.vocabulary.records import Policy, Result, Run, Sample
+from pytest_aiperf.vocabulary.records import Measurement, Policy, Result, Run, Sample, Verdict
 from pytest_aiperf.vocabulary.terms import Better, Evidence, Metric, Origin, Rule, Unit
 from tests.reporting.reporters.realistic import CHANGES, INT8, RUN
 
@@ -90,28 +91,73 @@ def test_it_reads_a_run_of_format_1():
     assert {verdict.needs for verdict in read.verdicts} == {Evidence.MODEL_PAIRS}
 
 
+USERS_WORDS = (
+    "side",
+    "want",
+    "legs",
+    "grounds",
+    "origin",
+    "samples",
+    "allocations",
+    "needs",
+    "metric",
+    "message",
+    "GPU: x",
+)
+"""Names of labels, files, facts and scores: most of them are also names of fields, of some format."""
+
+
+@pytest.mark.parametrize("word", USERS_WORDS)
+def test_it_leaves_the_words_of_users_in_a_run_of_format_1(word):
+    session = {"at": "x", "commit": None, "covariate": None, "disturbed": False, "values": {word: 1.0}}
+    portable = {word: {"value": 0.5, "at": "x", "commit": None}}
+    baseline = {"test": "t", "label": word, "source": None, "files": {word: "ab"}, "portable": portable}
+    baseline |= {"sessions": [session], "allocations": {"GPU: side": 1.0, "want": 2.0}}
+    grounds = {"margins": {}, "policy": {}, "limits": [], "default_limits": [], "baselines": {word: baseline}}
+    measurement = {"test": "t", "label": word, "samples": [], "taken_at": "x", "reference": portable}
+    measurement |= {"files": {word: "cd"}, "facts": {word: "y"}, "reasons": {word: ["why: large", "1 GiB"]}}
+    result = {"test": "t", "outcome": "passed", "environment": "k", "measurements": [measurement], "verdicts": []}
+    result["grounds"] = grounds | {"suite_variance": None, "stores": False}
+    machine = {"key": "k", "comparable": {word: "z"}, "details": {}}
+    run = {"format": 1, "started_at": "x", "commit": None, "environment": machine, "results": [result]}
+    read = codec.decode_run(json.dumps(run).encode())
+    measured, stored = read.results[0].measurements[0], read.results[0].criteria.baselines
+    assert read.environment.comparable == {word: "z"}
+    assert (measured.files, measured.facts) == ({word: "cd"}, {word: "y"})
+    assert (measured.reasons, measured.breakdown) == ({word: ("large",)}, {word: ("1 GiB",)})
+    assert (stored.keys(), stored[word].sessions[0].values, stored[word].files) == ({word}, {word: 1.0}, {word: "ab"})
+    assert measured.reference == stored[word].portable == {word: PortableValue(value=0.5, at="x", commit=None)}
+    assert stored[word].allocations == Allocations(host={"want": 2.0}, gpu={"side": 1.0})
+
+
+FRESH = {"metric": "ram", "values": [], "origin": "fresh"}
+MEASURED = {"test": "t", "label": "", "samples": [], "taken_at": "x"}
+JUDGED = {"label": "", "metric": "ram", "title": "RAM", "unit": "B", "status": "new", "reason": "no_baseline"}
+
+
 @pytest.mark.parametrize(
-    ("written", "field", "read"),
+    ("written", "kind", "field", "read"),
     [
-        ({"origin": "fresh", "notes": ["child: hung", "no GPU"]}, "failure", "hung"),
-        ({"origin": "fresh", "notes": ["child: hung", "no GPU"]}, "notes", ["no GPU"]),
-        ({"origin": "fresh", "notes": ["void: it differs"]}, "void", "it differs"),
-        ({"samples": [], "anomalies": ["slow", "out of memory: 1 GiB"]}, "out_of_memory", "1 GiB"),
-        ({"samples": [], "anomalies": ["slow", "out of memory: 1 GiB"]}, "anomalies", ["slow"]),
-        ({"samples": [], "anomalies": ["slow"]}, "out_of_memory", None),
+        (FRESH | {"notes": ["child: hung", "no GPU"]}, Sample, "failure", "hung"),
+        (FRESH | {"notes": ["child: hung", "no GPU"]}, Sample, "notes", ("no GPU",)),
+        (FRESH | {"notes": ["void: it differs"]}, Sample, "void", "it differs"),
+        (MEASURED | {"anomalies": ["slow", "out of memory: 1 GiB"]}, Measurement, "out_of_memory", "1 GiB"),
+        (MEASURED | {"anomalies": ["slow", "out of memory: 1 GiB"]}, Measurement, "anomalies", ("slow",)),
+        (MEASURED | {"anomalies": ["slow"]}, Measurement, "out_of_memory", None),
         (
-            {"allocations": {"a.py:1": 1, "GPU: b.py:1": 2}},
+            MEASURED | {"allocations": {"a.py:1": 1, "GPU: b.py:1": 2}},
+            Measurement,
             "allocations",
-            {"host": {"a.py:1": 1}, "gpu": {"b.py:1": 2}},
+            Allocations(host={"a.py:1": 1}, gpu={"b.py:1": 2}),
         ),
-        ({"samples": [], "reasons": {"ram": ["why: large", "a: 1 GiB"]}}, "reasons", {"ram": ["large"]}),
-        ({"samples": [], "reasons": {"ram": ["why: large", "a: 1 GiB"]}}, "breakdown", {"ram": ["a: 1 GiB"]}),
-        ({"status": "new", "message": "", "notes": ["why: large", "rough"]}, "reasons", ["large"]),
-        ({"status": "new", "message": "", "notes": ["why: large", "rough"]}, "notes", ["rough"]),
+        (MEASURED | {"reasons": {"ram": ["why: large", "a: 1 GiB"]}}, Measurement, "reasons", {"ram": ("large",)}),
+        (MEASURED | {"reasons": {"ram": ["why: large", "a: 1 GiB"]}}, Measurement, "breakdown", {"ram": ("a: 1 GiB",)}),
+        (JUDGED | {"notes": ["why: large", "rough"]}, Verdict, "reasons", ("large",)),
+        (JUDGED | {"notes": ["why: large", "rough"]}, Verdict, "notes", ("rough",)),
     ],
 )
-def test_it_finds_the_fields_in_the_notes_of_format_1(written, field, read):
-    assert codec.from_format_1(written)[field] == read
+def test_it_finds_the_fields_in_the_notes_of_format_1(written, kind, field, read):
+    assert getattr(codec.decode(json.dumps(written).encode(), kind, written_in=1), field) == read
 
 
 @pytest.mark.parametrize(
@@ -123,8 +169,17 @@ def test_it_finds_the_fields_in_the_notes_of_format_1(written, field, read):
     ],
 )
 def test_it_finds_the_remedy_at_the_end_of_a_message_of_format_1(text, message, remedy):
-    verdict = codec.from_format_1({"status": "new", "message": text})
-    assert (verdict["message"], verdict["remedy"]) == (message, remedy)
+    verdict = codec.decode(json.dumps(JUDGED | {"message": text}).encode(), Verdict, written_in=1)
+    assert (verdict.message, verdict.remedy) == (message, remedy)
+
+
+@pytest.mark.parametrize(("field", "value"), [("message", 3), ("notes", 3), ("notes", [3]), ("notes", None)])
+def test_it_names_the_place_of_a_mistake_in_format_1(field, value):
+    run = json.loads(codec.encode_run(RUN)) | {"format": 1, "results": []}
+    result = {"test": "t", "outcome": "passed", "environment": "k", "measurements": [], "seconds": 1.0}
+    run["results"] = [result | {"verdicts": [JUDGED | {field: value}]}]
+    with pytest.raises(CodecError, match=r"not a Verdict of format 1 - at `\$.results\[0\].verdicts\[0\]`"):
+        codec.decode_run(json.dumps(run).encode())
 
 
 def test_it_writes_its_format_into_a_run():
