@@ -43,27 +43,19 @@ class OpenTest:
         return self.trial.order.test
 
 
+@dataclass(slots=True, kw_only=True)
 class Confirmation:
     """Pairs of a run; everything that touches the machine comes in as an argument."""
 
-    def __init__(
-        self,
-        *,
-        reference: Reference,
-        metrics: Mapping[str, Metric],
-        exclusive: Callable[[str], AbstractContextManager[object]],
-        budget: float,
-        clock: Callable[[], float],
-        seed: int,
-    ) -> None:
-        self.reference = reference
-        self.metrics = metrics
-        self.exclusive = exclusive
-        self.budget = budget
-        self.clock = clock
-        self.together = True
-        """Whether both sides of a block are alive at once."""
-        self.seeds: Iterator[int] = iter(range(seed, seed + 10**9))
+    reference: Reference
+    metrics: Mapping[str, Metric]
+    exclusive: Callable[[str], AbstractContextManager[object]]
+    budget: float
+    clock: Callable[[], float]
+    seeds: Iterator[int]
+    """One for each block."""
+    together: bool = True
+    """Whether both sides of a block are alive at once."""
 
     def confirm(self, open_tests: Sequence[OpenTest]) -> None:
         """Measure until no suspect wants more; what was seen, or why nothing was, lies in their trials' pairings."""

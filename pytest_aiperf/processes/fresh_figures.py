@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_aiperf.measuring.trial import Trial
@@ -23,14 +23,15 @@ FIRST_MEMORIES = 3
 IN_PAIRS = frozenset({Evidence.PAIRS, Evidence.MODEL_PAIRS})
 
 
+@dataclass(frozen=True, slots=True)
 class FreshFigures:
     """Orders children, and gives what they saw to the trial; `most` of them for one figure."""
 
-    def __init__(self, run_fresh: Callable[[Order], Report], *, most: int, stores: bool) -> None:
-        self.run_fresh = run_fresh
-        self.most = most
-        self.stores = stores
-        """Whether what is measured becomes a baseline: then everything that one may keep is measured."""
+    run_fresh: Callable[[Order], Report]
+    _: KW_ONLY
+    most: int
+    stores: bool
+    """Whether what is measured becomes a baseline: then everything that one may keep is measured."""
 
     def measure_loads(self, trial: Trial) -> None:
         """The first fresh loads; once per trial, they measure every load and peak of the test."""
@@ -62,7 +63,7 @@ class FreshFigures:
         if needs is Evidence.FRESH_LOAD:
             self._load_round(trial, _caches(trial))
         elif needs is Evidence.FRESH_MEMORY:
-            self._memory_round(trial)
+            self._hear(trial, _memory_order(trial), ())
         else:
             calls, seconds = trial.order.calls * 2, trial.order.seconds * 2
             self._hear(trial, replace(trial.order, role=Role.TIME, calls=calls, seconds=seconds), ())
@@ -71,9 +72,6 @@ class FreshFigures:
         for cache in caches:
             order = replace(trial.order, role=Role.MEMORY, load=cache)
             self._hear(trial, order, _loads(trial, cache))
-
-    def _memory_round(self, trial: Trial) -> None:
-        self._hear(trial, _memory_order(trial), ())
 
     def measure_what_is_stored(self, trial: Trial) -> None:
         """Peaks that a baseline may keep come from fresh processes only."""
@@ -84,7 +82,7 @@ class FreshFigures:
         already = min(_count_fresh(trial, metric) for metric in peaks)
         with trial.context.exclusive("peak memory"):
             for _ in range(FIRST_MEMORIES - already):
-                self._memory_round(trial)
+                self._hear(trial, _memory_order(trial), ())
             if not trial.failures:
                 self.trace(trial)
 

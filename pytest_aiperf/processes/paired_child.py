@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TypeVar
 
 from pytest_aiperf.processes.child import Child
@@ -27,21 +28,22 @@ Place = tuple[str, str]
 """Node id and label of a measurement."""
 
 
+@dataclass(slots=True)
 class PairedChild:
-    """Every method but the constructor lets the child run, and stops it before it returns."""
+    """Every method lets the child run, and stops it before it returns."""
 
-    def __init__(self, arm: Arm, child: Child, *, tests: Sequence[str]) -> None:
-        self.arm = arm
-        self.child = child
-        self.tests = tests
-        self.at: Place | None = None
-        self.failures: dict[str, str] = {}
-        """Test -> why it failed on this side."""
-        self.files: tuple[str, ...] = ()
-        self.current: str | None = None
-        self.reached: set[str] = set()
-        self.died = False
-        """Whether a test took the process with it: those behind it have not had their turn."""
+    arm: Arm
+    child: Child
+    _: KW_ONLY
+    tests: Sequence[str]
+    at: Place | None = None
+    failures: dict[str, str] = field(default_factory=dict)
+    """Test -> why it failed on this side."""
+    files: tuple[str, ...] = ()
+    current: str | None = None
+    reached: set[str] = field(default_factory=set)
+    died: bool = False
+    """Whether a test took the process with it: those behind it have not had their turn."""
 
     @property
     def turn_in_order(self) -> int:

@@ -52,23 +52,15 @@ class PairBlock:
     """Files of either tree that each side read."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PairedProcesses:
     """Runs blocks; no process outlives one."""
 
-    def __init__(
-        self,
-        *,
-        launches: Mapping[Arm, Launch],
-        watched: Sequence[str],
-        machine: MachineWatch,
-        clock: Callable[[], float] = time.monotonic,
-        open_child: Callable[..., Child] = Child,
-    ) -> None:
-        self.launches = launches
-        self.watched = tuple(watched)
-        self.machine = machine
-        self.clock = clock
-        self.open_child = open_child
+    launches: Mapping[Arm, Launch]
+    watched: tuple[str, ...]
+    machine: MachineWatch
+    clock: Callable[[], float] = time.monotonic
+    open_child: Callable[..., Child] = Child
 
     def block(self, seed: int, asked: Sequence[PairOrder], *, together: bool = True) -> PairBlock:
         """One fresh process per side, both through the same tests; one that fails is a reason in the round.
@@ -96,7 +88,18 @@ class PairedProcesses:
                 children.append(PairedChild(arm, process, tests=[one.test for one in asked]))
             for child in children:
                 child.start()
-            return _BlockRun(self, children, asked, seed, draw, start_seconds=self.clock() - began).play()
+            start_seconds = self.clock() - began
+            run = _BlockRun(
+                machine=self.machine,
+                clock=self.clock,
+                children=children,
+                asked={one.test: one for one in asked},
+                seed=seed,
+                draw=draw,
+                start_seconds=start_seconds,
+                round=PairBlock(seconds={one.test: start_seconds / len(asked) for one in asked}),
+            )
+            return run.play()
 
 
 def joined(rounds: Sequence[PairBlock]) -> PairBlock:
@@ -127,27 +130,18 @@ def _joined_block(first: Block, second: Block) -> Block:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _BlockRun:
     """Started children, two or one, on their way through the tests."""
 
-    def __init__(
-        self,
-        processes: PairedProcesses,
-        children: Sequence[PairedChild],
-        asked: Sequence[PairOrder],
-        seed: int,
-        draw: random.Random,
-        *,
-        start_seconds: float,
-    ) -> None:
-        self.machine = processes.machine
-        self.clock = processes.clock
-        self.children = children
-        self.asked = {one.test: one for one in asked}
-        self.seed = seed
-        self.draw = draw
-        self.start_seconds = start_seconds
-        self.round = PairBlock(seconds=dict.fromkeys(self.asked, start_seconds / len(self.asked)))
+    machine: MachineWatch
+    clock: Callable[[], float]
+    children: Sequence[PairedChild]
+    asked: Mapping[str, PairOrder]
+    seed: int
+    draw: random.Random
+    start_seconds: float
+    round: PairBlock
 
     def play(self) -> PairBlock:
         one_sided: dict[str, str] = {}

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path, PurePath
 
 from pytest_aiperf.machine.files import like
@@ -21,26 +22,19 @@ ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")
 CHECKOUT_SECONDS = 900.0
 
 
+@dataclass(slots=True)
 class Worktree:
-    """The tree of a reference in a temporary folder; a context manager, or `create` and `remove`."""
+    """The tree of a revision in a temporary folder; a context manager, or `create` and `remove`."""
 
-    def __init__(
-        self,
-        revision: Revision,
-        *,
-        test_files: Sequence[Path],
-        config_file: Path | None,
-        share: Sequence[str],
-        register: Callable[[Path], None] = lambda _: None,
-    ) -> None:
-        self.revision = revision
-        self.test_files = tuple(test_files)
-        self.config_file = config_file
-        self.share = tuple(share)
-        self.register = register
-        self.laid_over: frozenset[str] = frozenset()
-        """Files, relative to both trees, that were copied from the working tree."""
-        self._folder: Path | None = None
+    revision: Revision
+    _: KW_ONLY
+    test_files: Sequence[Path]
+    config_file: Path | None
+    share: Sequence[str]
+    register: Callable[[Path], None] = lambda _: None
+    laid_over: frozenset[str] = frozenset()
+    """Files, relative to both trees, that were copied from the working tree."""
+    _folder: Path | None = None
 
     def __enter__(self) -> Worktree:  # noqa: PYI034 - `Self` is newer than Python 3.10
         self.create()

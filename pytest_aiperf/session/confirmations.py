@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from dataclasses import replace
@@ -63,5 +64,5 @@ def _confirmation(reference: Reference, context: RunContext, judge: Judge) -> Co
         exclusive=context.exclusive,
         budget=judge.settings.pairs_budget,
         clock=time.monotonic,
-        seed=random.SystemRandom().randrange(2**31),
+        seeds=itertools.count(random.SystemRandom().randrange(2**31)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import nullcontext
 
 import pytest
@@ -103,7 +104,7 @@ def confirm(reference, *open_tests, budget=1000.0):
         exclusive=lambda what: nullcontext(),
         budget=budget,
         clock=lambda: 0.0,
-        seed=100,
+        seeds=itertools.count(100),
     )
     confirmation.confirm(open_tests)
     return confirmation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -192,7 +193,7 @@ def paired(judgement, slower, *, budget=1e9):
         exclusive=fakes.exclusive,
         budget=budget,
         clock=lambda: 0.0,
-        seed=1,
+        seeds=itertools.count(1),
     ).confirm([OpenTest(trial=judgement.trial, wanted=lambda: escalation.wants_pairs(judgement.result()))])
     return reference.blocks
 
