@@ -34,9 +34,8 @@ def max_load_s(s: float, cache: str = "warm", *, label: str | None = None) -> Li
 
 def max_latency_ms(ms: float, percentile: float = 50, *, label: str | None = None) -> Limit:
     """Longest latency of one call in milliseconds."""
-    share = as_number("percentile", percentile)
-    if not 0 < share < 100:  # noqa: PLR2004 - percent
-        raise ValueError(f"percentile={percentile!r}: expected a number between 0 and 100, both excluded")
+    between = "a number between 0 and 100, both excluded"
+    share = number("percentile", percentile, lambda percent: 0 < percent < 100, between)  # noqa: PLR2004 - percent
     return _limit(latency.METRIC, above_zero("ms", ms) / 1e3, label, percentile=share)
 
 
@@ -60,9 +59,7 @@ def max_ram_mb(mb: float, *, label: str | None = None) -> Limit:
 
 def max_leak_kb(per_call: float, *, label: str | None = None) -> Limit:
     """Most memory in KiB that each call of aiperf.soak may leave behind."""
-    bound = as_number("per_call", per_call)
-    if not 0 <= bound < math.inf:
-        raise ValueError(f"per_call={per_call!r}: expected KiB per call, 0 or more")
+    bound = number("per_call", per_call, lambda kib: 0 <= kib < math.inf, "KiB per call, 0 or more")
     return _limit(leak.LEAK, bound * 1024, label)
 
 
@@ -73,9 +70,7 @@ def max_model_mb(mb: float, *, label: str | None = None) -> Limit:
 
 def min_accuracy(value: float, *, label: str | None = None) -> Limit:
     """Lowest accuracy as a fraction."""
-    bound = as_number("value", value)
-    if not 0 <= bound <= 1:
-        raise ValueError(f"value={value!r}: expected a fraction between 0 and 1 (0.95 is 95 %)")
+    bound = number("value", value, _is_share, "a fraction between 0 and 1 (0.95 is 95 %)")
     return _limit(accuracy.METRIC, bound, label)
 
 
@@ -84,9 +79,8 @@ def max_accuracy_drop(points: float, *, population: bool = False, label: str | N
 
     On the examples that were scored; with `population`, the loss must be proven small for others like them, too.
     """
-    bound = as_number("points", points)
-    if not 0 <= bound < 100:  # noqa: PLR2004 - percent points
-        raise ValueError(f"points={points!r}: expected percent points, 0 or more and below 100")
+    below = "percent points, 0 or more and below 100"
+    bound = number("points", points, lambda drop: 0 <= drop < 100, below)  # noqa: PLR2004 - percent points
     if not isinstance(population, bool):
         raise ValueError(f"population={population!r}: expected True or False")  # noqa: TRY004 - a mistake in a marker
     return replace(_limit(accuracy.METRIC, bound / 100, label), drop=True, population=population)
@@ -109,15 +103,13 @@ def max_memory_ratio(ratio: float, *, label: str | None = None) -> Limit:
 
 def min_agreement(share: float, *, label: str | None = None) -> Limit:
     """Smallest share of examples to which candidate and reference give the same answer."""
-    bound = as_number("share", share)
-    if not 0 <= bound <= 1:
-        raise ValueError(f"share={share!r}: expected a fraction between 0 and 1")
+    bound = number("share", share, _is_share, "a fraction between 0 and 1")
     return _limit(comparison.AGREEMENT, bound, label)
 
 
 def min_sqnr_db(db: float, *, label: str | None = None) -> Limit:
     """Smallest ratio of the reference's outputs to their error, in decibel."""
-    return _limit(comparison.SQNR, as_number("db", db), label)
+    return _limit(comparison.SQNR, number("db", db), label)
 
 
 def max_abs_error(error: float, *, label: str | None = None) -> Limit:
@@ -153,16 +145,19 @@ def _limit(metric: Metric, bound: float, label: str | None, percentile: float | 
     return Limit(metric=metric.name, bound=bound, source="", percentile=percentile, label=label)
 
 
-def as_number(name: str, value: Any) -> float:
-    """The value, where it is a number. Raises ValueError."""
+def number(name: str, value: Any, fits: Callable[[float], bool] = lambda _: True, expected: str = "a number") -> float:
+    """The value, where it is a number that fits. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
         raise ValueError(f"{name}={value!r}: expected a number")
+    if not fits(value):
+        raise ValueError(f"{name}={value!r}: expected {expected}")
     return float(value)
 
 
 def above_zero(name: str, value: Any) -> float:
     """The value, where it is a positive finite number. Raises ValueError."""
-    number = as_number(name, value)
-    if not 0 < number < math.inf:
-        raise ValueError(f"{name}={value!r}: expected a number above zero")
-    return number
+    return number(name, value, lambda one: 0 < one < math.inf, "a number above zero")
+
+
+def _is_share(value: float) -> bool:
+    return 0 <= value <= 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_aiperf.session.limit_markers import ABSOLUTE, LIMITS, above_zero, as_number
+from pytest_aiperf.session.limit_markers import ABSOLUTE, LIMITS, above_zero, number
 from pytest_aiperf.vocabulary.records import Limit, Margins
 
 TOLERATED_SHARE = 0.2
@@ -45,8 +45,8 @@ class Rules:
     def check(self) -> None:
         """Find a mistake in what one marker says. Raises ValueError."""
         for name, value in self.given().items():
-            if name in _OF_MARGINS and not 0 <= as_number(name, value) < 10:  # noqa: PLR2004 - nobody means 1,000 %
-                raise ValueError(f"{name}={value!r}: expected a fraction such as 0.05 (5 %)")
+            if name in _OF_MARGINS:  # nobody means 1,000 %
+                number(name, value, lambda share: 0 <= share < 10, "a fraction such as 0.05 (5 %)")  # noqa: PLR2004
             if name in ("memory", "flush_l2") and not isinstance(value, bool):
                 raise ValueError(f"{name}={value!r}: expected True or False")
         if self.calls is not None and (
@@ -80,12 +80,11 @@ class Marked:
 
 def default_limits(values: Mapping[str, Any]) -> tuple[Limit, ...]:
     """The limits that hold where no marker says otherwise; `values` maps marker names to numbers or None."""
-    limits = []
-    for name, parse in ABSOLUTE.items():
-        if values.get(name) is not None:
-            limit = parse(values[name])
-            limits.append(_written(limit, f"{name}={values[name]:g} (default)"))
-    return tuple(limits)
+    return tuple(
+        replace(parse(value), source=f"{name}={value:g} (default)")
+        for name, parse in ABSOLUTE.items()
+        if (value := values.get(name)) is not None
+    )
 
 
 OF_OTHERS = pytest.StashKey[Mapping[str, Callable[..., Limit]]]()
@@ -115,7 +114,7 @@ def read(item: pytest.Item, registered: frozenset[str]) -> Marked:
         elif mark.name in limits:
             limit = _parse(limits[mark.name], mark, marked.mistakes)
             if limit is not None:
-                _take(_written(limit, _spelled(mark)), level, taken, marked.mistakes)
+                _take(replace(limit, source=_spelled(mark)), level, taken, marked.mistakes)
         elif mistake := _misspelt(mark.name, registered, limits):
             marked.mistakes.append(mistake)
     marked.limits = [limit for _, limit in taken.values()]
@@ -178,7 +177,3 @@ def _misspelt(name: str, registered: frozenset[str], limits: Iterable[str]) -> s
 def _spelled(mark: pytest.Mark) -> str:
     arguments = [repr(value) for value in mark.args] + [f"{name}={value!r}" for name, value in mark.kwargs.items()]
     return f"{mark.name}({', '.join(arguments)})"
-
-
-def _written(limit: Limit, source: str) -> Limit:
-    return replace(limit, source=source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 from dataclasses import dataclass, field, fields
@@ -68,32 +69,20 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise ValueError("expected a number above zero")
-    return number
+def _number(fits: Callable[[float], bool], expected: str, kind: type[float] = float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        number = kind(text)
+        if not fits(number):
+            raise ValueError(f"expected {expected}")
+        return number
+
+    return parse
 
 
-def _fraction(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise ValueError("expected a fraction such as 0.05 (5 %)")
-    return number
-
-
-def _share(text: str) -> float:
-    number = float(text)
-    if not 0 <= number <= 1:
-        raise ValueError("expected a fraction between 0 and 1 (0.95 is 95 %)")
-    return number
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError("expected a whole number above zero")
-    return number
+_positive = _number(lambda number: 0 < number < math.inf, "a number above zero")
+_fraction = _number(lambda number: 0 <= number < math.inf, "a fraction such as 0.05 (5 %)")
+_share = _number(lambda number: 0 <= number <= 1, "a fraction between 0 and 1 (0.95 is 95 %)")
+_count = _number(lambda number: number >= 1, "a whole number above zero", int)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -111,10 +100,6 @@ def _needs(text: str) -> tuple[str, ...]:
     if unknown := sorted(set(words) - {need.value for need in Need}):
         raise ValueError(f"unknown need {', '.join(unknown)}: expected gpu, ram, or both with a comma")
     return words
-
-
-def _text(text: str) -> str:
-    return text
 
 
 def _of(
@@ -147,7 +132,7 @@ class Settings:
     new: str = _of(_ANSWER, None, "what a missing or stale baseline does (fail under CI)", "warn|fail")
     unused: str = _of(_ANSWER, None, "what a baseline without its test does (fail under CI)", "warn|fail")
     require: tuple[str, ...] = _of(_needs, (), "what must be measurable on this machine: gpu, ram", "WHAT,...")
-    against: str | None = _of(_text, None, "confirm suspicions by interleaved pairs with this git revision", "REF")
+    against: str | None = _of(str, None, "confirm suspicions by interleaved pairs with this git revision", "REF")
     pairs: str = _of(_one_of("auto", "always"), "auto", "which figures --aiperf-against decides", "auto|always")
     pairs_budget: float = _of(_positive, 120.0, "most seconds of pairs per test (default 120)", "S")
     share: tuple[str, ...] = _of(
@@ -155,8 +140,8 @@ class Settings:
     )
     report: tuple[str, ...] = _of(_words, (), "write a report: {formats}", "FORMAT:FILE", repeatable=True)
     details: bool = _of(_truth, False, "show every row and every reason")
-    store: str = _of(_text, "json_files", "where baselines are kept (default json_files)", "NAME")
-    machine: str | None = _of(_text, None, "name of the machine class (default: derived from the machine)", "NAME")
+    store: str = _of(str, "json_files", "where baselines are kept (default json_files)", "NAME")
+    machine: str | None = _of(str, None, "name of the machine class (default: derived from the machine)", "NAME")
     calls: int = _of(_count, 20, "fewest timed calls per measurement (default 20)", "N")
     seconds: float = _of(_positive, 0.75, "time to spend on one timing pass (default 0.75)", "S")
     max_seconds: float = _of(_positive, 30.0, "give up reaching --aiperf-calls after this time (default 30)", "S")
