@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -24,8 +24,6 @@ from pytest_aiperf.measuring.metrics import accuracy, model_size
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.orders import Role
-from pytest_aiperf.vocabulary.records import Sample
-from pytest_aiperf.vocabulary.terms import Metric
 
 
 class Bench:
@@ -145,10 +143,11 @@ class Bench:
         Raises UsageError for an empty collection, an accuracy that is no fraction, a name that cannot be stored or that
         another metric has, and a second score of one name.
         """
-        metric, sample = scored(scores, name=name, better=better, known=self._trial.context.metrics)
+        reserved = () if name == accuracy.METRIC.name else self._trial.context.metrics
+        metric, sample = accuracy.metric_of(name, better, reserved=reserved), accuracy.sample(scores, name=name)
         entry = self._trial.entry(label, f"score {name}", "score")
         entry.take(Observed(samples=(sample,), scores=() if metric is accuracy.METRIC else (metric,)))
-        return mean(sample)
+        return sum(sample.values) / len(sample.values)
 
     def compare(
         self,
@@ -227,14 +226,3 @@ def of_each(candidate: Any, compare: Callable[[Any, str | None], Comparison], *,
         raise UsageError("aiperf.compare: a mapping of candidates needs a name for each, and at least one")
     labels = {name: f"{label}/{name}" if label else name for name in candidate}
     return Comparisons({name: compare(model, labels[name]) for name, model in candidate.items()})
-
-
-def scored(scores: Any, *, name: str, better: str, known: Collection[str]) -> tuple[Metric, Sample]:
-    """What `aiperf.score` was given, measuring or not; `known`: names that metrics have. Raises UsageError."""
-    reserved = () if name == accuracy.METRIC.name else known
-    return accuracy.metric_of(name, better, reserved=reserved), accuracy.sample(scores, name=name)
-
-
-def mean(sample: Sample) -> float:
-    """What `aiperf.score` returns."""
-    return sum(sample.values) / len(sample.values)

@@ -25,7 +25,7 @@ from pytest_aiperf.session.trial_hooks import RESULT, TRIAL, TrialHooks
 from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.orders import Order
-from pytest_aiperf.vocabulary.records import Limit, Margins, Result
+from pytest_aiperf.vocabulary.records import Result
 
 JUDGEMENT = pytest.StashKey[Judgement]()
 MOST_DEAREST = 3
@@ -52,6 +52,7 @@ class RunHooks(TrialHooks):
         self.tell = tell
         self.leftovers = Leftovers(context.tools.devices)
         self.judge = judge
+        self.default_limits, self.default_margins = judge.default_limits, judge.default_margins
         self.fresh = fresh
         self.confirmation = confirmation
         self.model_pairs = model_pairs
@@ -76,14 +77,6 @@ class RunHooks(TrialHooks):
             flush=bool(rules.flush_l2),
             path=str(item.path),
         )
-
-    def default_limits(self) -> tuple[Limit, ...]:
-        """From command line, environment or ini."""
-        return self.judge.default_limits
-
-    def default_margins(self) -> Margins:
-        """From command line, environment or ini."""
-        return self.judge.default_margins
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Callable, Generator, Sequence
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,10 @@ RESULT = pytest.StashKey[Result]()
 
 class TrialHooks:
     """What the parent's run and a fresh child have in common."""
+
+    default_limits: tuple[Limit, ...] = ()
+    """For tests without their own."""
+    default_margins = Margins()
 
     def __init__(self, config: pytest.Config, context: RunContext, clock: Callable[[], float]) -> None:
         self.config = config
@@ -58,14 +63,6 @@ class TrialHooks:
         """Whether a measured call ran out of memory, which is a result."""
         return False
 
-    def default_limits(self) -> tuple[Limit, ...]:
-        """Limits for tests without their own."""
-        return ()
-
-    def default_margins(self) -> Margins:
-        """Relative rules for tests without their own."""
-        return Margins()
-
     @staticmethod
     def now() -> str:
         """UTC, to the second."""
@@ -82,13 +79,13 @@ class TrialHooks:
     def begin(self, item: pytest.Item) -> Trial:
         """A new attempt at a test."""
         marked = self.marked(item)
-        defaults = self.default_limits()
+        defaults = self.default_limits
         uses_fixture = "aiperf" in getattr(item, "fixturenames", ())
         trial = Trial(
             order=self.order_of(item),
             context=self.context,
             limits=tuple(marked.limits),
-            margins=marked.rules.margins(self.default_margins()),
+            margins=marked.rules.margins(self.default_margins),
             group=marked.rules.group,
             source=source_hash.function_source_hash(item.function) if hasattr(item, "function") else None,
             memory=bool(marked.rules.memory)
@@ -138,7 +135,7 @@ class TrialHooks:
         if marked.mistakes:
             pytest.fail("\n".join(["pytest-aiperf: mistakes in markers", *marked.mistakes]), pytrace=False)
         trial = trial or self.begin(item)
-        trial.hold_to(marked.limits, marked.rules.margins(self.default_margins()))
+        trial.hold_to(marked.limits, marked.rules.margins(self.default_margins))
         if WATCHES not in item.stash and any(metric.peak for metric in self._limited(marked.limits)):
             item.stash[WATCHES] = _whole_test_watches(trial)
         return trial
@@ -154,12 +151,10 @@ class TrialHooks:
 
 def _forget_last_attempt(stash: pytest.Stash) -> None:
     """A rerun of the same test starts afresh."""
-    if TRIAL in stash:
-        del stash[TRIAL]
-    if WATCHES in stash:
-        del stash[WATCHES]
-    if RESULT in stash:
-        del stash[RESULT]
+    of_attempt: tuple[pytest.StashKey[Any], ...] = (TRIAL, WATCHES, RESULT)
+    for key in of_attempt:
+        if key in stash:
+            del stash[key]
 
 
 def _whole_test_watches(trial: Trial) -> Watches:
