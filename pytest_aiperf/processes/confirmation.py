@@ -14,7 +14,6 @@ from pytest_aiperf.processes.pairs import PairBlock, PairOrder
 from pytest_aiperf.processes.reference import Reference
 from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing, Turn
-from pytest_aiperf.vocabulary.records import Measurement
 from pytest_aiperf.vocabulary.terms import MEDIAN, Cache, ConfirmedBy, Metric
 
 TRIES = 3
@@ -65,7 +64,7 @@ class Confirmation:
             return
         for open_test in open_tests:
             self._exempt(open_test)
-        self._turns([replace(open_test) for open_test in open_tests if self._in_turns(open_test.wanted())])
+        self._turns([replace(open_test) for open_test in open_tests if self._open(open_test, ConfirmedBy.TURNS)])
         for open_test in open_tests:
             self._one_by_one(replace(open_test))
 
@@ -104,13 +103,13 @@ class Confirmation:
                 self._take(one, seen)
                 if mixed is not None:
                     self.give_up(one, mixed.reason, anomaly=mixed.anomaly)
-            standing = [one for one in standing if self._goes_on(one, self._in_turns)]
+            standing = [one for one in standing if self._goes_on(one, ConfirmedBy.TURNS)]
 
     def _take(self, one: OpenTest, seen: PairBlock) -> None:
         test = one.test
         one.rounds += 1
         one.last_seconds = seen.seconds.get(test, 0.0)
-        wanted = self._in_turns(one.wanted())
+        wanted = self._open(one, ConfirmedBy.TURNS)
         blocks = [seen.blocks.get((test, label)) for label in wanted]
         for (label, names), block in zip(wanted.items(), blocks, strict=True):
             self._add(one, label, block and block.only(names), seconds=one.last_seconds)
@@ -124,7 +123,7 @@ class Confirmation:
     def _one_by_one(self, one: OpenTest) -> None:
         """Load times and peaks: one value per process, a pair after the other."""
         primed = False
-        while names := self._in_processes(one.wanted()):
+        while names := self._open(one, ConfirmedBy.PROCESSES):
             began = self.clock()
             seed = next(self.seeds)
             with self.exclusive(f"pair {one.rounds + 1} of {one.test}"):
@@ -143,7 +142,7 @@ class Confirmation:
             for label in names:
                 block = Block(seed=seed, turns=tuple(turns[label])) if label in turns else None
                 self._add(one, label, block, seconds=one.last_seconds)
-            if not self._goes_on(one, self._in_processes):
+            if not self._goes_on(one, ConfirmedBy.PROCESSES):
                 return
 
     def _one_side(self, open_test: OpenTest, arm: Arm, load: Cache) -> list[tuple[str, Turn]]:
@@ -153,19 +152,18 @@ class Confirmation:
             self.give_up(open_test, f"{arm.code}: {report.failure}")
         elif mixed := self.reference.mixed_up({arm: report.files}):
             self.give_up(open_test, mixed.reason, anomaly=mixed.anomaly)
-        return [turn for measurement in report.measurements for turn in _turns_of(measurement, arm)]
+        return [
+            (measurement.label, Turn(arm=arm, values={sample.metric: sample.values}))
+            for measurement in report.measurements
+            for sample in measurement.samples
+            if sample.values
+        ]
 
-    def _in_turns(self, wanted: Wanted) -> Wanted:
-        return self._confirmed_by(ConfirmedBy.TURNS, wanted)
-
-    def _in_processes(self, wanted: Wanted) -> Wanted:
-        return self._confirmed_by(ConfirmedBy.PROCESSES, wanted)
-
-    def _confirmed_by(self, how: ConfirmedBy, wanted: Wanted) -> Wanted:
-        """The part of what is wanted that is confirmed in that way."""
+    def _open(self, one: OpenTest, how: ConfirmedBy) -> Wanted:
+        """The part of what a test wants that is confirmed in that way."""
         chosen = {
             label: frozenset(name for name in names if self.metrics[name].confirmed_by is how)
-            for label, names in wanted.items()
+            for label, names in one.wanted().items()
         }
         return {label: names for label, names in chosen.items() if names}
 
@@ -181,14 +179,14 @@ class Confirmation:
             orders={arm: replace(trial.order, role=Role.TURNS, arm=arm) for arm in Arm},
             wanted={
                 label: frozenset(self.metrics[name].turns for name in names)
-                for label, names in self._in_turns(one.wanted()).items()
+                for label, names in self._open(one, ConfirmedBy.TURNS).items()
             },
             tail_calls=max((fewest_samples(tail) for tail in filter(None, tails)), default=0),
         )
 
-    def _goes_on(self, one: OpenTest, kind: Callable[[Wanted], Wanted]) -> bool:
+    def _goes_on(self, one: OpenTest, how: ConfirmedBy) -> bool:
         pairings = one.trial.pairings.values()
-        if any(pairing.failure for pairing in pairings) or not kind(one.wanted()):
+        if any(pairing.failure for pairing in pairings) or not self._open(one, how):
             return False
         spent = max((pairing.seconds for pairing in pairings), default=0.0)
         in_budget = spent + one.last_seconds <= self.budget
@@ -206,11 +204,3 @@ class Confirmation:
 
 def _lacked_memory(failure: str) -> bool:
     return any(sign in failure.lower() for sign in OUT_OF_MEMORY)
-
-
-def _turns_of(measurement: Measurement, arm: Arm) -> list[tuple[str, Turn]]:
-    return [
-        (measurement.label, Turn(arm=arm, values={sample.metric: sample.values}))
-        for sample in measurement.samples
-        if sample.values
-    ]

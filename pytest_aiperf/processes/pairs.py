@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from pytest_aiperf.machine.disturbances import MachineWatch
@@ -71,108 +71,77 @@ class PairedProcesses:
         draw = random.Random(seed)  # noqa: S311 - an order of turns, not a secret
         hash_seed = str(draw.randrange(_HASH_SEEDS))
         arms = draw.sample(list(Arm), 2)
-        if together:
-            return self._play(arms, seed, asked, draw, hash_seed)
-        return joined([self._play([arm], seed, asked, draw, hash_seed) for arm in arms])
-
-    def _play(
-        self, arms: Sequence[Arm], seed: int, asked: Sequence[PairOrder], draw: random.Random, hash_seed: str
-    ) -> PairBlock:
-        began, extra = self.clock(), {"PYTHONHASHSEED": hash_seed}
-        with ExitStack() as stack:
-            children = []
-            for arm in arms:  # they start side by side: importing a framework takes seconds
-                process = stack.enter_context(self.open_child(self.launches[arm], timing=True, extra=extra))
-                orders = tuple(one.orders[arm] for one in asked)
-                process.say(Orders(orders=orders, watched=self.watched, scratch=process.scratch))
-                children.append(PairedChild(arm, process, tests=[one.test for one in asked]))
-            for child in children:
-                child.start()
-            start_seconds = self.clock() - began
-            run = _BlockRun(
-                machine=self.machine,
-                clock=self.clock,
-                children=children,
-                asked={one.test: one for one in asked},
-                seed=seed,
-                draw=draw,
-                start_seconds=start_seconds,
-                round=PairBlock(seconds={one.test: start_seconds / len(asked) for one in asked}),
-            )
-            return run.play()
+        seen = PairBlock(seconds={one.test: 0.0 for one in asked})
+        run = _BlockRun(processes=self, seed=seed, draw=draw, asked={one.test: one for one in asked}, seen=seen)
+        for alive in [arms] if together else [[arm] for arm in arms]:
+            run.play(alive, hash_seed)
+        for place, block in tuple(seen.blocks.items()):
+            if len({turn.arm for turn in block.turns}) < len(Arm):
+                del seen.blocks[place]
+                if place[0] not in seen.missed:
+                    seen.failures.setdefault(place[0], "only one side has this measurement")
+        return seen
 
 
-def joined(rounds: Sequence[PairBlock]) -> PairBlock:
-    """One round of two that each had one side only."""
-    first, second = rounds
-    both = first.blocks.keys() & second.blocks.keys()
-    missed = first.missed | second.missed
-    one_sided = {
-        test: "only one side has this measurement"
-        for test, _ in first.blocks.keys() ^ second.blocks.keys()
-        if test not in missed
-    }
-    return PairBlock(
-        missed=missed,
-        blocks={place: _joined_block(first.blocks[place], second.blocks[place]) for place in both},
-        failures={**one_sided, **first.failures, **second.failures},
-        seconds={test: seconds + second.seconds.get(test, 0.0) for test, seconds in first.seconds.items()},
-        files={**first.files, **second.files},
-    )
-
-
-def _joined_block(first: Block, second: Block) -> Block:
-    return Block(
-        seed=first.seed,
-        turns=(*first.turns, *second.turns),
-        disturbances=(*first.disturbances, *second.disturbances),
-        thrown_away=first.thrown_away + second.thrown_away,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _BlockRun:
-    """Started children, two or one, on their way through the tests."""
+    """One block: children, two or one at a time, on their way through the tests."""
 
-    machine: MachineWatch
-    clock: Callable[[], float]
-    children: Sequence[PairedChild]
-    asked: Mapping[str, PairOrder]
+    processes: PairedProcesses
     seed: int
     draw: random.Random
-    start_seconds: float
-    round: PairBlock
+    asked: Mapping[str, PairOrder]
+    seen: PairBlock
+    children: list[PairedChild] = field(default_factory=list)
+    start_seconds: float = 0.0
 
-    def play(self) -> PairBlock:
+    def play(self, arms: Sequence[Arm], hash_seed: str) -> None:
+        """Start a process for each of these sides, and take them through all tests."""
+        began, extra = self.processes.clock(), {"PYTHONHASHSEED": hash_seed}
+        with ExitStack() as stack:
+            self.children = []
+            for arm in arms:  # they start side by side: importing a framework takes seconds
+                launch = self.processes.launches[arm]
+                process = stack.enter_context(self.processes.open_child(launch, timing=True, extra=extra))
+                orders = tuple(one.orders[arm] for one in self.asked.values())
+                process.say(Orders(orders=orders, watched=self.processes.watched, scratch=process.scratch))
+                self.children.append(PairedChild(arm, process, tests=list(self.asked)))
+            for child in self.children:
+                child.start()
+            self.start_seconds = self.processes.clock() - began
+            for test in self.asked:
+                self.seen.seconds[test] += self.start_seconds / len(self.asked)
+            self._go_through()
+
+    def _go_through(self) -> None:
         one_sided: dict[str, str] = {}
         while any(child.at is not None for child in self.children) and not any(one.died for one in self.children):
-            began = self.clock()
+            began = self.processes.clock()
             first = min(self.children, key=lambda child: child.turn_in_order)
             place = first.at or ("", "")
             if all(child.at == place for child in self.children):
                 self._time(place)
             else:  # one side has something that the other lacks there: skipped, failed or called otherwise
                 one_sided.setdefault(place[0], _only(first, place))
-            self.round.seconds[place[0]] += self.clock() - began
+            self.seen.seconds[place[0]] += self.processes.clock() - began
             for child in self._shuffled():
                 if child.at == place:
                     self._advance(child, place[0])
         failed = {test: f"{one.arm.code}: {why}" for one in self.children for test, why in one.failures.items()}
-        self.round.failures = {**one_sided, **failed}
-        self.round.missed = frozenset(
+        self.seen.failures |= one_sided | failed
+        self.seen.missed |= frozenset(
             test for one in self.children if one.died for test in self.asked if test not in one.reached | failed.keys()
         )
-        self.round.files = {child.arm: child.files for child in self.children}
-        return self.round
+        self.seen.files |= {child.arm: child.files for child in self.children}
 
     def _shuffled(self) -> list[PairedChild]:
-        return self.draw.sample(list(self.children), len(self.children))
+        return self.draw.sample(self.children, len(self.children))
 
     def _advance(self, child: PairedChild, test: str) -> None:
         """Let one side go on; what it prepares on its way is the next test's time."""
-        began = self.clock()
+        began = self.processes.clock()
         child.advance()
-        self.round.seconds[child.at[0] if child.at else test] += self.clock() - began
+        self.seen.seconds[child.at[0] if child.at else test] += self.processes.clock() - began
 
     def _time(self, place: Place) -> None:
         """Time one label on both sides, if it is wanted."""
@@ -180,7 +149,7 @@ class _BlockRun:
         kinds = frozenset({Turns.CALLS}) if asked.wanted is None else asked.wanted.get(place[1])
         if not kinds:
             return
-        self.machine.start()
+        self.processes.machine.start()
         children = self._shuffled()
         warm = [said for child in children if (said := child.warm_up()) is not None]
         if len(warm) < len(self.children):
@@ -191,14 +160,15 @@ class _BlockRun:
             start_seconds=self.start_seconds,
             tests=len(self.asked),
         )
-        interleaving = Interleaving(children, self.machine)
+        interleaving = Interleaving(children, self.processes.machine)
         interleaving.take_turns(planned, kinds=kinds, queues=any(one.queues for one in warm))
         if interleaving.complete:
-            self.round.blocks[place] = Block(
-                seed=self.seed,
-                turns=tuple(interleaving.turns),
-                disturbances=(*interleaving.disturbances(), *self.machine.seen()),
-                thrown_away=interleaving.thrown_away,
+            known = self.seen.blocks.get(place) or Block(seed=self.seed, turns=())
+            self.seen.blocks[place] = replace(
+                known,
+                turns=(*known.turns, *interleaving.turns),
+                disturbances=(*known.disturbances, *interleaving.disturbances(), *self.processes.machine.seen()),
+                thrown_away=known.thrown_away + interleaving.thrown_away,
             )
 
 
