@@ -92,6 +92,8 @@ class Judgement:
         self.judge = judge
         self.taken_at = judge.now()
         self.hashes = trial.hash_files()
+        self.decided: Result | None = None
+        """The result with the last word by now; None where the test's own body failed."""
         self._last: Result | None = None
         self._is_final = False
 

@@ -21,7 +21,7 @@ from pytest_aiperf.session import escalation, xdist
 from pytest_aiperf.session.escalation import wants_model_pairs, wants_pairs
 from pytest_aiperf.session.held_reports import HOLDS
 from pytest_aiperf.session.judgement import Judge, Judgement
-from pytest_aiperf.session.trial_hooks import RESULT, TRIAL, TrialHooks
+from pytest_aiperf.session.trial_hooks import TRIAL, TrialHooks
 from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.orders import Order
@@ -126,7 +126,7 @@ class RunHooks(TrialHooks):
             self._take(item, escalation.decide(self._judgement(item), self.fresh))
         except BaselineError as broken:  # `from None`: the message says it all, and only once
             raise pytest.fail.Exception(f"aiperf: {broken}", pytrace=False) from None
-        if wants_model_pairs(item.stash[RESULT]):
+        if wants_model_pairs(self._result(item)):
             self._confirm_models(item)
         if self.is_open(item):
             if item.stash.get(HOLDS, False):
@@ -137,16 +137,18 @@ class RunHooks(TrialHooks):
 
     def is_open(self, item: pytest.Item) -> bool:
         """Whether pairs have to decide on a test."""
-        return RESULT in item.stash and bool(wants_pairs(item.stash[RESULT]))
+        return TRIAL in item.stash and bool(wants_pairs(self._result(item)))
 
     def waits(self, item: pytest.Item) -> bool:
         """Whether a test is open, or one of the dearest: those go to pairs where all became slower together."""
-        if RESULT not in item.stash or self.is_open(item):
+        if TRIAL not in item.stash or self.is_open(item):
             return self.is_open(item)
-        if item.nodeid not in self.results and _seconds_per_call(item):
-            self.results[item.nodeid] = item.stash[RESULT]
-            self.dearest = sorted([*self.dearest, item], key=_seconds_per_call)[-MOST_DEAREST:]
-        return item in self.dearest and not item.stash[RESULT].fails
+        result = self._result(item)
+        if item.nodeid not in self.results and _seconds_per_call(result):
+            self.results[item.nodeid] = result
+            dearest = sorted([*self.dearest, item], key=lambda one: _seconds_per_call(self.results[one.nodeid]))
+            self.dearest = dearest[-MOST_DEAREST:]
+        return item in self.dearest and not result.fails
 
     def settle(self, items: Sequence[pytest.Item]) -> None:
         """Let pairs decide on tests that have run, all of them together."""
@@ -182,8 +184,13 @@ class RunHooks(TrialHooks):
 
     def failure_of(self, item: pytest.Item) -> str | None:
         """The block that a failing test shows; None where nothing fails."""
-        result = item.stash.get(RESULT, None)
+        result = self._result(item) if TRIAL in item.stash else None
         return rows.failure_text(result) if result is not None and result.fails else None
+
+    def _result(self, item: pytest.Item) -> Result:
+        """What is known of the item's present attempt."""
+        judgement = self._judgement(item)
+        return judgement.decided or judgement.unjudged()
 
     def _judgement(self, item: pytest.Item) -> Judgement:
         """Of the item's present attempt, whose body has ended."""
@@ -200,13 +207,13 @@ class RunHooks(TrialHooks):
 
     def _close(self, items: Sequence[pytest.Item]) -> None:
         for item in items:
-            known, judgement = item.stash[RESULT], self._judgement(item)
+            known, judgement = self._result(item), self._judgement(item)
             spent = max((pairing.seconds for pairing in judgement.trial.pairings.values()), default=0.0)
             result = escalation.conclude(judgement, self.fresh)
             self._take(item, replace(result, seconds=known.seconds + spent))
 
     def _take(self, item: pytest.Item, result: Result) -> None:
-        item.stash[RESULT] = result
+        self._judgement(item).decided = result
         own = [entry for entry in item.user_properties if not entry[0].startswith("aiperf.")]
         item.user_properties[:] = [*own, *junit.properties(result)]
 
@@ -225,12 +232,11 @@ class RunHooks(TrialHooks):
     def attach(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Put the result on the report of the call."""
         if TRIAL in item.stash:
-            result = item.stash.get(RESULT, None) or self._judgement(item).unjudged()
-            report.aiperf = codec.encode(replace(result, outcome=report.outcome)).decode()  # type: ignore[attr-defined]
+            report.aiperf = codec.encode(replace(self._result(item), outcome=report.outcome)).decode()  # type: ignore[attr-defined]
 
 
-def _seconds_per_call(item: pytest.Item) -> float:
-    return suite_trends.seconds_per_call(item.stash[RESULT], metric=latency.METRIC.name)
+def _seconds_per_call(result: Result) -> float:
+    return suite_trends.seconds_per_call(result, metric=latency.METRIC.name)
 
 
 def mistakes_text(mistakes: Sequence[str]) -> str:

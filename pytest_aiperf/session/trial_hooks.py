@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
 
 import pytest
 
@@ -17,12 +16,11 @@ from pytest_aiperf.session import markers, source_hash
 from pytest_aiperf.session.bench import Bench
 from pytest_aiperf.session.markers import Marked
 from pytest_aiperf.vocabulary.orders import Order
-from pytest_aiperf.vocabulary.records import Limit, Margins, Result
+from pytest_aiperf.vocabulary.records import Limit, Margins
 from pytest_aiperf.vocabulary.terms import Metric, Need
 
 TRIAL = pytest.StashKey[Trial]()
 WATCHES = pytest.StashKey[Watches]()
-RESULT = pytest.StashKey[Result]()
 
 
 class TrialHooks:
@@ -151,10 +149,10 @@ class TrialHooks:
 
 def _forget_last_attempt(stash: pytest.Stash) -> None:
     """A rerun of the same test starts afresh."""
-    of_attempt: tuple[pytest.StashKey[Any], ...] = (TRIAL, WATCHES, RESULT)
-    for key in of_attempt:
-        if key in stash:
-            del stash[key]
+    if TRIAL in stash:
+        del stash[TRIAL]
+    if WATCHES in stash:
+        del stash[WATCHES]
 
 
 def _whole_test_watches(trial: Trial) -> Watches:
