@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,6 @@ from pytest_aiperf.vocabulary.terms import Metric, Need, Pairs
 
 if TYPE_CHECKING:
     from pytest_aiperf.measuring.run_context import RunContext
-    from pytest_aiperf.reporting.report_files import ReportFiles
     from pytest_aiperf.session.bench import Bench
 
 RUN_PLUGIN = "aiperf-run"
@@ -46,6 +45,7 @@ def equip_run(config: pytest.Config) -> None:
     from pytest_aiperf.processes.child import Launch, run_test
     from pytest_aiperf.processes.fresh_figures import FreshFigures
     from pytest_aiperf.processes.reaper import Reaper
+    from pytest_aiperf.reporting.report_files import ReportFiles
     from pytest_aiperf.session import confirmations
     from pytest_aiperf.session.collection import CollectionWatch
     from pytest_aiperf.session.held_reports import HeldReports
@@ -55,7 +55,14 @@ def equip_run(config: pytest.Config) -> None:
     from pytest_aiperf.session.run_hooks import RunHooks
 
     chosen = settings.resolve(config)
-    reports = _report_files(config, chosen.report)
+    reports = ReportFiles(
+        wanted=chosen.report,
+        directory=config.invocation_params.dir,
+        names=shelves.names("reporters"),
+        member=functools.partial(shelves.module, "reporters"),
+    )
+    with settings.wrong_call():
+        reports.check()
     under_xdist = xdist.is_worker(config)
     tools, frameworks, metrics = create_tools(), create_frameworks(), known_metrics()
     for framework in frameworks:
@@ -64,9 +71,10 @@ def equip_run(config: pytest.Config) -> None:
         process_memory.quieten_malloc()
     progress = Progress(config)
     lock = timing_lock.MachineLock(timing_lock.lock_file(), shared_by_tests=under_xdist, tell=progress.show)
-    arguments, directory = _invocation(config)
+    arguments, directory = xdist.invocation(config)
     launch = Launch(
-        arguments=arguments,
+        # no fresh process measures coverage
+        arguments=[*arguments, "--no-cov"] if config.pluginmanager.hasplugin("_cov") else arguments,
         directory=directory,
         timeout=chosen.timeout,
         quiet_malloc=chosen.quiet_malloc,
@@ -261,24 +269,3 @@ def store_at(root: Path, name: str) -> Store:
     """Where the baselines of a root directory are kept. Raises UsageError for an unknown store."""
     store: Store = shelves.create("stores", name, root)
     return store
-
-
-def _report_files(config: pytest.Config, wanted: Sequence[str]) -> ReportFiles:
-    """The reports of this run. Raises pytest.UsageError for one that could not be written."""
-    from pytest_aiperf.reporting.report_files import ReportFiles
-
-    files = ReportFiles(
-        wanted=wanted,
-        directory=config.invocation_params.dir,
-        names=shelves.names("reporters"),
-        member=lambda name: shelves.module("reporters", name),
-    )
-    with settings.wrong_call():
-        files.check()
-    return files
-
-
-def _invocation(config: pytest.Config) -> tuple[Sequence[str], Path]:
-    """How the user called pytest, without what would make fresh processes measure coverage."""
-    arguments, directory = xdist.invocation(config)
-    return [*arguments, "--no-cov"] if config.pluginmanager.hasplugin("_cov") else arguments, directory

@@ -58,11 +58,10 @@ class Finding:
     @property
     def careful_spread(self) -> float | None:
         """What the spread is below with 90 % confidence (chi-squared)."""
-        seen = self.differences(self.same)
-        if len(seen) < LOOKS[0]:
+        if self.spread is None:
             return None
-        freedom = len(seen) - 1
-        return stdev(seen) * math.sqrt(freedom / float(special.chdtri(freedom, 1 - CAREFUL)))
+        freedom = len(self.differences(self.same)) - 1
+        return self.spread * math.sqrt(freedom / float(special.chdtri(freedom, 1 - CAREFUL)))
 
     @property
     def seconds_per_call(self) -> float:

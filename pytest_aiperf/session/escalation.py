@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.processes.fresh_figures import IN_PAIRS, FreshFigures
 from pytest_aiperf.session.judgement import Judgement, wanted
-from pytest_aiperf.vocabulary.records import Result, Verdict
-from pytest_aiperf.vocabulary.terms import Evidence, Metric
+from pytest_aiperf.vocabulary.records import Result
+from pytest_aiperf.vocabulary.terms import Evidence
 
 
 def decide(judgement: Judgement, fresh: FreshFigures) -> Result:
@@ -32,8 +30,9 @@ def decide(judgement: Judgement, fresh: FreshFigures) -> Result:
 def conclude(judgement: Judgement, fresh: FreshFigures) -> Result:
     """The last word on a trial: memory that fails is traced to the lines that hold it."""
     result, trial = judgement.result(final=True), judgement.trial
-    memory = any(verdict.fails and _is_peak(verdict, judgement.judge.metrics) for verdict in result.verdicts)
-    if not memory or trial.allocations or trial.failures:
+    peaks = {name for name, metric in judgement.judge.metrics.items() if metric.peak}
+    memory_fails = any(verdict.fails and verdict.metric in peaks for verdict in result.verdicts)
+    if not memory_fails or trial.allocations or trial.failures:
         return result
     with trial.context.exclusive("who holds the memory"):
         fresh.trace(trial)
@@ -48,7 +47,3 @@ def wants_pairs(result: Result) -> dict[str, frozenset[str]]:
 def wants_model_pairs(result: Result) -> dict[str, frozenset[str]]:
     """Labels of comparisons that only fresh processes of both models can decide; their latency says everything."""
     return dict.fromkeys(sorted(wanted(result, Evidence.MODEL_PAIRS)), frozenset({latency.METRIC.name}))
-
-
-def _is_peak(verdict: Verdict, metrics: Mapping[str, Metric]) -> bool:
-    return verdict.metric in metrics and metrics[verdict.metric].peak

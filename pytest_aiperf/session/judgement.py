@@ -6,7 +6,7 @@ import contextlib
 import functools
 import statistics
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pytest_aiperf.judging import judge
 from pytest_aiperf.measuring.metrics import latency
@@ -16,46 +16,48 @@ from pytest_aiperf.session.settings import Settings
 from pytest_aiperf.vocabulary.baseline import Baseline
 from pytest_aiperf.vocabulary.contracts import Store
 from pytest_aiperf.vocabulary.errors import BaselineError
-from pytest_aiperf.vocabulary.records import Criteria, Environment, Margins, Measurement, Policy, Result
+from pytest_aiperf.vocabulary.records import Criteria, Environment, Limit, Margins, Measurement, Policy, Result
 from pytest_aiperf.vocabulary.terms import Evidence, Metric, Pairs, Rule
 
 FEWEST_HISTORIES = 8
 """Tests with stored sessions below which their median variance says nothing."""
 
 
+@dataclass(kw_only=True)
 class Judge:
     """What all tests of one run are judged by."""
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        store: Store,
-        environment: Environment,
-        metrics: Mapping[str, Metric],
-        commit: Callable[[], str | None],
-        clock: Callable[[], float],
-        now: Callable[[], str],
-    ) -> None:
-        self.settings = settings
-        self.store = store
-        self.environment = environment
-        self.metrics = metrics
-        self.commit = commit
-        self.clock = clock
-        self.now = now
-        self.tests: tuple[str, ...] = ()
-        self.default_limits = markers.default_limits({name: getattr(settings, name) for name in limit_markers.ABSOLUTE})
-        self.default_margins = Margins(
-            tolerance=settings.tolerance,
-            max_slowdown=settings.max_slowdown,
-            accuracy_margin=settings.accuracy_margin,
+    settings: Settings
+    store: Store
+    environment: Environment
+    metrics: Mapping[str, Metric]
+    commit: Callable[[], str | None]
+    clock: Callable[[], float]
+    now: Callable[[], str]
+    tests: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def default_limits(self) -> tuple[Limit, ...]:
+        """For tests without their own."""
+        return markers.default_limits({name: getattr(self.settings, name) for name in limit_markers.ABSOLUTE})
+
+    @functools.cached_property
+    def default_margins(self) -> Margins:
+        """For tests without their own."""
+        chosen = self.settings
+        return Margins(
+            tolerance=chosen.tolerance, max_slowdown=chosen.max_slowdown, accuracy_margin=chosen.accuracy_margin
         )
-        self.policy = Policy(
-            inconclusive_fails=settings.inconclusive == "fail",
-            new_fails=settings.new == "fail" and not self.stores,
-            required=frozenset(settings.require),
-            pairs=Pairs(settings.pairs) if settings.against and not self.stores else Pairs.NEVER,
+
+    @functools.cached_property
+    def policy(self) -> Policy:
+        """What an open answer or a missing baseline does."""
+        chosen = self.settings
+        return Policy(
+            inconclusive_fails=chosen.inconclusive == "fail",
+            new_fails=chosen.new == "fail" and not self.stores,
+            required=frozenset(chosen.require),
+            pairs=Pairs(chosen.pairs) if chosen.against and not self.stores else Pairs.NEVER,
         )
 
     @property
