@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,19 +15,34 @@ from pytest_aiperf.vocabulary.channel import WORKER_VARIABLE
 if TYPE_CHECKING:
     from pytest_aiperf import Bench
 
-_RULES = "aiperf(max_slowdown, tolerance, accuracy_margin, calls, seconds, memory, group, flush_l2): rules of this test"
-_LIMIT = re.compile(r'^def ([a-z]\w*)\((.*)\) -> Limit:\n    """(\w)(.*?)\.?(?:"""|$)', re.MULTILINE)
-_NOT_TOLD = re.compile(r": [^=,]+(?= =|,)|\*, ")
-"""Of a signature: annotations, and the star before what has to be named."""
-
-
-def described_markers() -> Iterator[str]:
-    """Our markers as `pytest --markers` lists them; limits are read, not imported: every pytest run asks."""
-    limits = (Path(__file__).parent / "session" / "limit_markers.py").read_text(encoding="utf-8")
-    for name, signature, first, rest in _LIMIT.findall(limits):
-        parameters = _NOT_TOLD.sub("", signature).replace(" = ", "=").replace('"', "'")
-        yield f"{name}({parameters}): {first.lower()}{rest}"
-    yield _RULES
+MARKERS = (
+    "max_load_s(s, cache='warm', label=None): longest load time in seconds, first inference included",
+    "max_latency_ms(ms, percentile=50, label=None): longest latency of one call in milliseconds",
+    "min_throughput(per_s, label=None): fewest items per second, calls queued back to back",
+    "max_gpu_mb(mb, kind='allocated', label=None): most GPU memory in MiB: allocated, reserved or process",
+    "max_ram_mb(mb, label=None): most process memory in MiB above that of an idle process",
+    "max_leak_kb(per_call, label=None): most memory in KiB that each call of aiperf.soak may leave behind",
+    "max_model_mb(mb, label=None): largest model in MiB",
+    "min_accuracy(value, label=None): lowest accuracy as a fraction",
+    (
+        "max_accuracy_drop(points, population=False, label=None): largest loss of accuracy to the baseline, or to a "
+        "comparison's reference, in points: 0.5 is half a percent point"
+    ),
+    "min_speedup(ratio, label=None): smallest speed-up of a candidate over its reference: 1.5 is half as fast again",
+    "max_size_ratio(ratio, label=None): largest size of a candidate, as a share of its reference's",
+    (
+        "max_memory_ratio(ratio, label=None): largest memory of a candidate, as a share of its reference's: the model "
+        "and what its first call adds"
+    ),
+    (
+        "min_agreement(share, label=None): smallest share of examples to which candidate and reference give the same "
+        "answer"
+    ),
+    "min_sqnr_db(db, label=None): smallest ratio of the reference's outputs to their error, in decibel",
+    "max_abs_error(error, label=None): largest difference of any output of candidate and reference",
+    "aiperf(max_slowdown, tolerance, accuracy_margin, calls, seconds, memory, group, flush_l2): rules of this test",
+)
+"""As `pytest --markers` lists them: what their functions say of themselves, which no unused plugin imports."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,7 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)  # a fresh process must not select, distribute or report as its parent does
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; where this run measures, let the composition root build the rest."""
-    for marker in described_markers():
+    for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     channel = os.environ.pop(WORKER_VARIABLE, None)
     measures = channel is not None or settings.is_active(config)

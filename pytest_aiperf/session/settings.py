@@ -173,7 +173,7 @@ def declare(parser: pytest.Parser) -> None:
     """Tell pytest every option, on the command line and in the ini file."""
     group = parser.getgroup("aiperf", "performance of AI models (pytest-aiperf)")
     shelf = Path(__file__).parent.parent / "reporting" / "reporters"  # listed, not imported: every pytest run asks
-    formats = sorted(file.stem.replace("_", "-") for file in shelf.glob("[!_]*.py"))
+    formats = sorted({file.stem.replace("_", "-") for file in shelf.glob("[!_]*.py*")})  # also where only .pyc are
     for option in OPTIONS:
         told = option.help.replace("{formats}", ", ".join(formats))
         if option.parse is _truth:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import compileall
+import shutil
+from pathlib import Path
+
+import pytest_aiperf
+
 HEAVY = ("numpy", "torch", "psutil", "scipy", "rich", "msgspec", "filelock", "pynvml", "onnxruntime")
 
 OF_THE_RUNNER = {"__pycache__", "stdout", "stderr", "runpytest-0", "runpytest-current"}
@@ -49,6 +55,31 @@ sys.addaudithook(forbid)
     assert "aiperf:" not in result.stdout.str()
     after = {path for path in project.root.rglob("*") if not set(path.parts) & OF_THE_RUNNER}
     assert after == before
+
+
+def test_it_needs_no_sources(project):
+    """Of an installation that keeps only what Python compiled."""
+    installed = project.root / "installed"
+    package = installed / "pytest_aiperf"
+    shutil.copytree(Path(pytest_aiperf.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    assert compileall.compile_dir(package, quiet=2, legacy=True)
+    for source in package.rglob("*.py"):
+        source.unlink()
+    project.write(
+        "tests/test_plain.py",
+        """
+import pytest, pytest_aiperf
+
+@pytest.mark.max_gpu_mb(500)
+def test_it():
+    assert pytest_aiperf.__file__.endswith(".pyc")
+""",
+    )
+    project.runs_on()
+    result = project.pytest("tests", "--strict-markers", fast=False, PYTHONPATH=str(installed))
+    assert result.ret == 0, result.stdout.str()
+    told = " ".join(project.pytest("--help", fast=False, PYTHONPATH=str(installed)).stdout.str().split())
+    assert "write a report: csv, json, markdown, " in told
 
 
 def test_it_runs_the_users_functions_once(project):
