@@ -101,7 +101,7 @@ def equip_run(config: pytest.Config) -> None:
         metrics=metrics,
         probes=_probes_of_others(),
         exclusive=lambda what: progress.during(lock.exclusive(), text=what),
-        reference=ReferenceWorkload(),
+        reference=ReferenceWorkload(foreign=tools.foreign),
         fresh=fresh,
         memory_always=chosen.memory,
     )

@@ -108,7 +108,7 @@ class Screen:
 
     def _speed_notes(self) -> tuple[str, ...]:
         """What the reference workload says of the machine, where it moved the expectation."""
-        covariate, history = self.case.measurement.covariate, self.history
+        covariate, history = self.case.measurement.judged_covariate, self.history
         if covariate is None or history.covariate_spread is None:
             return ()
         share = math.expm1(history.slope * (covariate - history.covariate_centre))
@@ -119,7 +119,7 @@ class Screen:
 
 def screen(case: Case, history: History, log_value: float, *, tolerance: float, most: float) -> Screen:
     """Hold one session's log value against the others."""
-    prediction = predict(history, log_value, case.measurement.covariate, prior=case.prior)
+    prediction = predict(history, log_value, case.measurement.judged_covariate, prior=case.prior)
     occasions = case.history_of_occasions() or history
     rough = max(case.prior, ROUGH_VARIANCE) if occasions.count < FEWEST_TELLING else case.prior
     return Screen(
@@ -128,7 +128,7 @@ def screen(case: Case, history: History, log_value: float, *, tolerance: float, 
         value=case.from_worse_log(log_value),
         expected=case.from_worse_log(log_value - prediction.shift),
         prediction=prediction,
-        cautious=predict(occasions, log_value, case.measurement.covariate, prior=rough),
+        cautious=predict(occasions, log_value, case.measurement.judged_covariate, prior=rough),
         occasions=occasions.count,
         tolerance=tolerance,
         most=most,

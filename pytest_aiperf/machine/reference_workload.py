@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pytest_aiperf.vocabulary.contracts import ForeignLoad
+from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE
+
 NANOSECOND = 1e-9
 
 MOST_AGE_SECONDS = 5.0
 """Tests that start within so long after a reading share it: the clocks and neighbours of a machine change slower."""
-SOONEST_SECONDS = 2.0
-"""A younger reading is never doubted: a machine that is always disturbed is not kept busy by readings."""
 MOST_ROUNDS = 45
 FEWEST_ROUNDS = 9
 PART_SECONDS = 0.1
@@ -29,29 +30,35 @@ LOOP_TURNS = 60_000
 class ReferenceWorkload:
     """Readings of the reference workload, each shared by the tests of the next few seconds."""
 
+    foreign: ForeignLoad
     take: Callable[[], float] = field(default_factory=lambda: log_seconds)
     clock: Callable[[], float] = time.monotonic
     collect: Callable[[], object] = gc.collect
-    _reading: float | None = field(init=False, default=None)
+    _shared: float | None = field(init=False, default=None)
     _taken_at: float = field(init=False, default=0.0)
-    _doubted: bool = field(init=False, default=False)
 
     def log_seconds(self) -> float:
-        """The last reading where it is young enough, else a new one; nothing else of ours may run meanwhile.
+        """The last reading where it may be shared and is young enough, else a new one."""
+        if self._shared is None or self.clock() - self._taken_at > MOST_AGE_SECONDS:
+            return self.renew()
+        return self._shared
+
+    def renew(self) -> float:
+        """A new reading; nothing else of ours may run meanwhile. One that others disturbed is not shared.
 
         Garbage of earlier tests is collected first: neither a reading nor the tests that share it pay for it.
         """
-        most = SOONEST_SECONDS if self._doubted else MOST_AGE_SECONDS
-        if self._reading is None or self.clock() - self._taken_at > most:
-            self.collect()
-            self._reading = self.take()
-            self._taken_at = self.clock()
-            self._doubted = False
-        return self._reading
+        self.collect()
+        self.foreign.start()
+        reading = self.take()
+        share = self.foreign.share() or 0.0
+        self._taken_at = self.clock()
+        self._shared = reading if share <= DISTURBED_SHARE else None
+        return reading
 
     def doubt(self) -> None:
         """Something disturbed the machine: what is timed next has a reading of its own."""
-        self._doubted = True
+        self._shared = None
 
 
 def log_seconds(clock: Callable[[], int] = time.perf_counter_ns) -> float:

@@ -13,7 +13,16 @@ from pytest_aiperf.vocabulary.model_figures import Variant
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Metric, Origin
 
-_ONCE = ("out_of_memory", "disturbances", "conditions", "covariate", "reference", "accuracy_margin", "variant")
+_ONCE = (
+    "out_of_memory",
+    "disturbances",
+    "conditions",
+    "covariate",
+    "fresh_covariate",
+    "reference",
+    "accuracy_margin",
+    "variant",
+)
 _GATHERED = ("facts", "reasons", "breakdown", "anomalies", "scores")
 
 
@@ -39,6 +48,7 @@ class Observed:
     disturbances: tuple[str, ...] | None = None
     conditions: Mapping[str, str] | None = None
     covariate: float | None = None
+    fresh_covariate: float | None = None
     reference: Mapping[str, PortableValue] | None = None
     """Of a comparison: what the reference model gave."""
     accuracy_margin: float | None = None

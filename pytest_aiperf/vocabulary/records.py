@@ -71,7 +71,9 @@ class Measurement:
     facts: Mapping[str, str] = field(default_factory=dict)
     """What the runtime said of the model: providers, threads, dtype."""
     covariate: float | None = None
-    """Mean log seconds of the reference workload, taken next to the test."""
+    """Mean log seconds of the reference workload, seconds before this process timed it: stored with it."""
+    fresh_covariate: float | None = None
+    """The same, taken right before the last fresh process timed it: what may fail is judged by this one."""
     disturbances: tuple[str, ...] = ()
     """What disturbed the machine meanwhile; a disturbed session is no baseline."""
     conditions: Mapping[str, str] = field(default_factory=dict)
@@ -96,6 +98,11 @@ class Measurement:
     """Metric -> what its figure is made of, to be shown beside a bad one: several models, each of them alone."""
     variant: Variant | None = None
     """Of a comparison: what a table of all candidates shows."""
+
+    @property
+    def judged_covariate(self) -> float | None:
+        """The reading that timings are judged by."""
+        return self.covariate if self.fresh_covariate is None else self.fresh_covariate
 
     def metrics(self, known: Mapping[str, Metric]) -> Mapping[str, Metric]:
         """The known ones, and those that only this test knows."""

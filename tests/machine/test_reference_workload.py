@@ -8,22 +8,21 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_aiperf.machine import reference_workload
-from pytest_aiperf.machine.reference_workload import (
-    MOST_AGE_SECONDS,
-    SOONEST_SECONDS,
-    ReferenceWorkload,
-    log_seconds,
-)
+from pytest_aiperf.machine.reference_workload import MOST_AGE_SECONDS, ReferenceWorkload, log_seconds
+from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE
+from tests.fakes import FakeForeignLoad
 
 
 class Readings:
     """A workload whose readings count up, on a clock that only the test moves; each reading takes a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, *shares: float | None) -> None:
         self.now = 100.0
         self.collected = 0
         self.taken = 0
-        self.workload = ReferenceWorkload(take=self._take, clock=lambda: self.now, collect=self._collect)
+        self.workload = ReferenceWorkload(
+            foreign=FakeForeignLoad(shares), take=self._take, clock=lambda: self.now, collect=self._collect
+        )
 
     def _take(self) -> float:
         self.taken += 1
@@ -54,20 +53,36 @@ def test_its_age_counts_from_the_reading_not_from_its_last_use():
     assert seen == [1.0, 1.0, 1.0, 2.0, 2.0, 2.0]
 
 
-@pytest.mark.parametrize(("seconds", "taken"), [(SOONEST_SECONDS, 1), (SOONEST_SECONDS + 0.01, 2)])
-def test_it_is_taken_again_after_a_disturbance_but_not_all_the_time(seconds: float, taken: int):
+@pytest.mark.parametrize("seconds", [0.0, 1.9, MOST_AGE_SECONDS])
+def test_it_is_taken_again_after_a_disturbance_however_young_it_is(seconds: float):
     readings = Readings()
     readings.after(0.0)
     readings.workload.doubt()
-    assert readings.after(seconds) == float(taken)
+    assert readings.after(seconds) == 2.0
 
 
 def test_a_new_reading_is_trusted_again():
     readings = Readings()
     readings.after(0.0)
     readings.workload.doubt()
-    readings.after(SOONEST_SECONDS + 0.01)
+    readings.after(0.0)
     assert readings.after(MOST_AGE_SECONDS - 1.0) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("share", "seen"),
+    [(None, [1.0, 1.0, 1.0]), (DISTURBED_SHARE, [1.0, 1.0, 1.0]), (DISTURBED_SHARE + 0.001, [1.0, 2.0, 2.0])],
+)
+def test_a_reading_that_others_disturbed_is_not_shared(share: float | None, seen: list[float]):
+    readings = Readings(share, 0.0)
+    assert [readings.after(0.0) for _ in seen] == seen
+
+
+def test_a_reading_that_is_asked_for_is_new_and_shared_from_then_on():
+    readings = Readings()
+    readings.after(0.0)
+    assert readings.workload.renew() == 2.0
+    assert readings.after(MOST_AGE_SECONDS) == 2.0
 
 
 def readings_of(*seconds: float) -> Iterator[int]:

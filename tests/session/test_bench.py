@@ -93,7 +93,10 @@ def test_a_disturbed_section_and_what_follows_it_have_a_reference_reading_of_the
     clock, readings = fakes.FakeClock(), iter((1.0, 2.0, 3.0, 4.0))
     tools = fakes.tools(clock=clock, foreign=fakes.FakeForeignLoad(shares))
     workload = ReferenceWorkload(
-        take=lambda: next(readings), clock=lambda: clock() * 1e-9, collect=lambda: clock.pass_seconds(0.1)
+        foreign=fakes.FakeForeignLoad(),
+        take=lambda: next(readings),
+        clock=lambda: clock() * 1e-9,
+        collect=lambda: clock.pass_seconds(0.1),
     )
     context = replace(surroundings(tools), reference=workload)
     order = Order(test="test_x.py::test_it", seconds=2.0)

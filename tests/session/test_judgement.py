@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 from pytest_aiperf import wiring
 from pytest_aiperf.judging import judge
 from pytest_aiperf.machine import files
+from pytest_aiperf.machine.reference_workload import ReferenceWorkload
 from pytest_aiperf.measuring.entry import Observed
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.confirmation import Confirmation, OpenTest
@@ -28,6 +30,20 @@ from tests.judging.worlds import baseline, sessions_of
 
 TEST = "test_net.py::test_net"
 USUAL = {"": baseline(sessions=sessions_of("latency", [0.010, 0.0101, 0.0099, 0.010, 0.0102]), source="abc")}
+
+SPEEDS = [0.2 * math.sin(number) for number in range(20)]
+FOLLOWING_THE_MACHINE = {
+    "": baseline(
+        sessions=tuple(
+            replace(session, covariate=-6.0 + speed)
+            for session, speed in zip(
+                sessions_of("latency", [0.010 * math.exp(speed) for speed in SPEEDS]), SPEEDS, strict=True
+            )
+        ),
+        source="abc",
+    )
+}
+"""Sessions that took as much longer as the reference workload did."""
 
 
 class CountingStore:
@@ -103,7 +119,7 @@ def model(tmp_path):
 def one(monkeypatch, model):
     """Makes a judgement of a test that takes so many seconds per call, and its counts."""
 
-    def make(seconds, *, known=USUAL, limits=(), against=None, labels=("",)):
+    def make(seconds, *, known=USUAL, limits=(), against=None, labels=("",), reference=None):
         store = CountingStore(known)
         chosen = SimpleNamespace(
             **dict.fromkeys((*limit_markers.ABSOLUTE, "update", "update_new_only", "accept_worse")),
@@ -126,13 +142,20 @@ def one(monkeypatch, model):
             now=lambda: "2026-11-20T12:00:00Z",
         )
         context = SimpleNamespace(
-            tools=fakes.tools(), frameworks=(), metrics=judge.metrics, base=0, imports={}, exclusive=fakes.exclusive
+            tools=fakes.tools(),
+            frameworks=(),
+            metrics=judge.metrics,
+            base=0,
+            imports={},
+            exclusive=fakes.exclusive,
+            reference=reference,
         )
         trial = Trial(order=Order(test=TEST), context=context, limits=limits, margins=Margins(), source="abc")
         for label in labels:
             entry = trial.entry(label, "call", "infer")
             sample = Sample(metric="latency", values=(seconds,) * 20, origin=Origin.IN_PROCESS)
-            entry.take(Observed(samples=(sample,), paths=(model,)))
+            covariate = None if reference is None else reference.log_seconds()
+            entry.take(Observed(samples=(sample,), paths=(model,), covariate=covariate))
         counts = Counts(monkeypatch, store)
         return Judgement(trial, judge), counts
 
@@ -183,6 +206,33 @@ def test_a_fresh_process_adds_one_judgement(one):
     result = escalation.decide(judgement, FreshFigures(run, most=5, stores=False))
     assert [row.status for row in result.verdicts] == [Status.OVER_LIMIT]
     assert counts.all == (2, 1, 1)
+
+
+USUAL_READING = -6.0
+
+
+@pytest.mark.parametrize(
+    ("later", "status"), [(USUAL_READING + math.log(1.4), Status.PASSED), (USUAL_READING, Status.REGRESSED)]
+)
+def test_what_may_fail_is_judged_by_a_reading_of_its_own(one, later, status):
+    """The clock falls, or the code is slower, after a reading that other tests share."""
+    readings, seconds = iter((USUAL_READING, later)), 0.014
+    workload = ReferenceWorkload(
+        foreign=fakes.FakeForeignLoad(), take=lambda: next(readings), clock=lambda: 0.0, collect=lambda: None
+    )
+    judgement, _ = one(seconds, known=FOLLOWING_THE_MACHINE, reference=workload)
+    judgement.trial.hold_to((), Margins(max_slowdown=0.10))
+    fresh = Sample(metric="latency", values=(seconds,) * 20, origin=Origin.FRESH)
+
+    def run(order):
+        return SimpleNamespace(
+            measurements=(replace(judgement.result().measurements[0], samples=(fresh,)),), failure=None
+        )
+
+    result = escalation.decide(judgement, FreshFigures(run, most=5, stores=False))
+    assert [row.status for row in result.verdicts] == [status]
+    measurement = result.measurements[0]
+    assert (measurement.covariate, measurement.judged_covariate) == (USUAL_READING, later)  # the first one is stored
 
 
 def paired(judgement, slower, *, budget=1e9):
