@@ -151,7 +151,7 @@ elsewhere = acme_store
 [pytest_aiperf.reporters]
 words = acme_words
 """
-RUN = ("--strict-markers", "--aiperf-store=elsewhere", "--aiperf-calls=5", "--aiperf-processes=1")
+RUN = ("--strict-markers", "--aiperf-store=elsewhere", "--aiperf-calls=40", "--aiperf-processes=1")
 
 
 @pytest.fixture
