@@ -57,7 +57,7 @@ class Confirmation:
     """Whether both sides of a block are alive at once."""
 
     def confirm(self, open_tests: Sequence[OpenTest]) -> None:
-        """Measure until no suspect wants more; what was seen, or why nothing was, lies in their trials' pairings."""
+        """Measure until no test wants more; what was seen, or why nothing was, lies in their trials' pairings."""
         if failure := self.reference.prepare():
             for open_test in open_tests:
                 self.give_up(open_test, failure)

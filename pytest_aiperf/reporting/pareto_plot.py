@@ -1,4 +1,4 @@
-"""Families as a picture: quality against latency, the area of a mark its size, what nothing beats joined by a line."""
+"""Candidates as a picture: quality against latency, marks as large as the model, a line through what nothing beats."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Picture:
 
 
 def draw(groups: Sequence[Group], *, form: str) -> bytes:
-    """One picture of all families, below each other. `form`: `svg` or `png`. Raises ModuleNotFoundError."""
+    """One picture of all groups, below each other. `form`: `svg` or `png`. Raises ModuleNotFoundError."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

@@ -95,7 +95,7 @@ def test_a_failing_test_with_x_leaves_the_others_undecided(project, repository):
 
 
 @pytest.mark.usefixtures("_hears_ctrl_c")
-def test_a_guardian_that_died_is_told(project, repository):
+def test_a_reaper_that_died_is_told(project, repository):
     made = repository(code=BUSY)
     made.slow_down(0.02)
     made.commit("a little slower")

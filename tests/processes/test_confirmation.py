@@ -1,4 +1,4 @@
-"""Pairs until every suspect is decided: who goes on, who leaves, and that nothing is measured for ever."""
+"""Pairs until every open test is decided: who goes on, who leaves, and that nothing is measured for ever."""
 
 from __future__ import annotations
 

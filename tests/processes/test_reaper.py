@@ -131,7 +131,7 @@ class TestParent:
         return reaper._process
 
     def orphaned(self, reaper: Reaper) -> int:
-        """The guardian's pipe ends, as it does when the parent dies; its exit code."""
+        """The reaper's pipe ends, as it does when the parent dies; its exit code."""
         process, reaper._process = self.process_of(reaper), None
         process.stdin.close()
         return process.wait(PATIENCE_SECONDS)
@@ -214,7 +214,7 @@ class TestParent:
         reaper.watch_process(2**30)
         assert "no process could be started" in told[0]
 
-    def test_it_does_not_hang_with_a_guardian_that_hangs(self, reaper: Reaper, told: list[str]) -> None:
+    def test_it_does_not_hang_with_a_reaper_that_hangs(self, reaper: Reaper, told: list[str]) -> None:
         reaper.watch_process(2**30)
         process = self.process_of(reaper)
         os.kill(process.pid, signal.SIGSTOP)

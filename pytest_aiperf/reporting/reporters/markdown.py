@@ -29,7 +29,7 @@ class Markdown:
         figures = [(result.test, verdict) for result in run.results for verdict in result.verdicts]
         blocks = [
             _headline(run, figures),
-            *_families(run),
+            *_tables(run),
             _section("Failed", figures, lambda verdict: verdict.fails),
             _section("Open", figures, lambda verdict: not verdict.fails and verdict.status.is_open),
             _section("Improved", figures, lambda verdict: verdict.status is Status.IMPROVED),
@@ -62,7 +62,7 @@ def _headline(run: Run, figures: Sequence[Figure]) -> str:
     )
 
 
-def _families(run: Run) -> Iterable[str]:
+def _tables(run: Run) -> Iterable[str]:
     if any(measurement.variant for result in run.results for measurement in result.measurements):
         from pytest_aiperf.comparing import candidates  # judges, with scipy
 

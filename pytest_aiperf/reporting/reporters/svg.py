@@ -1,4 +1,4 @@
-"""The families of a run as a picture (SVG), with matplotlib."""
+"""The groups of candidates of a run as a picture (SVG), with matplotlib."""
 
 from __future__ import annotations
 

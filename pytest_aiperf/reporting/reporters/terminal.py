@@ -47,7 +47,7 @@ def summary(run: Run, *, verbosity: int = 0, width: int = WIDTH, details: bool =
     parts = [
         *_tests(run, grouped, width=width, everything=everything, details=details, color=color),
         *_groups(grouped, width=width),
-        *_families(run, width=width),
+        *_tables(run, width=width),
         *_changes(run.changes, width=width, everything=everything),
         *_hints(run, width=width),
         *notes,
@@ -107,7 +107,7 @@ def _groups(grouped: dict[Kind, list[Row]], *, width: int) -> Iterable[list[str]
         yield [*wrapped(f"{head}: {message}", width=width), *wrapped(listed(tests), width=width, indent="  ")]
 
 
-def _families(run: Run, *, width: int) -> Iterable[list[str]]:
+def _tables(run: Run, *, width: int) -> Iterable[list[str]]:
     if any(measurement.variant for result in run.results for measurement in result.measurements):
         from pytest_aiperf.comparing import candidates  # judges, with scipy
 

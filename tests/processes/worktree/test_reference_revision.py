@@ -1,4 +1,4 @@
-"""The old code as an opponent: how both sides start, and what cannot be compared."""
+"""The old code as a reference: how both sides start, and what cannot be compared."""
 
 from __future__ import annotations
 
