@@ -7,10 +7,12 @@ import linecache
 import sys
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 from pytest_aiperf.measuring.allocations import Frame, GpuHistory, gpu_kept, tensor_text
 from pytest_aiperf.measuring.driver import Driver
@@ -24,23 +26,29 @@ MOST_NAMED = 3
 SMALLEST = 1024.0
 """Bytes per call from which a line is named."""
 OWN = (str(PACKAGE), "<frozen ", tracemalloc.__file__)
+Key = TypeVar("Key", bound=Hashable)
 _PLAIN = frozenset({"dict", "list", "tuple", "set", "cell", "function", "frame", "builtin_function_or_method"})
 
 
 async def told(driver: Driver, modules: Mapping[str, ModuleType] = sys.modules) -> tuple[str, ...]:
-    """Call a few times more, and tell what grew, the largest first."""
-    objects, gpu = _objects(), GpuHistory(modules)
+    """Call a few times more, and tell what grew, the largest first.
+
+    It must have grown in both halves: a cache that is filled once, or another thread's work, is no leak.
+    """
+    gpu = GpuHistory(modules)
     with _tracing():
         await driver.call()  # the first one may keep what it needs
-        gc.collect()
+        objects, snapshots = [_objects()], [tracemalloc.take_snapshot()]
         gpu.start()
-        first = tracemalloc.take_snapshot()
-        for _ in range(CALLS):
-            await driver.call()
-        gc.collect()
-        lines = _lines(_grown(first, tracemalloc.take_snapshot()).most_common(MOST_NAMED))
+        for _half in range(2):
+            for _ in range(CALLS // 2):
+                await driver.call()
+            objects.append(_objects())
+            snapshots.append(tracemalloc.take_snapshot())
+        lines = _lines(_steady(list(map(_grown, snapshots, snapshots[1:])), SMALLEST).most_common(MOST_NAMED))
         on_gpu = _lines((stack[0], size) for stack, size in gpu_kept(gpu.stop()).most_common(MOST_NAMED))
-    return (*lines, *(f"{line} on the GPU" for line in on_gpu), *_kinds(objects, _objects()))
+    kinds = _kinds(_steady([after - before for before, after in pairwise(objects)], 1))
+    return (*lines, *(f"{line} on the GPU" for line in on_gpu), *kinds)
 
 
 @contextmanager
@@ -63,6 +71,12 @@ def _grown(first: tracemalloc.Snapshot, last: tracemalloc.Snapshot) -> Counter[F
             frame = _users(difference.traceback)
             grown[frame.filename, frame.lineno] += difference.size_diff
     return grown
+
+
+def _steady(halves: Sequence[Counter[Key]], fewest: float) -> Counter[Key]:
+    """Sums of what each half of the calls has at least `fewest` of per call."""
+    kept = [key for key in halves[0] if all(half[key] >= fewest * CALLS / 2 for half in halves)]
+    return Counter({key: sum(half[key] for half in halves) for key in kept})
 
 
 def _lines(grown: Iterable[tuple[Frame, float]]) -> Iterator[str]:
@@ -97,9 +111,7 @@ def _module(kind: type) -> str:
     return kind.__module__.partition(".")[0] if isinstance(kind.__module__, str) else ""  # C types may differ
 
 
-def _kinds(before: Counter[str], after: Counter[str]) -> Iterator[str]:
-    more = {kind: count - before[kind] for kind, count in after.items() if kind.removeprefix("builtins.") not in _PLAIN}
-    most = sorted(more, key=lambda kind: (not kind.startswith("tensor "), -more[kind]))
-    for kind in most[:MOST_NAMED]:
-        if more[kind] >= CALLS:
-            yield f"{more[kind] / (CALLS + 1):.3g} more {kind} with each call"
+def _kinds(more: Counter[str]) -> Iterator[str]:
+    kinds = [kind for kind in more if kind.removeprefix("builtins.") not in _PLAIN]
+    for kind in sorted(kinds, key=lambda kind: (not kind.startswith("tensor "), -more[kind]))[:MOST_NAMED]:
+        yield f"{more[kind] / CALLS:.3g} more {kind} with each call"

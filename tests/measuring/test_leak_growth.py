@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 import tracemalloc
 from types import SimpleNamespace
@@ -60,6 +61,18 @@ def test_tensors_are_named_by_their_shape():
 
 def test_nothing_is_told_of_a_call_that_keeps_nothing():
     assert told(lambda: np.ones(10_000)) == ()
+
+
+@pytest.mark.parametrize("at", [3, leak_growth.CALLS - 2])
+def test_nothing_is_told_of_what_grows_once(at):
+    count = itertools.count()
+
+    def call():
+        if next(count) == at:  # a cache that is filled, or what another thread does meanwhile
+            KEPT.append(np.ones(1_000_000))
+            KEPT.extend(Answer() for _ in range(1_000))
+
+    assert told(call) == ()
 
 
 def test_what_stays_on_a_gpu_is_named_by_its_line_per_call():
