@@ -52,7 +52,7 @@ def accept(options: argparse.Namespace) -> str:
 
     root = options.root.resolve()
     run = last_run.only(last_run.read(root), options.tests)
-    store = store_at(root, os.environ.get("PYTEST_AIPERF_STORE") or "json_files")
+    store = store_at(root, os.environ.get("PYTEST_AIPERF_STORE") or "json-files")
     changes = last_run.accept(run, store, metrics=known_metrics(), accept_worse=options.accept_worse)
     return terminal.changes_text(changes)
 

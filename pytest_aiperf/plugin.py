@@ -61,11 +61,12 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     from pytest_aiperf import wiring
 
-    wiring.register_markers(config)
-    if channel is not None:
-        wiring.equip_worker(config, channel=int(channel))
-    elif measures:
-        wiring.equip_run(config)
+    with settings.wrong_call():
+        wiring.register_markers(config)
+        if channel is not None:
+            wiring.equip_worker(config, channel=int(channel))
+        elif measures:
+            wiring.equip_run(config)
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def module(shelf: str, name: str) -> Any:
     if key in own:
         return importlib.import_module(f"{_PACKAGES[shelf]}.{key}")
     if key in foreign:
-        return foreign[key].load()
+        return _loaded(shelf, foreign[key])
     raise UsageError(_unknown(shelf, name, sorted({*own, *foreign})))
 
 
@@ -52,6 +52,15 @@ def create(shelf: str, name: str, *args: Any, **options: Any) -> Any:
     if not callable(getattr(member, "create", None)):
         raise UsageError(f"{_singular(shelf)} {name!r}: {member!r} has no function create()")
     return member.create(*args, **options)
+
+
+def _loaded(shelf: str, point: importlib.metadata.EntryPoint) -> Any:
+    try:
+        return point.load()
+    except Exception as error:  # whatever another package does when it is imported
+        package = f" of {point.dist.name}" if point.dist is not None else ""
+        told = f"cannot be imported: {type(error).__name__}: {error}; mend or uninstall it"
+        raise UsageError(f"{_singular(shelf)} {point.name!r}{package} ({point.value}) {told}") from error
 
 
 def _own(shelf: str) -> frozenset[str]:
@@ -80,5 +89,6 @@ def _singular(shelf: str) -> str:
 
 def _unknown(shelf: str, name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(_key(name), known, n=1)
-    meant = f"; did you mean {close[0]}?" if close else ""
-    return f"no {_singular(shelf)} {name!r}; there are: {', '.join(known)}{meant}"
+    meant = f"; did you mean {close[0].replace('_', '-')}?" if close else ""
+    there_are = ", ".join(one.replace("_", "-") for one in known)
+    return f"no {_singular(shelf)} {name!r}; there are: {there_are}{meant}"

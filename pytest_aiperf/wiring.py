@@ -37,7 +37,7 @@ _IDLE: pytest.StashKey[RunContext] = pytest.StashKey()
 
 
 def equip_run(config: pytest.Config) -> None:
-    """Make this pytest measure. Raises pytest.UsageError for bad settings."""
+    """Make this pytest measure. Raises UsageError, or pytest's own, for bad settings."""
     from pytest_aiperf.baselines.last_run import LastRun
     from pytest_aiperf.machine import timing_lock
     from pytest_aiperf.machine.reference_workload import ReferenceWorkload
@@ -61,8 +61,7 @@ def equip_run(config: pytest.Config) -> None:
         names=shelves.names("reporters"),
         member=functools.partial(shelves.module, "reporters"),
     )
-    with settings.wrong_call():
-        reports.check()
+    reports.check()
     under_xdist = xdist.is_worker(config)
     tools, frameworks, metrics = create_tools(), create_frameworks(), known_metrics()
     for framework in frameworks:
@@ -83,7 +82,7 @@ def equip_run(config: pytest.Config) -> None:
     place = environment.describe(
         name=chosen.machine, accelerators=tools.devices, distributions=distributions(), nvml=Nvml()
     )
-    with settings.wrong_call("aiperf_store: "):
+    with settings.wrong_call(f"--aiperf-store={chosen.store}: "):
         store = store_at(config.rootpath, chosen.store)
     judge = Judge(
         settings=chosen,
@@ -217,16 +216,15 @@ def known_metrics() -> dict[str, Metric]:
 
 
 def register_markers(config: pytest.Config) -> None:
-    """Make pytest know the markers that limit other packages' metrics. Raises pytest.UsageError for a taken name."""
+    """Make pytest know the markers that limit other packages' metrics. Raises UsageError for a taken name."""
     from pytest_aiperf.session import limit_markers, markers
 
     taken, found = {"aiperf", *limit_markers.LIMITS}, dict[str, Any]()
-    with settings.wrong_call():
-        known_metrics()
+    known_metrics()
     for member in _metric_members():
         for name, function in getattr(member, "MARKERS", {}).items():
             if name in taken:
-                raise pytest.UsageError(f"{member.__name__}: there is a marker {name!r} already; rename this one")
+                raise UsageError(f"{member.__name__}: there is a marker {name!r} already; rename this one")
             taken.add(name)
             found[name] = function
             config.addinivalue_line("markers", markers.described(name, function))

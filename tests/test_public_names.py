@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import pytest_aiperf
+from pytest_aiperf import Status, TimedCalls
 from pytest_aiperf.vocabulary import codec
 from tests.reporting.reporters.realistic import RUN
 
@@ -102,15 +103,41 @@ def test_the_framework_of_the_documentation_works(monkeypatch: pytest.MonkeyPatc
             return sum(rows)
 
     monkeypatch.setitem(sys.modules, "acme_forests", SimpleNamespace(Forest=Forest))
-    text = (Path(__file__).parent.parent / "docs/extending.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    names: dict[str, Any] = {}
-    exec(example, names)  # noqa: S102 - what we tell users to write
-    framework = names["create"]()
+    framework = _documented("class Forests")["create"]()
     assert framework.owns(Forest())
     assert not framework.owns(object())
     assert framework.bind(Forest(), ([1, 2],), {})() == 3
     assert framework.size(Forest()) is None
+
+
+def test_the_metric_of_the_documentation_works():
+    names = _documented("class FirstToken")
+    (probe,) = names["probes"](SimpleNamespace(timed=True, calls=2))
+    plan = probe.plan(None)
+    assert next(plan) == TimedCalls()
+    names["arrived"].append(0.25)
+    assert plan.send(1.0) == TimedCalls()
+    names["arrived"].append(0.5)
+    with pytest.raises(StopIteration) as ended:
+        plan.send(1.0)
+    assert ended.value.value[0].values == (0.25, 0.5)
+    assert names["MARKERS"]["max_first_token_ms"](20).bound == 0.02
+
+
+def test_the_reporter_of_the_documentation_works():
+    result = SimpleNamespace(verdicts=(SimpleNamespace(title="latency p50", status=Status.PASSED),))
+    assert (
+        _documented("class Words")["create"]().render(SimpleNamespace(results=(result,))) == "latency p50 is passed\n"
+    )
+
+
+def _documented(beginning: str) -> dict[str, Any]:
+    """What the example with these words defines."""
+    text = (Path(__file__).parent.parent / "docs/extending.md").read_text(encoding="utf-8")
+    (example,) = (code for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if beginning in code)
+    names: dict[str, Any] = {}
+    exec(example, names)  # noqa: S102 - what we tell users to write
+    return names
 
 
 def test_a_users_annotations_pass_a_strict_type_checker(tmp_path: Path):

@@ -18,7 +18,6 @@ from pytest_aiperf.processes.confirmation import Confirmation
 from pytest_aiperf.processes.reaper import Reaper
 from pytest_aiperf.processes.reference import Reference
 from pytest_aiperf.processes.reference_revision import ReferenceRevision
-from pytest_aiperf.session import settings
 from pytest_aiperf.session.judgement import Judge
 from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL
 
@@ -26,10 +25,9 @@ from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL
 def with_revision(
     config: pytest.Config, context: RunContext, judge: Judge, launch: Launch, *, reaper: Reaper
 ) -> Confirmation:
-    """Pairs against `--aiperf-against`. Raises pytest.UsageError where there is no such revision."""
+    """Pairs against `--aiperf-against`. Raises UsageError where there is no such revision."""
     chosen = judge.settings
-    with settings.wrong_call():
-        revision = git.resolve(config.rootpath, chosen.against or "")
+    revision = git.resolve(config.rootpath, chosen.against or "")
 
     def tree() -> worktree.Worktree:
         modules = dict.fromkeys(config.rootpath / test.partition("::")[0] for test in judge.tests)

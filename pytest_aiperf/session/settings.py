@@ -138,9 +138,11 @@ class Settings:
     share: tuple[str, ...] = _of(
         _lines, (), "files that git ignores, for the old code: weights, data", "PATH", repeatable=True
     )
-    report: tuple[str, ...] = _of(_words, (), "write a report: {formats}", "FORMAT:FILE", repeatable=True)
+    report: tuple[str, ...] = _of(
+        _words, (), "write a report: {formats} (svg, png: with matplotlib)", "FORMAT:FILE", repeatable=True
+    )
     details: bool = _of(_truth, False, "show every row and every reason")
-    store: str = _of(str, "json_files", "where baselines are kept (default json_files)", "NAME")
+    store: str = _of(str, "json-files", "where baselines are kept (default json-files)", "NAME")
     machine: str | None = _of(str, None, "name of the machine class (default: derived from the machine)", "NAME")
     calls: int = _of(_count, 20, "fewest timed calls per measurement (default 20)", "N")
     seconds: float = _of(_positive, 0.75, "time to spend on one timing pass (default 0.75)", "S")

@@ -196,6 +196,23 @@ def test_all_members_of_another_package_take_part(project, run):
     assert project.rows("test_model.py::test_generates")["first token p50"][1] not in ("no_baseline", "gone")
 
 
+@pytest.mark.parametrize("member", ["first_token", "engine", "store"])
+def test_a_member_that_cannot_be_imported_ends_the_run_in_one_line(project, run, member):
+    project.write("conftest.py", f"import sys; sys.modules['acme_{member}'] = None")
+    result = run("--aiperf", *RUN)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    (told,) = filter(None, result.errlines)
+    assert f" of acme (acme_{member}) cannot be imported: ModuleNotFoundError: " in told
+    assert told.endswith("; mend or uninstall it")
+
+
+def test_an_unknown_store_ends_the_run_with_the_names_of_all(run):
+    result = run("--aiperf", "--aiperf-store=nope")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    (told,) = filter(None, result.errlines)
+    assert told == "ERROR: --aiperf-store=nope: no store 'nope'; there are: elsewhere, json-files"
+
+
 def test_mistakes_in_a_marker_of_another_package_are_found_at_collection(project, run):
     project.write("test_model.py", TESTS.replace("max_first_token_ms(1000)", "max_first_token_ms(-1)"))
     result = run("--aiperf", *RUN)
