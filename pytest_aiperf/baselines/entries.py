@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from pytest_aiperf.baselines.file_format import Entry
 from pytest_aiperf.baselines.recording import Terms, dropped, record
 from pytest_aiperf.vocabulary.baseline import Baseline, PortableValue
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.example_values import unpack
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pytest_aiperf.baselines.file_format import Entry
-    from pytest_aiperf.vocabulary.records import Change, Measurement
+from pytest_aiperf.vocabulary.records import Change, Measurement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

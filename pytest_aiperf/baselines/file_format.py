@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
+from pathlib import Path
+from typing import TypeAlias
 
 from pytest_aiperf.baselines.strict_json import Place, ShapeError, decoded, quoted
 from pytest_aiperf.vocabulary.baseline import ON_GPU, Allocations, Session
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.example_values import rounded, unpack
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 FORMAT = 1
 # History of the format:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
-from typing import TYPE_CHECKING
 
 from pytest_aiperf.baselines.file_format import Entry, StoredValue
 from pytest_aiperf.baselines.summaries import Storable, sort_out
@@ -12,9 +12,6 @@ from pytest_aiperf.vocabulary.baseline import Allocations, Session
 from pytest_aiperf.vocabulary.example_values import rounded, unpack
 from pytest_aiperf.vocabulary.records import Change, Measurement
 from pytest_aiperf.vocabulary.terms import MOST_SESSIONS, Better, Metric, Rule, Unit
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 KEPT_ACCURACY = "kept: worse accuracy is stored only with --aiperf-accept-worse"
 
@@ -45,7 +42,7 @@ def record(measurement: Measurement, entry: Entry | None, terms: Terms) -> tuple
     storable, refused = sort_out(measurement, metrics)
     why_not = {one.metric.name: recording.why_not(one) for one in storable}
     kept = {**refused, **{name: note for name, note in why_not.items() if note}}
-    changes = tuple(recording.unchanged(name, note) for name, note in kept.items())
+    changes = tuple(recording.change(name, recording.stored(name), note) for name, note in kept.items())
     wanted = [one for one in storable if why_not[one.metric.name] is None]
     if not wanted:
         return entry, changes
@@ -60,18 +57,9 @@ def dropped(test: str, label: str, entry: Entry, terms: Terms) -> tuple[Entry | 
     """
     others = {key: run for key, run in entry.sessions.items() if run and key != terms.machine}
     here = {name for session in entry.sessions.get(terms.machine, ()) for name in session.values}
-    return replace(entry, sessions=others) if others else None, tuple(
-        Change(
-            test=test,
-            label=label,
-            metric=name,
-            unit=_unit(name, terms.metrics),
-            old=stored_value(entry, name, terms.machine),
-            new=None,
-            note="dropped",
-        )
-        for name in sorted(here if others else _names(entry))
-    )
+    names = sorted(here if others else _names(entry))
+    changes = tuple(_change(test, label, name, entry, terms, new=None, note="dropped") for name in names)
+    return replace(entry, sessions=others) if others else None, changes
 
 
 def stored_value(entry: Entry, name: str, machine: str) -> float | None:
@@ -103,7 +91,7 @@ class _Recording:
         name = one.metric.name
         if self.terms.new_only and self.other_workload:
             return f"kept: {self.other_workload}; renew it with --aiperf-update"
-        if self.terms.new_only and self._stored(name) is not None:
+        if self.terms.new_only and self.stored(name) is not None:
             return _SILENT
         stored = self.old.portable.get(name)
         if stored is None or not one.metric.portable:
@@ -140,8 +128,11 @@ class _Recording:
             allocations=measurement.allocations or ground.allocations,
         )
 
-    def unchanged(self, name: str, note: str) -> Change:
-        return self._change(name, self._stored(name), note)
+    def stored(self, name: str) -> float | None:
+        return stored_value(self.old, name, self.terms.machine)
+
+    def change(self, name: str, new: float | None, note: str) -> Change:
+        return _change(self.measurement.test, self.measurement.label, name, self.old, self.terms, new=new, note=note)
 
     def renewed(self, wanted: Sequence[Storable]) -> list[Change]:
         replaced = f"replaced: {self.other_workload}" if self.other_workload else self._model_change()
@@ -150,13 +141,13 @@ class _Recording:
         for one in wanted:
             disturbed = f"disturbed, no baseline: {disturbances}" if disturbances and not one.metric.portable else ""
             note = "; ".join(filter(None, (replaced, disturbed, one.note)))
-            changes.append(self._change(one.metric.name, one.value, note))
+            changes.append(self.change(one.metric.name, one.value, note))
         return changes
 
     def lost(self, wanted: Sequence[Storable], new: Entry) -> list[Change]:
         """Return what went with the old workload and was not measured again."""
         names = _names(self.old) - _names(new) - {one.metric.name for one in wanted}
-        return [self._change(name, None, f"dropped: {self.other_workload}") for name in sorted(names)]
+        return [self.change(name, None, f"dropped: {self.other_workload}") for name in sorted(names)]
 
     def _model_change(self) -> str:
         return "the model file changed" if self.old.files and self._files() != self.old.files else ""
@@ -176,20 +167,6 @@ class _Recording:
     def _is_quality(self, name: str) -> bool:
         """Tell a quality metric; a name that stands on no shelf was given to one by its test."""
         return name not in self.terms.metrics or self.terms.metrics[name].rule is Rule.QUALITY
-
-    def _stored(self, name: str) -> float | None:
-        return stored_value(self.old, name, self.terms.machine)
-
-    def _change(self, name: str, new: float | None, note: str) -> Change:
-        return Change(
-            test=self.measurement.test,
-            label=self.measurement.label,
-            metric=name,
-            unit=_unit(name, self.terms.metrics),
-            old=self._stored(name),
-            new=new,
-            note=note,
-        )
 
 
 def _is_worse(one: Storable, stored: StoredValue) -> bool:
@@ -213,5 +190,13 @@ def _names(entry: Entry) -> set[str]:
     return {*entry.portable, *(name for run in entry.sessions.values() for one in run for name in one.values)}
 
 
-def _unit(name: str, metrics: Mapping[str, Metric]) -> Unit:
-    return metrics[name].unit if name in metrics else Unit.NUMBER
+def _change(test: str, label: str, name: str, old: Entry, terms: Terms, *, new: float | None, note: str) -> Change:
+    return Change(
+        test=test,
+        label=label,
+        metric=name,
+        unit=terms.metrics[name].unit if name in terms.metrics else Unit.NUMBER,
+        old=stored_value(old, name, terms.machine),
+        new=new,
+        note=note,
+    )

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
-from typing import TYPE_CHECKING
 
 from pytest_aiperf.baselines.file_format import SESSION_WORDS
 from pytest_aiperf.vocabulary.example_values import MOST_BITS, MOST_GRADED, pack, rounded
 from pytest_aiperf.vocabulary.records import Measurement, Sample
 from pytest_aiperf.vocabulary.terms import Metric, Origin, Rule
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _ORIGINS: Mapping[Rule, Sequence[Origin]] = {
     Rule.TIME: (Origin.IN_PROCESS,),

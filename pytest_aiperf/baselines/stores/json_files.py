@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from pytest_aiperf.baselines.entries import Work, baseline_of, changed, is_known_to, place_of
 from pytest_aiperf.baselines.file_format import BaselineFile, parse, render
@@ -16,9 +17,6 @@ from pytest_aiperf.vocabulary.baseline import Baseline
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.records import Change, Environment, Measurement
 from pytest_aiperf.vocabulary.terms import Metric
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 FOLDER = "__aiperf__"
 
@@ -73,8 +71,11 @@ class JsonFiles:
         try:
             with only_writer(path.parent):
                 stored = _load(path)
-                new, changes = self._changed(stored, work, environment, terms)
-                if not new.tests:
+                tests, changes = changed(stored.tests, work, terms)
+                machines = {**stored.machines, environment.key: dict(environment.comparable)}
+                used = {key for entries in tests.values() for entry in entries.values() for key in entry.sessions}
+                new = BaselineFile(machines={key: machines.get(key, {}) for key in used}, tests=tests)
+                if not tests:
                     remove(path)
                 elif new != stored:
                     self.write(path, render(new))
@@ -86,14 +87,6 @@ class JsonFiles:
                 "so record them where the checkout is writable"
             ) from problem
         return changes
-
-    def _changed(
-        self, stored: BaselineFile, work: Work, environment: Environment, terms: Terms
-    ) -> tuple[BaselineFile, list[Change]]:
-        tests, changes = changed(stored.tests, work, terms)
-        machines = {**stored.machines, environment.key: dict(environment.comparable)}
-        used = {key for entries in tests.values() for entry in entries.values() for key in entry.sessions}
-        return BaselineFile(machines={key: machines.get(key, {}) for key in used}, tests=tests), changes
 
     def _path(self, test: str) -> Path:
         """The file of a node id."""
