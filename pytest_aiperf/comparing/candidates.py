@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from pytest_aiperf.comparing.comparison import Comparison, variant_of
-from pytest_aiperf.judging.rules.speedup import speed_of
 from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.measuring.metrics.comparison import AGREEMENT
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.model_figures import ModelFigures, Variant
-from pytest_aiperf.vocabulary.pairing import Speed
+from pytest_aiperf.vocabulary.pairing import Pairing, Speed
 from pytest_aiperf.vocabulary.records import Result, Run, Verdict
 from pytest_aiperf.vocabulary.terms import Status, Unit
 from pytest_aiperf.vocabulary.text import WIDTH, word_of, wrapped
@@ -81,13 +80,11 @@ def groups(run: Run) -> tuple[Group, ...]:
     for result in run.results:
         for measurement in result.measurements:
             if (variant := measurement.variant) is not None:
-                pairing = measurement.pairing
-                blocks = () if pairing is None else pairing.blocks or pairing.screen
                 worst = _worst(result, measurement.label)
                 found.setdefault(variant.group, []).append(
                     Candidate(
                         variant=variant,
-                        speed=speed_of(blocks, latency.METRIC.name),
+                        speed=_speed(measurement.pairing),
                         word="" if worst is None else word_of(worst),
                         fails=worst is not None and worst.fails,
                     )
@@ -95,6 +92,12 @@ def groups(run: Run) -> tuple[Group, ...]:
     return tuple(
         Group(name=name, candidates=tuple(members)) for name, members in found.items() if len(members) >= FEWEST
     )
+
+
+def _speed(pairing: Pairing | None) -> Speed:
+    from pytest_aiperf.judging.rules.speedup import speed_of  # with scipy: only where models were compared
+
+    return Speed() if pairing is None else speed_of(pairing.blocks or pairing.screen, latency.METRIC.name)
 
 
 def _worst(result: Result, label: str) -> Verdict | None:
@@ -109,21 +112,15 @@ def front(group: Group) -> frozenset[str]:
     """
     rivals = [one for one in group.candidates if not one.fails and one.score is not None]
     rivals = [one for one in rivals if math.isfinite(one.speed.speedup)]
-    return frozenset(one.variant.name for one in rivals if not any(_beats(other, one) for other in _field(rivals, one)))
+    return frozenset(one.variant.name for one in rivals if not _is_beaten(one, rivals))
 
 
-def _field(rivals: Sequence[Candidate], one: Candidate) -> Iterator[tuple[float, float]]:
-    """Score, and the least speed-up that is possible, of everything else."""
-    for other in rivals:
-        if other is not one:
-            yield other.score or 0.0, other.speed.low
+def _is_beaten(one: Candidate, rivals: Sequence[Candidate]) -> bool:
+    """By a score, with the least speed-up that is possible; nothing is certainly faster than itself."""
     original = one.variant.reference.score
-    yield 1.0 if original is None else original, 1.0
-
-
-def _beats(other: tuple[float, float], one: Candidate) -> bool:
-    score, least = other
-    return least > one.speed.high and score >= (one.score or 0.0)
+    field = [(other.score or 0.0, other.speed.low) for other in rivals]
+    field.append((1.0 if original is None else original, 1.0))
+    return any(least > one.speed.high and score >= (one.score or 0.0) for score, least in field)
 
 
 Cells = list[str]

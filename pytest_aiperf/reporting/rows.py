@@ -25,8 +25,6 @@ class Row:
     title: str
     now: str
     was: str
-    versus: str
-    """How that is called: `was`, of a comparison `reference`."""
     change: str
     """Of the value itself: `-2.6 points` is a loss of accuracy, `+98 %` a slower call."""
     limit: str
@@ -41,7 +39,6 @@ def row_of(verdict: Verdict) -> Row:
         title=f"{verdict.label}: {verdict.title}" if verdict.label else verdict.title,
         now=units.text(verdict.now, verdict.unit, digits=digits),
         was=units.text(verdict.baseline, verdict.unit, digits=digits),
-        versus="reference" if verdict.of_reference else "was",
         change=_interval_text(_of_the_value(verdict), verdict.unit),
         limit=units.bound(absolute, verdict.unit) if absolute is not None else _allowed(verdict),
         word=word_of(verdict),
@@ -66,7 +63,7 @@ class Layout:
 
     def __init__(self, verdicts: Iterable[Verdict], *, width: int = WIDTH) -> None:
         self.width = width
-        table = [_cells(row_of(verdict)) for verdict in verdicts]
+        table = [_cells(verdict) for verdict in verdicts]
         self.columns = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []
         rest = sum(len(_GAP) + column for column in self.columns[1:] if column)
         if self.columns:
@@ -99,10 +96,9 @@ class Layout:
 
     def _row(self, verdict: Verdict, *, message: str, paint: Paint | None) -> tuple[list[str], list[str]]:
         """The line of a verdict, after a line for a title that is too long, and what found no place on it."""
-        row = row_of(verdict)
-        fits = len(row.title) <= self.columns[0]
-        above = [] if fits else wrapped(row.title, width=self.width, indent=INDENT)
-        title, *others, word = _cells(row)
+        title, *others, word = _cells(verdict)
+        fits = len(title) <= self.columns[0]
+        above = [] if fits else wrapped(title, width=self.width, indent=INDENT)
         cells = [title if fits else "", *others]
         start = INDENT + "".join(
             cell.ljust(column) + _GAP for cell, column in zip(cells, self.columns, strict=False) if column
@@ -134,11 +130,12 @@ def _placed(source: str, message: str, *, room: int) -> tuple[str, list[str]]:
     return behind, below
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(verdict: Verdict) -> list[str]:
+    row = row_of(verdict)
     return [
         row.title,
         row.now,
-        f"{row.versus} {row.was}" if row.was else "",
+        f"{'reference' if verdict.of_reference else 'was'} {row.was}" if row.was else "",
         row.change,
         f"limit {row.limit}" if row.limit else "",
         row.word,

@@ -291,3 +291,8 @@ class Run:
     """Baseline entries whose test or label no longer exists: `tests/test_x.py::test_gone`."""
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def figures(self) -> list[tuple[str, Verdict]]:
+        """Every row, with the node id of its test."""
+        return [(result.test, verdict) for result in self.results for verdict in result.verdicts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from pytest_aiperf.comparing import candidates
 from pytest_aiperf.reporting import rows
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.contracts import Reporter
@@ -26,7 +27,7 @@ class Markdown:
     """Failures first, then what is open, then all rows behind a fold."""
 
     def render(self, run: Run) -> str:
-        figures = [(result.test, verdict) for result in run.results for verdict in result.verdicts]
+        figures = run.figures
         blocks = [
             _headline(run, figures),
             *_tables(run),
@@ -63,11 +64,8 @@ def _headline(run: Run, figures: Sequence[Figure]) -> str:
 
 
 def _tables(run: Run) -> Iterable[str]:
-    if any(measurement.variant for result in run.results for measurement in result.measurements):
-        from pytest_aiperf.comparing import candidates  # judges, with scipy
-
-        for group in candidates.groups(run):
-            yield f"#### {group.name.translate(_TEXT)}\n\n{candidates.markdown(group)}"
+    for group in candidates.groups(run):
+        yield f"#### {group.name.translate(_TEXT)}\n\n{candidates.markdown(group)}"
 
 
 def _section(title: str, figures: Sequence[Figure], belongs: Callable[[Verdict], bool]) -> str:

@@ -38,7 +38,14 @@ class PytestBenchmark:
     def render(self, run: Run) -> str:
         content = {
             "machine_info": _machine(run.environment),
-            "commit_info": _commit(run.commit),
+            "commit_info": {
+                "id": run.commit or "unversioned",
+                "time": None,
+                "author_time": None,
+                "dirty": False,
+                "project": "",
+                "branch": "(unknown)",
+            },
             "benchmarks": [
                 benchmark
                 for result in run.results
@@ -136,15 +143,4 @@ def _machine(environment: Environment) -> dict[str, Any]:
         "release": facts.get("kernel", ""),
         "system": system,
         "cpu": facts,
-    }
-
-
-def _commit(commit: str | None) -> dict[str, Any]:
-    return {
-        "id": commit or "unversioned",
-        "time": None,
-        "author_time": None,
-        "dirty": False,
-        "project": "",
-        "branch": "(unknown)",
     }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 
+from pytest_aiperf.comparing import candidates
+from pytest_aiperf.measuring.metrics import device_time, energy, latency
 from pytest_aiperf.reporting import rows
-from pytest_aiperf.reporting.summary import summary_of
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.contracts import Reporter
 from pytest_aiperf.vocabulary.records import Change, Measurement, Result, Run, Verdict
-from pytest_aiperf.vocabulary.terms import Status, Unit
+from pytest_aiperf.vocabulary.terms import Origin, Status, Unit
 from pytest_aiperf.vocabulary.text import WIDTH, listed, word_of, wrapped
 
 RECORD_NEW = "pytest --aiperf-update-new-only"
@@ -19,6 +22,8 @@ RENEW = "pytest --aiperf-update"
 _ALIKE = 4
 """As many figures with the same open answer are shown one by one; more become one line."""
 _MOST_CHANGES = 30
+_SHARES = (50, 90, 95, 99)
+"""Percent of the calls: how long no slower one of them took."""
 _SHORT = 30
 _NARROWEST = 40
 _PLAIN, _RED, _GREEN, _YELLOW = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m"
@@ -69,10 +74,9 @@ def _kind(verdict: Verdict) -> Kind | None:
 def _alike(run: Run) -> dict[Kind, list[Row]]:
     """The open answers that so many figures share that one line says more than all their rows."""
     kinds: dict[Kind, list[Row]] = {}
-    for result in run.results:
-        for verdict in result.verdicts:
-            if kind := _kind(verdict):
-                kinds.setdefault(kind, []).append((result.test, verdict))
+    for test, verdict in run.figures:
+        if kind := _kind(verdict):
+            kinds.setdefault(kind, []).append((test, verdict))
     return {kind: members for kind, members in kinds.items() if len(members) > _ALIKE}
 
 
@@ -108,11 +112,8 @@ def _groups(grouped: dict[Kind, list[Row]], *, width: int) -> Iterable[list[str]
 
 
 def _tables(run: Run, *, width: int) -> Iterable[list[str]]:
-    if any(measurement.variant for result in run.results for measurement in result.measurements):
-        from pytest_aiperf.comparing import candidates  # judges, with scipy
-
-        for group in candidates.groups(run):
-            yield ["", *candidates.text(group, width=width)]
+    for group in candidates.groups(run):
+        yield ["", *candidates.text(group, width=width)]
 
 
 def changes_text(changes: Sequence[Change], *, width: int = WIDTH) -> str:
@@ -159,13 +160,12 @@ def _change_counts(changes: Sequence[Change]) -> str:
 
 
 def _hints(run: Run, *, width: int) -> Iterable[list[str]]:
-    verdicts = [(result.test, verdict) for result in run.results for verdict in result.verdicts]
     stale = {
-        test: None
-        for test, verdict in verdicts
+        test
+        for test, verdict in run.figures
         if verdict.status.is_open and verdict.status is not Status.NEW and verdict.remedy
     }
-    if not run.changes and any(verdict.status is Status.NEW for _, verdict in verdicts):
+    if not run.changes and any(verdict.status is Status.NEW for _, verdict in run.figures):
         yield wrapped(f"to record what is new: {RECORD_NEW}", width=width)
     if not run.changes and stale:
         names = f"to renew what cannot be compared ({units.counted(len(stale), 'test')}): {RENEW}, with their names"
@@ -176,7 +176,7 @@ def _hints(run: Run, *, width: int) -> Iterable[list[str]]:
 
 
 def _counts(run: Run, *, width: int) -> list[str]:
-    verdicts = [verdict for result in run.results for verdict in result.verdicts]
+    verdicts = [verdict for _, verdict in run.figures]
     if not verdicts:
         return wrapped(f"aiperf: nothing was measured on {run.environment.key}", width=width)
     counts = Counter(verdict.status for verdict in verdicts)
@@ -209,15 +209,19 @@ def _what_was_seen(result: Result, *, width: int, details: bool) -> list[str]:
 def _percentiles(measurement: Measurement) -> Iterable[str]:
     """Of its calls; their own time on a device, and their energy."""
     prefix = f"{measurement.label}: " if measurement.label else ""
-    seen = summary_of(measurement)
-    if seen.calls:
-        shown = ", ".join(f"p{share} {units.text(value, Unit.SECONDS)}" for share, value in seen.percentiles.items())
-        yield f"{prefix}latency: {shown} of {seen.calls} calls"
-    if seen.device_seconds is not None:
-        busy = f", {seen.busy:.0%} of the latency" if seen.busy is not None else ""
-        yield f"{prefix}device time: p50 {units.text(seen.device_seconds, Unit.SECONDS)}{busy}"
-    if seen.joules is not None:
-        yield f"{prefix}energy per call: {units.text(seen.joules, Unit.JOULES)}"
+    seconds, on_device, joules = (
+        measurement.values(one.METRIC.name, Origin.IN_PROCESS) for one in (latency, device_time, energy)
+    )
+    if ordered := sorted(seconds):
+        slowest = {share: ordered[math.ceil(share / 100 * len(ordered)) - 1] for share in _SHARES}
+        shown = ", ".join(f"p{share} {units.text(value, Unit.SECONDS)}" for share, value in slowest.items())
+        yield f"{prefix}latency: {shown} of {len(ordered)} calls"
+    if on_device:
+        share = device_time.busy_share(seconds, on_device)
+        busy = "" if share is None else f", {share:.0%} of the latency"
+        yield f"{prefix}device time: p50 {units.text(median(on_device), Unit.SECONDS)}{busy}"
+    if joules:
+        yield f"{prefix}energy per call: {units.text(joules[0], Unit.JOULES)}"
 
 
 def _seen(measurement: Measurement, of_metric: Mapping[str, Unit]) -> Iterable[str]:
