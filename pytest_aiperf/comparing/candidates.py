@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from pytest_aiperf.comparing.comparison import Comparison, variant_of
+from pytest_aiperf.comparing.comparison import Comparison, speedup_text, variant_of
 from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.measuring.metrics.comparison import AGREEMENT
 from pytest_aiperf.vocabulary import units
@@ -141,7 +141,7 @@ def table(group: Group) -> tuple[Cells, list[Cells]]:
                 _MARK if variant.name in unbeaten else "",
                 variant.name,
                 _seconds(speed.candidate_seconds),
-                "" if math.isnan(speed.speedup) else f"{speed.speedup:.2f}x [{speed.low:.2f}, {speed.high:.2f}]",
+                speedup_text(speed),
                 _size(variant.candidate.size, variant.reference.size),
                 units.text(one.score, Unit.FRACTION),
                 "" if variant.agreement is None else f"{variant.agreement:.1%}",

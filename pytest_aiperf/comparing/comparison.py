@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from pytest_aiperf.comparing.parity import Parity
 from pytest_aiperf.measuring.metrics import accuracy
@@ -47,41 +48,6 @@ class Comparison:
         return self.speed.low, self.speed.high
 
     @property
-    def pairs(self) -> int:
-        """How many pairs of turns the speed-up comes from."""
-        return self.speed.pairs
-
-    @property
-    def reference_seconds(self) -> float:
-        """Median of one call on the first batch."""
-        return self.speed.reference_seconds
-
-    @property
-    def candidate_seconds(self) -> float:
-        """Median of one call on the first batch."""
-        return self.speed.candidate_seconds
-
-    @property
-    def reference_score(self) -> float | None:
-        """Mean over the examples, or the metric's one number."""
-        return self.reference.score
-
-    @property
-    def candidate_score(self) -> float | None:
-        """Mean over the examples, or the metric's one number."""
-        return self.candidate.score
-
-    @property
-    def reference_bytes(self) -> int | None:
-        """Of parameters and buffers, or of the model's files."""
-        return self.reference.size
-
-    @property
-    def candidate_bytes(self) -> int | None:
-        """Of parameters and buffers, or of the model's files."""
-        return self.candidate.size
-
-    @property
     def size_ratio(self) -> float | None:
         """Bytes of the candidate over those of the reference."""
         return _ratio(self.candidate.size, self.reference.size)
@@ -117,11 +83,12 @@ def variant_of(seen: Comparison, *, group: str, name: str) -> Variant:
 def _figures(seen: Comparison) -> Iterator[str]:
     """A row for everything that both models have a figure of."""
     old, new, speed = seen.reference, seen.candidate, seen.speed
+    seconds, fraction, size = (partial(units.text, unit=unit) for unit in (Unit.SECONDS, Unit.FRACTION, Unit.BYTES))
     rows: list[tuple[str, float | None, float | None, Callable[[float], str], str]] = [
-        ("latency", speed.reference_seconds, speed.candidate_seconds, _seconds, _speedup(seen)),
-        (f"{seen.score} of {seen.examples}", old.score, new.score, _fraction, _alike(seen)),
-        ("size", old.size, new.size, _bytes, _times(new.size, old.size)),
-        ("memory", old.memory, new.memory, _bytes, _times(new.memory, old.memory)),
+        ("latency", speed.reference_seconds, speed.candidate_seconds, seconds, _speedup(seen)),
+        (f"{seen.score} of {seen.examples}", old.score, new.score, fraction, _alike(seen)),
+        ("size", old.size, new.size, size, _times(new.size, old.size)),
+        ("memory", old.memory, new.memory, size, _times(new.memory, old.memory)),
     ]
     if old.weights is not None and new.weights is not None:
         before, after = old.weights, new.weights
@@ -156,8 +123,13 @@ def _alike(seen: Comparison) -> str:
 
 
 def _speedup(seen: Comparison) -> str:
-    low, high = seen.speedup_interval
-    return "" if math.isnan(seen.speedup) else f"{seen.speedup:.2f}x [{low:.2f}, {high:.2f}] in {seen.pairs} pairs"
+    said = speedup_text(seen.speed)
+    return said and f"{said} in {seen.speed.pairs} pairs"
+
+
+def speedup_text(speed: Speed) -> str:
+    """With what the pairs leave possible; empty where nothing was timed."""
+    return "" if math.isnan(speed.speedup) else f"{speed.speedup:.2f}x [{speed.low:.2f}, {speed.high:.2f}]"
 
 
 def _ratio(new: int | None, old: int | None) -> float | None:
@@ -169,18 +141,6 @@ def _times(new: int | None, old: int | None) -> str:
     return "" if ratio is None else f"{ratio:.2f}x"
 
 
-def _seconds(value: float) -> str:
-    return units.text(value, Unit.SECONDS)
-
-
-def _fraction(value: float) -> str:
-    return units.text(value, Unit.FRACTION)
-
-
-def _bytes(value: float) -> str:
-    return units.text(value, Unit.BYTES)
-
-
 def _dtypes(weights: Weights) -> str:
     largest = sorted(weights.bytes.items(), key=lambda item: -item[1])
-    return ", ".join(f"{_bytes(size)} of {dtype}" for dtype, size in largest)
+    return ", ".join(f"{units.text(size, Unit.BYTES)} of {dtype}" for dtype, size in largest)

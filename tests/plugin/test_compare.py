@@ -36,7 +36,7 @@ def test_faster(aiperf, original):
     seen = aiperf.compare(original, model(20_000, wrong=1), INPUTS, LABELS)
     assert seen.speedup > 1.3
     assert seen.speedup_interval[0] <= seen.speedup <= seen.speedup_interval[1]
-    assert (seen.reference_score, seen.candidate_score, seen.agreement) == (1.0, 0.995, 0.995)
+    assert (seen.reference.score, seen.candidate.score, seen.agreement) == (1.0, 0.995, 0.995)
     assert "accuracy of 200" in str(seen)
 
 @pytest.mark.min_speedup(2.3, label="third")
