@@ -34,65 +34,54 @@ def batches(inputs: Any, labels: Any | None) -> Iterator[Batch]:
         raise UsageError(
             f"aiperf.compare: inputs is a {type(inputs).__name__}: pass an array, a dict, or batches of them"
         )
-    given = _Labels(labels)
-    seen = 0
+    seen, place = False, 0
     for item in inputs:
-        seen += 1
+        seen = True
         if labels is None and isinstance(item, (tuple, list)) and len(item) == PAIR:
             yield Batch(inputs=_arguments(item[0]), labels=item[1])
         else:
             arguments = _arguments(item)
-            yield Batch(inputs=arguments, labels=given.next(examples(arguments)))
+            part, place = _labels_of(arguments, labels, place)
+            yield Batch(inputs=arguments, labels=part)
     if not seen:
         raise UsageError("aiperf.compare: inputs has no batches; a comparison of nothing is not a pass")
-    given.check_spent()
+    if labels is not None and place != len(labels):
+        kind = "examples" if hasattr(labels, "shape") else "batches"
+        raise UsageError(f"aiperf.compare: labels has {len(labels)} {kind}, inputs {place}")
+
+
+def _labels_of(arguments: tuple[Any, ...], labels: Any, place: int) -> tuple[Any, int]:
+    """The labels of one batch, which begin at a place, and where those of the next do."""
+    if labels is None:
+        return None, place
+    if not hasattr(labels, "shape"):
+        if place >= len(labels):
+            raise UsageError(f"aiperf.compare: labels has {len(labels)} batches, inputs more")
+        return labels[place], place + 1
+    if (count := examples(arguments)) is None:
+        raise UsageError("aiperf.compare: a batch without a leading dimension: give labels batch by batch")
+    return labels[place : place + count], place + count
 
 
 def examples(arguments: tuple[Any, ...]) -> int | None:
     """How many examples a batch has: the leading dimension of its first array; None where it has none."""
-    first = arguments[0] if arguments else None
-    if isinstance(first, Mapping):
-        first = next(iter(first.values()), None)
-    shape = getattr(first, "shape", None)
-    return int(shape[0]) if shape is not None and len(shape) else None
+    shape = _shape(arguments)
+    return int(shape[0]) if shape else None
 
 
 def items_of(arguments: tuple[Any, ...]) -> int:
     """How many items one call processes: the leading dimension of an array with more than one; else one."""
+    shape = _shape(arguments)
+    return max(1, int(shape[0])) if len(shape) > 1 else 1
+
+
+def _shape(arguments: tuple[Any, ...]) -> tuple[int, ...]:
+    """Of the first array; empty where it has none."""
     first = arguments[0] if arguments else None
-    if isinstance(first, dict) and first:
-        first = next(iter(first.values()))
-    shape = getattr(first, "shape", None)
-    return int(shape[0]) if shape is not None and len(shape) > 1 and int(shape[0]) > 0 else 1
+    if isinstance(first, Mapping):
+        first = next(iter(first.values()), None)
+    return tuple(getattr(first, "shape", None) or ())
 
 
 def _arguments(item: Any) -> tuple[Any, ...]:
     return tuple(item) if isinstance(item, (tuple, list)) else (item,)
-
-
-class _Labels:
-    """Hands out the labels of each batch."""
-
-    def __init__(self, labels: Any | None) -> None:
-        self.labels = labels
-        self.place = 0
-
-    def next(self, count: int | None) -> Any | None:
-        if self.labels is None:
-            return None
-        if hasattr(self.labels, "shape"):
-            if count is None:
-                raise UsageError("aiperf.compare: a batch without a leading dimension: give labels batch by batch")
-            part = self.labels[self.place : self.place + count]
-            self.place += count
-            return part
-        if self.place >= len(self.labels):
-            raise UsageError(f"aiperf.compare: labels has {len(self.labels)} batches, inputs more")
-        self.place += 1
-        return self.labels[self.place - 1]
-
-    def check_spent(self) -> None:
-        """Raise UsageError where labels are left over, or were too few."""
-        if self.labels is not None and self.place != len(self.labels):
-            kind = "examples" if hasattr(self.labels, "shape") else "batches"
-            raise UsageError(f"aiperf.compare: labels has {len(self.labels)} {kind}, inputs {self.place}")

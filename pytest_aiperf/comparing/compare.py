@@ -57,7 +57,11 @@ def compare(
         if weighs and context.fresh is not None and not entry.has(comparison.CANDIDATE_MEMORY.name):
             context.fresh.weigh(trial)
         seen = quality.quality(models[Arm.REFERENCE], models[Arm.CANDIDATE], asked)
-        figures = quality.figures(models, seen, {arm: _lightest(entry, metric) for arm, metric in MEMORY.items()})
+        scores = {Arm.REFERENCE: mean(seen.reference), Arm.CANDIDATE: mean(seen.candidate)}
+        figures = {
+            arm: model.figures(seen.first.inputs, score=scores[arm], memory=_lightest(entry, MEMORY[arm]))
+            for arm, model in models.items()
+        }
         entry.take(_quality_of(seen))
         entry.take(_size_of(figures))
         if weighs:
@@ -102,7 +106,7 @@ def _timed(
     trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen: Quality, figures: Mapping[Arm, ModelFigures]
 ) -> Speed:
     """The speed of both; and why a candidate is slower, or may fail by its answers: worse on average, or limited."""
-    lost = (mean(seen.candidate) or 0.0) != (mean(seen.reference) or 0.0)
+    lost = figures[Arm.CANDIDATE].score != figures[Arm.REFERENCE].score
     if lost or any(trial.bounds_of(entry, metric) for metric in OF_OUTPUTS):
         worse = diagnosis.of_worse_answers(models, seen, figures)
         entry.take(Observed(reasons=dict.fromkeys((seen.metric.name, *(metric.name for metric in OF_OUTPUTS)), worse)))
@@ -122,28 +126,25 @@ def _timed(
 
 def _turns_of_both(trial: Trial, entry: Entry, models: Mapping[Arm, Model], seen: Quality) -> tuple[Block, ...]:
     """Turns in this process; they may pass the candidate, and raise a suspicion."""
-    from pytest_aiperf.comparing.in_process import (  # judges, with scipy: never in a fresh process
-        PATIENCE,
-        interleaved_blocks,
-        remembers,
-    )
+    from pytest_aiperf.comparing import in_process  # judges, with scipy: never in a fresh process
 
     tools, inputs = trial.context.tools, seen.first.inputs
     functions = {arm: model.bind(inputs) for arm, model in models.items()}
     with trial.context.exclusive(f"{entry.label or 'comparison'}"):
-        blocks = interleaved_blocks(
+        blocks = in_process.interleaved_blocks(
             functions,
             tools,
             margins=trial.margins,
             max_seconds=trial.order.max_seconds,
-            machine=MachineWatch(longest_wait=PATIENCE),
+            machine=MachineWatch(longest_wait=in_process.PATIENCE),
             draw=random.Random(0),  # noqa: S311 - an order of turns, not a secret
         )
         if trial.order.role is Role.NOTHING:
             return blocks
         new = quality.novel(inputs)
         times = {
-            arm: remembers(functions[arm], [model.bind(one) for one in new], tools) for arm, model in models.items()
+            arm: in_process.remembers(functions[arm], [model.bind(one) for one in new], tools)
+            for arm, model in models.items()
         }
     if (faster := times[Arm.CANDIDATE]) is not None and times[Arm.REFERENCE] is None:
         text = f"the candidate answers an input that it has seen {faster:.0f} times faster than a new one: it remembers"
@@ -205,7 +206,7 @@ def _comparison(seen: Quality, figures: Mapping[Arm, ModelFigures], speed: Speed
 def _speed_of(blocks: Sequence[Block]) -> Speed:
     from pytest_aiperf.judging.rules.speedup import speed_of  # with scipy: never in a fresh process
 
-    return speed_of(blocks, latency.METRIC.name) if blocks else Speed()
+    return speed_of(blocks, latency.METRIC.name)
 
 
 def _needed(seen: Quality, margin: float) -> int | None:

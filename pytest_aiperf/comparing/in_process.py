@@ -16,7 +16,7 @@ from pytest_aiperf.measuring.interleaving import Interleaving, plan
 from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.measuring.paired_turns import take_turn, warm_up
 from pytest_aiperf.vocabulary.contracts import Tools
-from pytest_aiperf.vocabulary.messages import TakeTurn, TimedTurn, Warm
+from pytest_aiperf.vocabulary.messages import TakeTurn, TimedTurn
 from pytest_aiperf.vocabulary.pairing import Arm, Block
 from pytest_aiperf.vocabulary.records import Margins
 from pytest_aiperf.vocabulary.terms import Turns
@@ -38,10 +38,6 @@ class TimedModel:
         self.arm = arm
         self.driver = Driver(function, tools)
 
-    def warm_up(self) -> Warm:
-        """The first calls; what one takes after them."""
-        return without_loop(self.driver.follow(warm_up(self.driver.tools)))
-
     def turn(self, asked: TakeTurn) -> TimedTurn:
         """One turn."""
         return without_loop(self.driver.follow(take_turn(self.driver.tools, asked)))
@@ -62,8 +58,8 @@ def interleaved_blocks(
     spent = 0.0
     gc.collect()
     with collector_off():
-        warm = {one.arm: one.warm_up() for one in arms}
-        planned = plan(median(one.seconds for one in warm.values()), tail_calls=0, start_seconds=0.0, tests=1)
+        warm = [without_loop(one.driver.follow(warm_up(tools))) for one in arms]
+        planned = plan(median(one.seconds for one in warm), tail_calls=0, start_seconds=0.0, tests=1)
         while len(blocks) < LOOKS[-1] and (spent < max_seconds or not blocks):
             children = draw.sample(arms, len(arms))
             interleaving = Interleaving(children, machine)

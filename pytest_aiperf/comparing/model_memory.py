@@ -12,24 +12,19 @@ from pytest_aiperf.vocabulary.devices import Devices
 
 def working_memory(call: Callable[[], Any], tools: Tools) -> int | None:
     """Bytes that one call adds at its peak: of a device's allocator where one runs, else of the process."""
+    before: int | None
     if devices := tools.devices.started():
-        return _on_devices(call, devices)
-    gc.collect()
-    if not tools.memory.reset_peak():
-        return None
-    before = tools.memory.now()
-    call()
-    peak = tools.memory.peak()
-    return None if peak is None else max(0, peak - before)
-
-
-def _on_devices(call: Callable[[], Any], devices: Devices) -> int | None:
-    devices.reset_peaks()
-    before = _allocated(devices)
-    call()
-    devices.wait()
-    after = _allocated(devices)
-    return None if before is None or after is None else max(0, after - before)
+        devices.reset_peaks()
+        before = _allocated(devices)
+        call()
+        devices.wait()
+        peak = _allocated(devices)
+    else:
+        gc.collect()
+        before = tools.memory.now() if tools.memory.reset_peak() else None
+        call()
+        peak = tools.memory.peak()
+    return None if before is None or peak is None else max(0, peak - before)
 
 
 def _allocated(devices: Devices) -> int | None:

@@ -102,8 +102,6 @@ class Meter:
             self.mismatches[f"output {name} is new"] = None
         for name in (name for name in reference if name in candidate):
             self._add(name, reference[name], candidate[name])
-            if beyond := _beyond(name, reference[name], candidate[name], self.tolerances.get(name)):
-                self.mismatches[beyond] = None
         if not self.mismatches:
             self._compare_probabilities(next(iter(reference.values())), next(iter(candidate.values())))
 
@@ -130,6 +128,9 @@ class Meter:
         self.signal += float(old @ old)
         self.other += float(new @ new)
         self.noise += float(error @ error)
+        allowed = self.tolerances.get(name)
+        if allowed is not None and (beyond := _beyond(reference, candidate, allowed)):
+            self.mismatches[f"output {name}: {beyond}"] = None
 
     def _compare_probabilities(self, reference: np.ndarray, candidate: np.ndarray) -> None:
         if reference.dtype.kind == "f" and reference.ndim == 2 and reference.shape[1] > 1:  # noqa: PLR2004 - classes
@@ -179,22 +180,16 @@ def _log_probabilities(rows: np.ndarray) -> np.ndarray:
     return np.asarray(rows - np.logaddexp.reduce(rows, axis=1, keepdims=True))
 
 
-def _beyond(
-    name: str, reference: np.ndarray, candidate: np.ndarray, allowed: float | tuple[float, float] | None
-) -> str:
+def _beyond(reference: np.ndarray, candidate: np.ndarray, allowed: float | tuple[float, float]) -> str:
     """What lies beyond its tolerance, absolute or (absolute, relative to the reference)."""
     import numpy as np
 
-    if allowed is None or reference.shape != candidate.shape:
-        return ""
     absolute, relative = allowed if isinstance(allowed, tuple) else (allowed, 0.0)
     error = np.abs(candidate.astype(np.float64) - reference)
     beyond = error > absolute + relative * np.abs(reference)
     if not beyond.any():
         return ""
-    return (
-        f"output {name}: {int(beyond.sum())} of {beyond.size} values beyond its tolerance, by up to {error.max():.3g}"
-    )
+    return f"{int(beyond.sum())} of {beyond.size} values beyond its tolerance, by up to {error.max():.3g}"
 
 
 def _decibel(signal: float, noise: float) -> float:

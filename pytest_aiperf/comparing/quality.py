@@ -15,8 +15,6 @@ from pytest_aiperf.comparing.parity import IDENTICAL_DB, Meter, Parity, Toleranc
 from pytest_aiperf.comparing.scoring import Question, Scorer
 from pytest_aiperf.comparing.why_worse import Answers
 from pytest_aiperf.vocabulary.errors import UsageError
-from pytest_aiperf.vocabulary.model_figures import ModelFigures
-from pytest_aiperf.vocabulary.pairing import Arm
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,16 +82,16 @@ def quality(reference: Model, candidate: Model, asked: Question, *, referee: boo
             own = again.parity()
             exact = reference.exact(batch.inputs) if referee else None
             rounding = None if exact is None else parity.rounding(read(exact), old, new)
-    scores = scorer.scores()
+    old_scores, new_scores, given = scorer.scored()
     return Quality(
         first=first,
         parity=replace(meter.parity(), rounding=rounding),
         own=own,
         metric=scorer.metric,
-        reference=scores[0],
-        candidate=scores[1],
+        reference=old_scores,
+        candidate=new_scores,
         agreement=alike or [],
-        answers=scorer.given(),
+        answers=given,
     )
 
 
@@ -101,15 +99,6 @@ def _check_names(tolerances: Tolerances, outputs: Mapping[str, Any]) -> None:
     for name in tolerances:
         if name not in outputs:
             raise UsageError(f"aiperf.compare: tolerances: no output {name!r}; there are: {', '.join(outputs)}")
-
-
-def figures(models: Mapping[Arm, Model], seen: Quality, memory: Mapping[Arm, int | None]) -> dict[Arm, ModelFigures]:
-    """Of both models; the work of one call is that of the first batch. `memory`: bytes, where they were measured."""
-    scores = {Arm.REFERENCE: mean(seen.reference), Arm.CANDIDATE: mean(seen.candidate)}
-    return {
-        arm: model.figures(seen.first.inputs, score=scores[arm], memory=memory.get(arm))
-        for arm, model in models.items()
-    }
 
 
 def void(seen: Quality) -> str:
@@ -138,20 +127,15 @@ def layers(reference: Model, candidate: Model, inputs: tuple[Any, ...]) -> dict[
 
 def novel(inputs: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     """The same values in orders that no model has seen; empty where that cannot be done."""
+    every = [tuple(_rolled(value, shift) for value in inputs) for shift in range(1, NOVEL + 1)]
+    return [] if any(value is None for rolled in every for value in rolled) else every
+
+
+def _rolled(value: Any, shift: int) -> Any | None:
     import numpy as np
 
-    found = []
-    for shift in range(1, NOVEL + 1):
-        rolled = tuple(_rolled(value, shift, np) for value in inputs)
-        if any(value is None for value in rolled):
-            return []
-        found.append(rolled)
-    return found
-
-
-def _rolled(value: Any, shift: int, np: Any) -> Any | None:
     if isinstance(value, Mapping):
-        parts = {name: _rolled(part, shift, np) for name, part in value.items()}
+        parts = {name: _rolled(part, shift) for name, part in value.items()}
         return None if any(part is None for part in parts.values()) else parts
     if isinstance(value, np.ndarray) and value.size > NOVEL:
         return np.roll(value, shift)

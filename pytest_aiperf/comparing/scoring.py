@@ -62,30 +62,19 @@ class Scorer:
                 kept.append(one)
         return answers[0], answers[1]
 
-    def scores(self) -> tuple[list[float], list[float]]:
-        """Of both models: one per example, or one number each; empty without labels."""
+    def scored(self) -> tuple[list[float], list[float], Answers | None]:
+        """Scores of both models, one per example or one number each, with their answers, where these are classes."""
+        import numpy as np
+
         if not self.labels:
             if self.asked.metric is not None:
                 raise UsageError("aiperf.compare: metric= needs labels")
-            return [], []
-        labels, old, new = self._gathered()
-        return self._score(old, labels), self._score(new, labels)
-
-    def given(self) -> Answers | None:
-        """Labels and answers, where they are classes."""
-        if not self.labels:
-            return None
-        every = self._gathered()
-        if any(one.ndim != 1 or one.dtype.kind not in "iub" for one in every):
-            return None
-        labels, old, new = (one.tolist() for one in every)
-        return Answers(labels=labels, reference=old, candidate=new)
-
-    def _gathered(self) -> list[np.ndarray]:
-        """Labels, and the answers of both."""
-        import numpy as np
-
-        return [np.concatenate(one) for one in (self.labels, *self.answers)]
+            return [], [], None
+        labels, old, new = every = [np.concatenate(one) for one in (self.labels, *self.answers)]
+        answers = None
+        if all(one.ndim == 1 and one.dtype.kind in "iub" for one in every):
+            answers = Answers(labels=labels.tolist(), reference=old.tolist(), candidate=new.tolist())
+        return self._score(old, labels), self._score(new, labels), answers
 
     def _score(self, answers: np.ndarray, labels: np.ndarray) -> list[float]:
         metric = self.asked.metric

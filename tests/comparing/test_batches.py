@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import UserDict
+
 import numpy as np
 import pytest
 
-from pytest_aiperf.comparing.batches import batches, examples
+from pytest_aiperf.comparing.batches import batches, examples, items_of
 from pytest_aiperf.vocabulary.errors import UsageError
 
 IMAGES = np.arange(12.0).reshape(6, 2)
@@ -48,6 +50,16 @@ def test_a_mapping_is_one_batch_of_named_inputs():
     (one,) = batches({"pixels": IMAGES}, LABELS)
     assert one.inputs == ({"pixels": IMAGES},)
     assert examples(one.inputs) == 6
+
+
+@pytest.mark.parametrize(
+    ("first", "items"),
+    [(IMAGES, 6), ({"a": IMAGES}, 6), (UserDict(a=IMAGES), 6), (LABELS, 1), (IMAGES[:0], 1), ({}, 1), ("text", 1)],
+    ids=str,
+)
+def test_a_call_processes_as_many_items_as_its_first_array_has_rows(first, items):
+    assert items_of((first,)) == items
+    assert items_of(()) == 1
 
 
 def test_a_data_loader_gives_inputs_and_labels():
