@@ -189,7 +189,7 @@ class Metric:
     unit: Unit
     better: Better
     rule: Rule
-    portable: bool
+    portable: bool = False
     """Comparable between machines: accuracy, sizes, allocator bytes."""
     kept: bool = False
     """Whether sessions keep it though its rule only shows it."""

@@ -13,14 +13,13 @@ SPEEDUP = Metric(
     unit=Unit.RATIO,
     better=Better.HIGHER,
     rule=Rule.SPEEDUP,
-    portable=False,
     measured_by="aiperf.compare(...)",
     follows="latency",
 )
 _ratio = functools.partial(_shown, unit=Unit.RATIO, better=Better.LOWER)
 SIZE_RATIO = _ratio(name="size_ratio", title="size ratio", portable=True)
-MEMORY_RATIO = _ratio(name="memory_ratio", title="memory ratio", portable=False)
-_memory = functools.partial(_shown, unit=Unit.BYTES, better=Better.LOWER, portable=False)
+MEMORY_RATIO = _ratio(name="memory_ratio", title="memory ratio")
+_memory = functools.partial(_shown, unit=Unit.BYTES, better=Better.LOWER)
 CANDIDATE_MEMORY = _memory(name="candidate_memory", title="memory of the candidate")
 REFERENCE_MEMORY = _memory(name="reference_memory", title="memory of the reference")
 """The model and what its first call adds at its peak, each in a fresh process."""

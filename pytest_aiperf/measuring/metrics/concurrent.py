@@ -11,12 +11,7 @@ import functools
 from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
 
 _shown = functools.partial(
-    Metric,
-    unit=Unit.BYTES,
-    better=Better.LOWER,
-    rule=Rule.SHOWN,
-    portable=False,
-    measured_by="aiperf.concurrent(...)",
+    Metric, unit=Unit.BYTES, better=Better.LOWER, rule=Rule.SHOWN, measured_by="aiperf.concurrent(...)"
 )
 ALONE = _shown(name="alone", title="memory alone")
 REVERSED = _shown(name="reversed", title="memory, loaded the other way round")

@@ -14,20 +14,12 @@ RAM = Metric(
     unit=Unit.BYTES,
     better=Better.LOWER,
     rule=Rule.PROCESS_MEMORY,
-    portable=False,
     negligible=8 * 1024**2,
     needs=Need.RAM,
     peak=True,
     file_bound=True,
 )
-RAM_FILE = Metric(
-    name="ram_file",
-    title="mapped files",
-    unit=Unit.BYTES,
-    better=Better.LOWER,
-    rule=Rule.SHOWN,
-    portable=False,
-)
+RAM_FILE = Metric(name="ram_file", title="mapped files", unit=Unit.BYTES, better=Better.LOWER, rule=Rule.SHOWN)
 METRICS = (RAM, RAM_FILE)
 
 

@@ -11,13 +11,7 @@ from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
 
 METRIC = Metric(
-    name="device_time",
-    title="device time",
-    unit=Unit.SECONDS,
-    better=Better.LOWER,
-    rule=Rule.SHOWN,
-    portable=False,
-    kept=True,
+    name="device_time", title="device time", unit=Unit.SECONDS, better=Better.LOWER, rule=Rule.SHOWN, kept=True
 )
 METRICS = (METRIC,)
 

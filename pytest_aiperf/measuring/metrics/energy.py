@@ -11,7 +11,7 @@ from pytest_aiperf.vocabulary.devices import DevicesSeen
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Better, Metric, Rule, Unit
 
-_kept = functools.partial(Metric, rule=Rule.SHOWN, portable=False, kept=True)
+_kept = functools.partial(Metric, rule=Rule.SHOWN, kept=True)
 METRIC = _kept(name="energy", title="energy per call", unit=Unit.JOULES, better=Better.LOWER)
 CLOCK = _kept(name="clock_mhz", title="clock of the slowest device, MHz", unit=Unit.NUMBER, better=Better.HIGHER)
 POWER = _kept(name="watts", title="power of all devices, W", unit=Unit.NUMBER, better=Better.LOWER)

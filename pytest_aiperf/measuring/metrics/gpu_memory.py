@@ -12,13 +12,7 @@ from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Better, Metric, Need, Or
 _peak = functools.partial(Metric, unit=Unit.BYTES, better=Better.LOWER, needs=Need.GPU, peak=True)
 ALLOCATED = _peak(name="gpu_allocated", title="GPU peak, allocated", rule=Rule.EXACT, portable=True)
 RESERVED = _peak(name="gpu_reserved", title="GPU peak, reserved", rule=Rule.EXACT, portable=True)
-PROCESS = _peak(
-    name="gpu_process",
-    title="GPU process memory",
-    rule=Rule.PROCESS_MEMORY,
-    portable=False,
-    negligible=8 * 1024**2,
-)
+PROCESS = _peak(name="gpu_process", title="GPU process memory", rule=Rule.PROCESS_MEMORY, negligible=8 * 1024**2)
 METRICS = (ALLOCATED, RESERVED, PROCESS)
 
 NO_GPU = "no GPU in use by this process"

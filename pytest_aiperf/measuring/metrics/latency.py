@@ -16,7 +16,6 @@ METRIC = Metric(
     unit=Unit.SECONDS,
     better=Better.LOWER,
     rule=Rule.TIME,
-    portable=False,
     measured_by="aiperf.infer(...) or aiperf.call(...)",
     per_call=True,
     turns=Turns.CALLS,

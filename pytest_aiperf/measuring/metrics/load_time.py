@@ -10,14 +10,7 @@ from typing import Any
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import Better, Cache, Metric, Origin, Rule, Unit
 
-_load = functools.partial(
-    Metric,
-    unit=Unit.SECONDS,
-    better=Better.LOWER,
-    rule=Rule.LOAD_TIME,
-    portable=False,
-    negligible=2e-3,
-)
+_load = functools.partial(Metric, unit=Unit.SECONDS, better=Better.LOWER, rule=Rule.LOAD_TIME, negligible=2e-3)
 COLD = _load(
     name="load_cold",
     title="load time, cold",

@@ -17,7 +17,6 @@ METRIC = Metric(
     unit=Unit.PER_SECOND,
     better=Better.HIGHER,
     rule=Rule.TIME,
-    portable=False,
     measured_by="aiperf.infer(...) or aiperf.call(...)",
     turns=Turns.BURSTS,
 )
