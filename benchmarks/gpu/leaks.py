@@ -26,7 +26,7 @@ def on_the_device(bench: Bench) -> list[str]:
 
         samples = Driver(call, bench.tools).run((Soak(calls=200 if bench.small else 600),))
         for sample in samples:
-            answer, slope = answer_of(sample.values, DEFAULT, calls=sample.calls_per_value)
+            answer, slope = answer_of(sample.values, DEFAULT.bound, calls=sample.calls_per_value)
             notes = "; ".join(sample.notes) or "-"
             rows.append([f"{size}", sample.metric, f"{slope / KIB:.1f}", answer.value, notes])
     return table(("kept, KiB per call", "figure", "slope, KiB per call", "answer", "notes"), rows)

@@ -56,7 +56,7 @@ def main() -> None:
         [
             "# Leaks of known size",
             "",
-            f"Machine class `{place.key}`; limit {DEFAULT / KIB:g} KiB per call,",
+            f"Machine class `{place.key}`; limit {DEFAULT.bound / KIB:g} KiB per call,",
             "600 calls after 70 in every run, 1,200 more where these leave it open; `benchmarks/leaks/run.py`.",
             "",
             "| kept, KiB | call | runs | leak | open | steady | upper 95 % bound | slopes, KiB per call |",
@@ -100,7 +100,7 @@ def soaked(call: Callable[[], Any], kept: int) -> tuple[Answer, float]:
 
 def _answer(driver: Driver, soak: Soak) -> tuple[Answer, float]:
     (sample,) = (sample for sample in driver.run((soak,)) if sample.metric == LEAK.name)
-    return answer_of(sample.values, DEFAULT, calls=sample.calls_per_value)
+    return answer_of(sample.values, DEFAULT.bound, calls=sample.calls_per_value)
 
 
 def kinds() -> dict[str, Callable[[], Any]]:

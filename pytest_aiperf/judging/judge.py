@@ -33,7 +33,7 @@ _AGAINST_LIMIT = {
     Rule.QUALITY: quality.against_limit,
     Rule.SPEEDUP: speedup.against_limit,
     Rule.SHOWN: shown.against_limit,
-    Rule.LEAK: leak.row,
+    Rule.LEAK: leak.against_limit,
 }
 
 
@@ -143,7 +143,7 @@ def session_variance(baseline: Baseline, metric: Metric) -> float | None:
 def _rows(case: Case) -> list[Verdict]:
     """The rows of one metric: one where everything passes, else one for everything that does not."""
     if case.metric.rule is Rule.LEAK:
-        return [leak.row(case, limit) for limit in case.limits or (None,)]
+        return [leak.against_limit(case, limit) for limit in case.limits or (leak.DEFAULT,)]
     median_limits = [limit for limit in case.limits if limit.percentile in (None, MEDIAN)]
     of_median = [_AGAINST_LIMIT[case.metric.rule](case, limit) for limit in median_limits]
     if case.metric.rule not in (Rule.SHOWN, Rule.SPEEDUP):

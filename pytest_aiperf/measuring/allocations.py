@@ -128,7 +128,7 @@ def gpu_peak(traces: Sequence[Sequence[Mapping[str, Any]]]) -> Counter[Stack]:
 
     `traces` are the events of `torch.cuda.memory._snapshot()`; what was allocated before the recording is not in them.
     """
-    return sum((_held(trace[: _fullest(trace) + 1]) for trace in traces), Counter())
+    return sum((_held(trace[: _fullest(trace)]) for trace in traces), Counter())
 
 
 def gpu_kept(traces: Sequence[Sequence[Mapping[str, Any]]]) -> Counter[Stack]:
@@ -137,17 +137,17 @@ def gpu_kept(traces: Sequence[Sequence[Mapping[str, Any]]]) -> Counter[Stack]:
 
 
 def _fullest(trace: Sequence[Mapping[str, Any]]) -> int:
-    held = most = last = 0
+    """After how many events most was held."""
+    held = [0]
     sizes: dict[int, int] = {}
-    for number, event in enumerate(trace):
+    for event in trace:
+        change = 0
         if event["action"] == "alloc":
-            sizes[event["addr"]] = event["size"]
-            held += event["size"]
+            change = sizes[event["addr"]] = event["size"]
         elif event["action"] == "free_completed":
-            held -= sizes.pop(event["addr"], 0)
-        if held > most:
-            most, last = held, number
-    return last
+            change = -sizes.pop(event["addr"], 0)
+        held.append(held[-1] + change)
+    return held.index(max(held))
 
 
 def _held(trace: Sequence[Mapping[str, Any]]) -> Counter[Stack]:

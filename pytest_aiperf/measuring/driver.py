@@ -14,6 +14,7 @@ from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.records import Sample
 
 NANOSECOND = 1e-9
+_MEASURED = "the function"
 T = TypeVar("T")
 
 
@@ -141,7 +142,7 @@ def settle(result: Any) -> Any:
     return result
 
 
-def without_loop(steps: Coroutine[Any, Any, T], *, of: str = "the function") -> T:
+def without_loop(steps: Coroutine[Any, Any, T], *, of: str = _MEASURED) -> T:
     """Run steps that never wait, without an event loop around them.
 
     Raises UsageError where something `of` the user's waits though it is no `async def`: it would be timed unawaited.
@@ -156,7 +157,7 @@ def without_loop(steps: Coroutine[Any, Any, T], *, of: str = "the function") -> 
     raise UsageError(f"{of} returned an awaitable: make it an `async def` itself")
 
 
-def finish(steps: Coroutine[Any, Any, Any], *, asynchronous: bool) -> Any:
+def finish(steps: Coroutine[Any, Any, Any], *, asynchronous: bool, of: str = _MEASURED) -> Any:
     """What the steps return; asynchronous ones that start inside a running event loop, as a coroutine."""
     __tracebackhide__ = True
-    return settle(steps) if asynchronous else without_loop(steps)
+    return settle(steps) if asynchronous else without_loop(steps, of=of)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,6 @@ from pytest_aiperf.vocabulary.model_figures import Variant
 from pytest_aiperf.vocabulary.records import Sample
 from pytest_aiperf.vocabulary.terms import HELD_BEFORE, Metric, Origin
 
-_ONCE = (
-    "out_of_memory",
-    "disturbances",
-    "conditions",
-    "covariate",
-    "fresh_covariate",
-    "reference",
-    "accuracy_margin",
-    "variant",
-)
 _GATHERED = ("facts", "reasons", "breakdown", "anomalies", "scores")
 
 
@@ -70,6 +60,10 @@ class Observed:
             scores=(*earlier.scores, *self.scores),
             **{name: getattr(earlier if getattr(self, name) is None else self, name) for name in _ONCE},
         )
+
+
+_ONCE = tuple(known.name for known in fields(Observed) if known.default is None)
+"""What can only be said once."""
 
 
 @dataclass(slots=True, kw_only=True)

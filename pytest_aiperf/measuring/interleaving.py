@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_aiperf.machine.disturbances import MachineWatch
@@ -81,7 +81,11 @@ class Interleaving:
         asked = {Turns.CALLS if kind is Turns.BURSTS and not queues else kind for kind in kinds}
         for kind in Turns:
             if kind in asked:
-                self._rounds(_bursts(planned) if kind is Turns.BURSTS else planned, kind)
+                calls, batch = _bursts(planned) if kind is Turns.BURSTS else (planned.calls, planned.batch)
+                turn = TakeTurn(calls=calls, batch=batch, kind=kind)
+                for couple in self.couples * planned.rounds:
+                    if self.complete:
+                        self._couple(couple, turn)
 
     def disturbances(self) -> tuple[str, ...]:
         """Whether others used the processor during turns that were kept."""
@@ -93,15 +97,13 @@ class Interleaving:
             return (f"other processes used {share:.0%} of the processors during its turns",)
         return ()
 
-    def _rounds(self, planned: TurnPlan, kind: Turns) -> None:
-        for _ in range(planned.rounds):
-            for couple in self.couples:
-                if self.complete:
-                    self._couple(couple, planned, kind)
-
-    def _couple(self, couple: Sequence[TakesTurns], planned: TurnPlan, kind: Turns) -> None:
+    def _couple(self, couple: Sequence[TakesTurns], asked: TakeTurn) -> None:
         for attempt in range(ATTEMPTS):
-            turns = [turn for child in couple if (turn := _turn_of(child, planned, kind)) is not None]
+            turns = [
+                Turn(arm=child.arm, values=seen.values, elapsed=seen.elapsed, foreign=seen.foreign)
+                for child in couple
+                if (seen := child.turn(asked)) is not None
+            ]
             if len(turns) < len(couple):
                 self.complete = False
                 return
@@ -118,13 +120,6 @@ class Interleaving:
         return turn.foreign is not None and available > 0 and (turn.foreign - TICK) / available > DISTURBED_SHARE
 
 
-def _bursts(planned: TurnPlan) -> TurnPlan:
-    """As much work, in few bursts."""
-    return replace(planned, calls=BURSTS, batch=max(1, math.ceil(planned.calls * planned.batch / BURSTS)))
-
-
-def _turn_of(child: TakesTurns, planned: TurnPlan, kind: Turns) -> Turn | None:
-    seen = child.turn(TakeTurn(calls=planned.calls, batch=planned.batch, kind=kind))
-    if seen is None:
-        return None
-    return Turn(arm=child.arm, values=seen.values, elapsed=seen.elapsed, foreign=seen.foreign)
+def _bursts(planned: TurnPlan) -> tuple[int, int]:
+    """How many, and of how many calls each: as much work as in the calls."""
+    return BURSTS, max(1, math.ceil(planned.calls * planned.batch / BURSTS))

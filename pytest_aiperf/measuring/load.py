@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_aiperf.machine import files as model_files
-from pytest_aiperf.measuring.driver import NANOSECOND, is_asynchronous, settle, without_loop
+from pytest_aiperf.measuring.driver import NANOSECOND, finish, is_asynchronous
 from pytest_aiperf.measuring.entry import Entry, Observed
 from pytest_aiperf.measuring.metrics.load_time import TO_THE_DEVICE, Loading
 from pytest_aiperf.measuring.trial import Trial
@@ -29,9 +29,8 @@ def run(trial: Trial, entry: Entry, loader: Loader, first: First | None, *, asyn
     """
     cache = trial.order.load
     steps = _plain(loader, first) if cache is None else _measured(trial, entry, loader, first, cache)
-    if asynchronous or is_asynchronous(first):
-        return settle(steps)
-    return without_loop(steps, of="aiperf.load: the loader, or first=,")
+    asynchronous = asynchronous or is_asynchronous(first)
+    return finish(steps, asynchronous=asynchronous, of="aiperf.load: the loader, or first=,")
 
 
 async def _plain(loader: Loader, first: First | None) -> Any:
@@ -89,11 +88,4 @@ def known_files(
     if paths:
         return paths
     candidates = (Path(value) for value in (*args, *kwargs.values()) if isinstance(value, (str, os.PathLike)))
-    return tuple(path for path in candidates if _is_file(path))
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a string that no file system takes for a path
-        return False
+    return tuple(filter(os.path.isfile, candidates))  # False, too, of a string that no file system takes for a path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,11 +50,6 @@ class Trial:
     """What a fresh process traced."""
     pairings: dict[str, Pairing] = field(default_factory=dict)
     """Label -> what pairs with the reference revision saw."""
-
-    def hold_to(self, limits: Sequence[Limit], margins: Margins) -> None:
-        """What the test must keep; asked again once its fixtures have run."""
-        self.limits = tuple(limits)
-        self.margins = margins
 
     @property
     def wants_ram(self) -> bool:

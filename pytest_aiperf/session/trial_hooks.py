@@ -133,7 +133,7 @@ class TrialHooks:
         if marked.mistakes:
             pytest.fail("\n".join(["pytest-aiperf: mistakes in markers", *marked.mistakes]), pytrace=False)
         trial = trial or self.begin(item)
-        trial.hold_to(marked.limits, marked.rules.margins(self.default_margins))
+        trial.limits, trial.margins = tuple(marked.limits), marked.rules.margins(self.default_margins)
         if WATCHES not in item.stash and any(metric.peak for metric in self._limited(marked.limits)):
             item.stash[WATCHES] = _whole_test_watches(trial)
         return trial

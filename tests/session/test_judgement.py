@@ -221,7 +221,7 @@ def test_what_may_fail_is_judged_by_a_reading_of_its_own(one, later, status):
         foreign=fakes.FakeForeignLoad(), take=lambda: next(readings), clock=lambda: 0.0, collect=lambda: None
     )
     judgement, _ = one(seconds, known=FOLLOWING_THE_MACHINE, reference=workload)
-    judgement.trial.hold_to((), Margins(max_slowdown=0.10))
+    judgement.trial.limits, judgement.trial.margins = (), Margins(max_slowdown=0.10)
     fresh = Sample(metric="latency", values=(seconds,) * 20, origin=Origin.FRESH)
 
     def run(order):

@@ -11,8 +11,7 @@ from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.records import Limit, Verdict
 from pytest_aiperf.vocabulary.terms import Status, Unit
 
-DEFAULT = 20 * 1024.0
-"""Bytes per call."""
+DEFAULT = Limit(metric="leak", bound=20 * 1024.0, source="max_leak_kb(20) (default)")
 FEWEST_BLOCKS = 20
 
 
@@ -39,12 +38,11 @@ def answer_of(lowest: Sequence[float], bound: float, *, calls: int) -> tuple[Ans
     return (Answer.OPEN if is_open else Answer.STEADY), whole.estimate / calls
 
 
-def row(case: Case, limit: Limit | None) -> Verdict:
+def against_limit(case: Case, limit: Limit) -> Verdict:
     """Over the limit where the memory grows by more per call, for certain, in both halves."""
-    bound = DEFAULT if limit is None else limit.bound
     lowest = case.values()
     calls = case.samples[0].calls_per_value
-    answer, slope = answer_of(lowest, bound, calls=calls)
+    answer, slope = answer_of(lowest, limit.bound, calls=calls)
     grown = units.text(max(lowest) - min(lowest), Unit.BYTES)
     open_message = f"it did not grow in both halves of the calls, by {grown} in all: a cache that fills?"
     few_message = f"{len(lowest) * calls} calls; it takes {FEWEST_BLOCKS * calls} at least"
@@ -54,11 +52,4 @@ def row(case: Case, limit: Limit | None) -> Verdict:
         Answer.STEADY: (Status.PASSED, "within_limit", ""),
         Answer.FEW: (Status.INCONCLUSIVE, "few_calls", few_message),
     }[answer]
-    return case.row(
-        status,
-        reason,
-        message=message,
-        now=slope,
-        limit=bound,
-        limit_source=f"max_leak_kb({bound / 1024:g}) (default)" if limit is None else limit.source,
-    )
+    return case.limited(status, reason, limit, message=message, now=slope)

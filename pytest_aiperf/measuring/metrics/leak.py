@@ -5,19 +5,13 @@ from __future__ import annotations
 import functools
 import gc
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 from pytest_aiperf.vocabulary.contracts import TimedCalls, Tools
 from pytest_aiperf.vocabulary.records import Sample
-from pytest_aiperf.vocabulary.terms import Better, Metric, Need, Origin, Rule, Unit
+from pytest_aiperf.vocabulary.terms import Better, Metric, Need, Rule, Unit
 
-_leak = functools.partial(
-    Metric,
-    unit=Unit.BYTES,
-    better=Better.LOWER,
-    rule=Rule.LEAK,
-    portable=False,
-    measured_by="aiperf.soak(...)",
-)
+_leak = functools.partial(Metric, unit=Unit.BYTES, better=Better.LOWER, rule=Rule.LEAK, measured_by="aiperf.soak(...)")
 LEAK = _leak(name="leak", title="leak per call")
 GPU_LEAK = _leak(name="gpu_leak", title="GPU leak per call", limited_as=LEAK.name, needs=Need.GPU)
 METRICS = (LEAK, GPU_LEAK)
@@ -31,10 +25,9 @@ ALLOCATOR_ONLY = "the allocator's figure alone: the driver does not tell this pr
 class Soak:
     """Calls again and again, and reads the memory after each call; the samples are the lowest of every ten."""
 
-    def __init__(self, *, calls: int, warm_ups: int = WARM_UPS, origin: Origin = Origin.IN_PROCESS) -> None:
+    def __init__(self, *, calls: int, warm_ups: int = WARM_UPS) -> None:
         self.calls = calls
         self.warm_ups = warm_ups
-        self.origin = origin
 
     def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
         """One turn per call. On a device, what both the allocator and the driver saw grow."""
@@ -52,19 +45,12 @@ class Soak:
             process.append(float(tools.memory.glance()))
             if start != (None, None):
                 device.append(_growth(start, tools.devices.held()))
-        samples = (Sample(metric=LEAK.name, values=_lowest(process), origin=self.origin, calls_per_value=BLOCK),)
+        leak = Sample(metric=LEAK.name, values=_lowest(process), calls_per_value=BLOCK)
         if start == (None, None):
-            return samples
+            return (leak,)
         notes = {(True, False): (ALLOCATOR_ONLY,), (False, True): (DRIVER_ONLY,)}
         known = start[0] is not None, start[1] is not None
-        told = Sample(
-            metric=GPU_LEAK.name,
-            values=_lowest(device),
-            origin=self.origin,
-            notes=notes.get(known, ()),
-            calls_per_value=BLOCK,
-        )
-        return (*samples, told)
+        return leak, replace(leak, metric=GPU_LEAK.name, values=_lowest(device), notes=notes.get(known, ()))
 
 
 def _growth(start: Sequence[int | None], now: Sequence[int | None]) -> float:
