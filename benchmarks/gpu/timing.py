@@ -14,13 +14,13 @@ from benchmarks.gpu.table import Bench, table
 from pytest_aiperf.comparing.in_process import interleaved_blocks
 from pytest_aiperf.judging.rules.paired import answer_of
 from pytest_aiperf.judging.rules.speedup import speed_of
-from pytest_aiperf.judging.sequential import Answer
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring.driver import Driver
 from pytest_aiperf.measuring.metrics.device_time import DeviceTime
 from pytest_aiperf.measuring.paired_turns import slowed
 from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Margins
+from pytest_aiperf.vocabulary.terms import Status
 
 KERNELS = (256, 1024, 4096, 8192)
 ROUNDS = 6
@@ -108,6 +108,6 @@ def pairs(bench: Bench) -> list[str]:
             )
             answers.append(answer_of(blocks, "latency", tolerance=0.01, most=0.05)[0])
             speeds.append(speed_of(blocks).speedup)
-        counts = ", ".join(f"{answers.count(answer)} {answer.value}" for answer in Answer if answer in answers)
+        counts = ", ".join(f"{answers.count(answer)} {answer.value}" for answer in Status if answer in answers)
         rows.append([f"{slowdown:.0%}", counts, " ".join(f"{1 / speed - 1:+.1%}" for speed in speeds)])
     return table(("injected", "answers", "seen"), rows)

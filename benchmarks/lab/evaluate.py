@@ -17,7 +17,8 @@ from scipy import stats
 from benchmarks.lab import loads, picture, report, tails
 from benchmarks.lab.recorded import Recorded, read
 from benchmarks.lab.rules import Rule, Session, asv, asv_own, defaults
-from pytest_aiperf.judging.sequential import LOOKS, Answer, decide
+from pytest_aiperf.judging.sequential import LOOKS, decide
+from pytest_aiperf.vocabulary.terms import Status
 
 SLOWDOWNS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.10, 0.20)
 REPLAYS = 600
@@ -79,9 +80,9 @@ def score_pairs(data: Recorded, state: str, name: str, margins: Mapping[str, flo
             for _ in range(REPLAYS):
                 drawn = random.choice(pool, LOOKS[-1], replace=len(pool) < LOOKS[-1]) + math.log1p(slowdown)
                 said, look = decide(list(drawn[:, 0]), typical=list(drawn[:, 1]), **margins)
-                alarms[slowdown].append(said is Answer.REGRESSED)
+                alarms[slowdown].append(said is Status.REGRESSED)
                 if slowdown == 0.0:
-                    score.undecided.append(said is Answer.OPEN)
+                    score.undecided.append(said is Status.INCONCLUSIVE)
                     score.seconds.append(seconds * (look.pairs if look else LOOKS[-1]))
         _add(score, workload, alarms)
     score.at_target = {slowdown: score.share(slowdown) for slowdown in SLOWDOWNS}

@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from pytest_aiperf.judging.rules.paired import MEMORY_PAIRS
-from pytest_aiperf.judging.sequential import LOOKS, Answer, decide
+from pytest_aiperf.judging.sequential import LOOKS, decide
 from pytest_aiperf.processes.child import Launch, run_test
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Margins
-from pytest_aiperf.vocabulary.terms import Cache
+from pytest_aiperf.vocabulary.terms import Cache, Status
 
 Sides = Mapping[str, Mapping[str, float]]
 """Side -> metric -> value."""
@@ -63,7 +63,7 @@ def record(test: str, inject: str, pairs: int, out: Path) -> None:
             stream.write(json.dumps({**told, "sides": row}) + "\n")
 
 
-def load_power(logs: np.ndarray, slowdown: float, draw: np.random.Generator) -> dict[Answer, float]:
+def load_power(logs: np.ndarray, slowdown: float, draw: np.random.Generator) -> dict[Status, float]:
     """Answers on replayed loads: 24 recorded differences, in random order, shifted."""
     margins = Margins()
     said = [
@@ -74,7 +74,7 @@ def load_power(logs: np.ndarray, slowdown: float, draw: np.random.Generator) -> 
         )[0]
         for _ in range(REPLAYS)
     ]
-    return {answer: said.count(answer) / REPLAYS for answer in Answer}
+    return {answer: said.count(answer) / REPLAYS for answer in Status}
 
 
 def memory_alarms(old: np.ndarray, new: np.ndarray, growth: float, draw: np.random.Generator) -> float:
@@ -139,7 +139,7 @@ def _of_loads(rows: Sequence[Sides]) -> str:
     ]
     for slowdown in SLOWDOWNS:
         said = load_power(logs, slowdown, draw)
-        order = (Answer.REGRESSED, Answer.PASSED, Answer.IMPROVED, Answer.OPEN)
+        order = (Status.REGRESSED, Status.PASSED, Status.IMPROVED, Status.INCONCLUSIVE)
         lines.append(f"| {slowdown:.0%} | " + " | ".join(f"{said[answer]:.1%}" for answer in order) + " |")
     lines += ["", "| growth of the peak (replayed) | regressed |", "| --- | --- |"]
     lines += [

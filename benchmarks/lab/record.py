@@ -22,7 +22,7 @@ from pathlib import Path
 from other_tools import HERE, PROJECT, TOOLS, Log, record_sessions, rounded, workload_of
 
 from pytest_aiperf.judging.rules.paired import answer_of
-from pytest_aiperf.judging.sequential import LOOKS, Answer, Look
+from pytest_aiperf.judging.sequential import LOOKS, Look
 from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring import interleaving
@@ -32,7 +32,7 @@ from pytest_aiperf.processes.reaper import Reaper
 from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Turn
-from pytest_aiperf.vocabulary.terms import Turns
+from pytest_aiperf.vocabulary.terms import Status, Turns
 
 MARGINS = {"default": {"tolerance": 0.01, "most": 0.05}, "sensitive": {"tolerance": 0.01, "most": 0.03}}
 TRIES = 3
@@ -119,13 +119,12 @@ class Recorder:
         said, look = one.answer(margins)
         if look is None:
             return
-        status = "inconclusive" if said is Answer.OPEN else said.value
         self._write(
             "live",
             number,
             test,
             setting=name,
-            status=status,
+            status=said.value,
             pairs=look.pairs,
             seconds=one.seconds_until(look.pairs),
             estimate=look.estimate,
@@ -173,7 +172,7 @@ class _Standing:
         else:
             self.disturbed += 1
 
-    def answer(self, margins: Mapping[str, float]) -> tuple[Answer, Look | None]:
+    def answer(self, margins: Mapping[str, float]) -> tuple[Status, Look | None]:
         return answer_of(self.blocks, "latency", **margins)
 
     def seconds_until(self, pairs: int) -> float:
@@ -186,7 +185,7 @@ class _Standing:
             return len(self.blocks) >= options.fixed
         if self.disturbed >= TRIES or len(self.blocks) >= LOOKS[-1]:
             return True
-        return self.answer(MARGINS[options.setting])[0] is not Answer.OPEN
+        return self.answer(MARGINS[options.setting])[0] is not Status.INCONCLUSIVE
 
 
 def _with_own_hash_seed(launch: Launch, *, timing: bool, extra: Mapping[str, str]) -> Child:

@@ -8,14 +8,15 @@ import numpy as np
 
 from benchmarks.lab.recorded import Recorded
 from pytest_aiperf.judging.rules.paired import answer_of, differences
-from pytest_aiperf.judging.sequential import LOOKS, Answer, decide
+from pytest_aiperf.judging.sequential import LOOKS, decide
 from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.vocabulary.pairing import Arm, Block
 from pytest_aiperf.vocabulary.records import Margins
+from pytest_aiperf.vocabulary.terms import Status
 
 PERCENTILE = 95.0
 REPLAYS = 300
-ORDER = (Answer.REGRESSED, Answer.PASSED, Answer.IMPROVED, Answer.OPEN)
+ORDER = (Status.REGRESSED, Status.PASSED, Status.IMPROVED, Status.INCONCLUSIVE)
 
 
 def text(data: Recorded) -> str:
@@ -38,7 +39,7 @@ def text(data: Recorded) -> str:
 
 def _row(data: Recorded, inject: str, margins: Margins) -> str:
     draw = np.random.default_rng(1)
-    said: list[Answer] = []
+    said: list[Status] = []
     estimates: list[float] = []
     of_median: list[bool] = []
     pools = [enough for key, blocks in sorted(data.blocks.items()) if key[2] == inject if (enough := _long(blocks))]
@@ -51,7 +52,7 @@ def _row(data: Recorded, inject: str, margins: Margins) -> str:
             answer, _ = decide(list(drawn), tolerance=margins.tail_tolerance, most=margins.max_tail_slowdown)
             said.append(answer)
         own, _ = answer_of(pool, "latency", tolerance=margins.tolerance, most=margins.max_slowdown)
-        of_median.append(own is Answer.REGRESSED)
+        of_median.append(own is Status.REGRESSED)
     cells = " | ".join(f"{said.count(answer) / max(1, len(said)):.1%}" for answer in ORDER)
     middle = f"{np.expm1(np.median(estimates)):+.1%}" if estimates else ""
     total = sum(len(pool) for pool in pools)

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from pytest_aiperf.judging.rules.paired import answer_of
-from pytest_aiperf.judging.sequential import LOOKS, Answer
+from pytest_aiperf.judging.sequential import LOOKS
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring.driver import Driver, collector_off, without_loop
 from pytest_aiperf.measuring.interleaving import Interleaving, plan
@@ -19,7 +19,7 @@ from pytest_aiperf.vocabulary.contracts import Tools
 from pytest_aiperf.vocabulary.messages import TakeTurn, TimedTurn
 from pytest_aiperf.vocabulary.pairing import Arm, Block
 from pytest_aiperf.vocabulary.records import Margins
-from pytest_aiperf.vocabulary.terms import Turns
+from pytest_aiperf.vocabulary.terms import Status, Turns
 
 TRIES = 3
 """Disturbed blocks in a row after which it is no use."""
@@ -77,12 +77,12 @@ def interleaved_blocks(
             if len(blocks) >= TRIES and all(block.disturbances for block in blocks[-TRIES:]):
                 break
             calm = sum(not block.disturbances for block in blocks)
-            if calm in LOOKS and _answer(blocks, margins) is not Answer.OPEN:
+            if calm in LOOKS and _answer(blocks, margins) is not Status.INCONCLUSIVE:
                 break
     return tuple(blocks)
 
 
-def _answer(blocks: Sequence[Block], margins: Margins) -> Answer:
+def _answer(blocks: Sequence[Block], margins: Margins) -> Status:
     return answer_of(blocks, latency.METRIC.name, tolerance=margins.tolerance, most=margins.max_slowdown)[0]
 
 

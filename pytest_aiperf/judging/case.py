@@ -14,7 +14,7 @@ from pytest_aiperf.judging.history import history_of, last_level, occasions, und
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.baseline import Baseline, PortableValue, Session
 from pytest_aiperf.vocabulary.records import Environment, Interval, Limit, Margins, Measurement, Policy, Sample, Verdict
-from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE, Better, Evidence, Metric, Origin, Rule, Status
+from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE, MEDIAN, Better, Evidence, Metric, Origin, Rule, Status
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -53,10 +53,21 @@ class Case:
     drop: Limit | None = None
     """The largest loss that a marker allows of a quality metric, in place of the margin."""
 
-    @property
-    def title(self) -> str:
-        """Times per call are summed up by their median, and say so."""
-        return f"{self.metric.title} p50" if self.metric.per_call else self.metric.title
+    def title(self, percentile: float | None = None) -> str:
+        """Times per call say what they are summed up by; None is the median."""
+        if percentile in (None, MEDIAN):
+            return f"{self.metric.title} p50" if self.metric.per_call else self.metric.title
+        return f"{self.metric.title} p{percentile:g}"
+
+    def allowed(self, percentile: float | None = None) -> tuple[float, float]:
+        """A slowdown that must not fail, and one that must not pass: t0 and t1 as fractions."""
+        margins = self.margins
+        if self.metric.rule is Rule.LOAD_TIME:
+            return margins.load_tolerance, margins.max_load_slowdown
+        if percentile in (None, MEDIAN):
+            return margins.tolerance, margins.max_slowdown
+        most = max(margins.max_tail_slowdown, margins.max_slowdown)
+        return max(margins.tail_tolerance, margins.tolerance), most
 
     def of(self, origin: Origin) -> tuple[Sample, ...]:
         """Samples that one kind of process took."""
@@ -140,7 +151,7 @@ class Case:
         status: Status,
         reason: str,
         *,
-        title: str = "",
+        percentile: float | None = None,
         limit: float | None = None,
         limit_source: str | None = None,
         fails: bool | None = None,
@@ -151,7 +162,7 @@ class Case:
         return Verdict(
             label=self.measurement.label,
             metric=self.metric.name,
-            title=title or self.title,
+            title=self.title(percentile),
             unit=self.metric.unit,
             status=status,
             reason=reason,
@@ -162,9 +173,10 @@ class Case:
             **cells,
         )
 
-    def limited(self, status: Status, reason: str, limit: Limit, *, title: str = "", **cells: Unpack[Cells]) -> Verdict:
+    def limited(self, status: Status, reason: str, limit: Limit, **cells: Unpack[Cells]) -> Verdict:
         """A verdict on this metric against a limit."""
-        return self.row(status, reason, title=title, limit=limit.bound, limit_source=limit.source, **cells)
+        percentile, bound = limit.percentile, limit.bound
+        return self.row(status, reason, percentile=percentile, limit=bound, limit_source=limit.source, **cells)
 
     def as_it_is(self, limit: Limit, *, message: str = "", now: float | None = None) -> Verdict:
         """The figure itself against a limit; `message` is for one that is over it."""

@@ -28,7 +28,7 @@ _NOTABLE_SPEED = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """One value held against the sessions; `tolerance` and `most` are t0 and t1 as fractions."""
+    """One value held against the sessions; `tolerance` and `most` are what the case has as allowed."""
 
     case: Case
     history: History
@@ -117,8 +117,9 @@ class Screen:
         return (f"the baseline is adjusted by {units.percent(share)} for the speed of the machine today",)
 
 
-def screen(case: Case, history: History, log_value: float, *, tolerance: float, most: float) -> Screen:
+def screen(case: Case, history: History, log_value: float) -> Screen:
     """Hold one session's log value against the others."""
+    tolerance, most = case.allowed()
     prediction = predict(history, log_value, case.measurement.judged_covariate, prior=case.prior)
     occasions = case.history_of_occasions() or history
     rough = max(case.prior, ROUGH_VARIANCE) if occasions.count < FEWEST_TELLING else case.prior

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 import numpy as np
 from scipy import special
+
+from pytest_aiperf.vocabulary.terms import Status
 
 LOOKS = (6, 10, 16, 24)
 """Numbers of pairs after which a decision may fall."""
@@ -18,15 +19,6 @@ BETA = 0.05
 """Chance over all looks together that a slowdown of the largest allowed one passes."""
 FAR = 2.0
 """Standard errors between mean and Hodges-Lehmann estimate beyond which outliers carry the mean."""
-
-
-class Answer(Enum):
-    """What a look says."""
-
-    REGRESSED = "regressed"
-    IMPROVED = "improved"
-    PASSED = "passed"
-    OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,18 +88,18 @@ def hodges_lehmann(differences: Sequence[float] | np.ndarray) -> float:
     return float(np.median((d[first] + d[second]) / 2))
 
 
-def answer(seen: Look, *, tolerance: float, most: float) -> Answer:
+def answer(seen: Look, *, tolerance: float, most: float) -> Status:
     """What one look says of a slowdown between `tolerance` (never fails) and `most` (never passes), as fractions."""
     if seen.low > math.log1p(tolerance) and not seen.outlying:
-        return Answer.REGRESSED
+        return Status.REGRESSED
     if seen.best < -math.log1p(tolerance):
-        return Answer.IMPROVED
-    return Answer.PASSED if seen.high < math.log1p(most) else Answer.OPEN
+        return Status.IMPROVED
+    return Status.PASSED if seen.high < math.log1p(most) else Status.INCONCLUSIVE
 
 
 def decide(
     differences: Sequence[float], *, tolerance: float, most: float, typical: Sequence[float] = ()
-) -> tuple[Answer, Look | None]:
+) -> tuple[Status, Look | None]:
     """The answer of the first look that has one, and that look; else open, with everything seen (None: too little).
 
     `differences` are of the quiet calls, the least noisy figure, but blind to a change that leaves a quarter of the
@@ -115,26 +107,26 @@ def decide(
     Differences after a deciding look change nothing, so that a recorded verdict can be replayed.
     """
     if len(differences) < 2:  # noqa: PLR2004 - one difference has no spread
-        return Answer.OPEN, None
+        return Status.INCONCLUSIVE, None
     for pairs in (*(count for count in LOOKS if count <= len(differences)), len(differences)):
         seen = look(differences[:pairs])
         said = answer(seen, tolerance=tolerance, most=most)
         if typical:
             said, seen = weighed(said, seen, look(typical[:pairs]), most=most)
-        if said is not Answer.OPEN and pairs in LOOKS:
+        if said is not Status.INCONCLUSIVE and pairs in LOOKS:
             return said, seen
-    return Answer.OPEN, seen
+    return Status.INCONCLUSIVE, seen
 
 
-def weighed(said: Answer, quiet: Look, typical: Look, *, most: float) -> tuple[Answer, Look]:
+def weighed(said: Status, quiet: Look, typical: Look, *, most: float) -> tuple[Status, Look]:
     """What the quiet calls say, unless it is good news that the typical calls speak against, and the look that counts.
 
     Typical calls that are surely slower by more than `most` are a regression; where they merely seem to be, the next
     look decides.
     """
     typical = replace(typical, typical=True)
-    if said in (Answer.REGRESSED, Answer.OPEN) or typical.estimate <= math.log1p(most):
+    if said in (Status.REGRESSED, Status.INCONCLUSIVE) or typical.estimate <= math.log1p(most):
         return said, quiet
     if typical.low > math.log1p(most) and not typical.outlying:
-        return Answer.REGRESSED, typical
-    return Answer.OPEN, typical
+        return Status.REGRESSED, typical
+    return Status.INCONCLUSIVE, typical

@@ -126,8 +126,7 @@ def _percentile(case: Case, samples: tuple[Sample, ...], percentile: float) -> f
 
 
 def _row(case: Case, limit: Limit, status: Status, reason: str, *, now: float, message: str = "") -> Verdict:
-    title = "" if limit.percentile in (None, MEDIAN) else f"{case.metric.title} p{limit.percentile:g}"
-    return case.limited(status, reason, limit, title=title, message=message, now=now, notes=_disturbances(case))
+    return case.limited(status, reason, limit, message=message, now=now, notes=_disturbances(case))
 
 
 def _disturbances(case: Case) -> tuple[str, ...]:

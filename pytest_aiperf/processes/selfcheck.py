@@ -13,7 +13,7 @@ import numpy as np
 from scipy import special
 
 from pytest_aiperf.judging.rules.paired import ESTIMATOR, answer_of, differences
-from pytest_aiperf.judging.sequential import LOOKS, Answer, Look, decide
+from pytest_aiperf.judging.sequential import LOOKS, Look, decide
 from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.processes.paired_child import Place
 from pytest_aiperf.processes.pairs import PairBlock, PairOrder
@@ -21,7 +21,7 @@ from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Arm, Block
 from pytest_aiperf.vocabulary.records import Margins
-from pytest_aiperf.vocabulary.terms import Unit
+from pytest_aiperf.vocabulary.terms import Status, Unit
 from pytest_aiperf.vocabulary.text import WIDTH, wrapped
 
 AA_SHARE = 0.65
@@ -84,7 +84,7 @@ class Check:
     @property
     def false_alarms(self) -> int:
         """Measurements of unchanged code that were called regressed."""
-        return sum(_said(one.same, self.margins)[0] is Answer.REGRESSED for one in self.findings)
+        return sum(_said(one.same, self.margins)[0] is Status.REGRESSED for one in self.findings)
 
 
 def check(
@@ -134,7 +134,7 @@ def power(spread: float, slowdown: float, margins: Margins, *, seed: int = 0) ->
     worlds = np.random.default_rng(seed).normal(math.log1p(slowdown), spread, (WORLDS, LOOKS[-1]))
     tolerance, most = margins.tolerance, margins.max_slowdown
     said = [decide(list(world), tolerance=tolerance, most=most)[0] for world in worlds]
-    return said.count(Answer.REGRESSED) / WORLDS
+    return said.count(Status.REGRESSED) / WORLDS
 
 
 def smallest_seen(spread: float, margins: Margins) -> float | None:
@@ -201,14 +201,14 @@ def _advice(seen: Check, checked: Sequence[Finding], width: int) -> list[str]:
     return [*wrapped(advice, width=width), *wrapped(time_of, width=width)]
 
 
-def _said(blocks: Sequence[Block], margins: Margins) -> tuple[Answer, Look | None]:
+def _said(blocks: Sequence[Block], margins: Margins) -> tuple[Status, Look | None]:
     return answer_of(blocks, LATENCY, tolerance=margins.tolerance, most=margins.max_slowdown)
 
 
-def _answer(said: Answer, look: Look | None) -> str:
+def _answer(said: Status, look: Look | None) -> str:
     if look is None:
         return "no pairs"
-    word = "undecided" if said is Answer.OPEN else said.value
+    word = "undecided" if said is Status.INCONCLUSIVE else said.value
     return f"{word} ({units.percent(math.expm1(look.estimate))}, {look.pairs} pairs)"
 
 

@@ -25,13 +25,7 @@ def against_baseline(case: Case, history: History) -> Verdict:
         message = "a load time counts only from fresh processes, and there was none"
         row = case.row(Status.INCONCLUSIVE, "unconfirmed", message=message, now=case.now(), baseline=case.stored())
         return case.unconfirmed(Evidence.FRESH_LOAD, row)
-    seen = screen(
-        _with_spread(case, values),
-        history,
-        median(case.worse_log(value) for value in values),
-        tolerance=case.margins.load_tolerance,
-        most=case.margins.max_load_slowdown,
-    )
+    seen = screen(_with_spread(case, values), history, median(case.worse_log(value) for value in values))
     if seen.passes:
         return seen.passed()
     enough = len(pooled(calm)) >= ENOUGH_PROCESSES

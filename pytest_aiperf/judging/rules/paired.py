@@ -11,7 +11,7 @@ from statistics import median
 import numpy as np
 
 from pytest_aiperf.judging.case import Case
-from pytest_aiperf.judging.sequential import LOOKS, Answer, Look, decide
+from pytest_aiperf.judging.sequential import LOOKS, Look, decide
 from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing
@@ -71,7 +71,7 @@ def answer_of(
     tolerance: float,
     most: float,
     higher_is_better: bool = False,
-) -> tuple[Answer, Look | None]:
+) -> tuple[Status, Look | None]:
     """What the undisturbed blocks say of one figure; where quiet calls stand for it, the typical ones may object."""
     logs, typical = (
         differences(blocks, metric, share=one, higher_is_better=higher_is_better) for one in (share, TYPICAL)
@@ -92,33 +92,6 @@ def _to_pairs(case: Case, stored: Verdict) -> Verdict:
     return case.unconfirmed(Evidence.PAIRS, stored)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Figure:
-    """What is compared, and how much of a change is too much."""
-
-    title: str
-    share: float
-    tolerance: float
-    most: float
-    fewest: int = 1
-    """Values that a side of a block needs."""
-
-
-def _figure(case: Case, percentile: float | None) -> _Figure:
-    margins = case.margins
-    if percentile is not None:
-        return _Figure(
-            title=f"{case.metric.title} p{percentile:g}",
-            share=percentile / 100,
-            tolerance=max(margins.tail_tolerance, margins.tolerance),
-            most=max(margins.max_tail_slowdown, margins.max_slowdown),
-            fewest=fewest_samples(percentile),
-        )
-    if case.metric.rule is Rule.LOAD_TIME:
-        return _Figure(title=case.title, share=0.5, tolerance=margins.load_tolerance, most=margins.max_load_slowdown)
-    return _Figure(title=case.title, share=ESTIMATOR, tolerance=margins.tolerance, most=margins.max_slowdown)
-
-
 def decided(
     case: Case, pairing: Pairing, blocks: Sequence[Block], *, percentile: float | None, more: Evidence = Evidence.PAIRS
 ) -> Verdict:
@@ -127,17 +100,17 @@ def decided(
         return case.row(Status.ANOMALOUS, "same_code", message=pairing.failure or "", now=case.now())
     if case.metric.rule is Rule.PROCESS_MEMORY:
         return _memory(case, pairing, blocks)
-    figure = _figure(case, percentile)
     calm = [block for block in blocks if not block.disturbances]
-    rows = _Rows(case=case, pairing=pairing, blocks=calm, figure=figure)
-    few = min((fewest_values(block, case.metric.name) for block in calm), default=figure.fewest)
-    if few < figure.fewest:
-        return rows.open("too_few_samples", f"{few} calls per block; p{percentile:g} needs {figure.fewest}")
-    higher, most = case.metric.better is Better.HIGHER, figure.most
+    rows = _Rows(case=case, pairing=pairing, blocks=calm, percentile=percentile)
+    needed = 1 if percentile is None else fewest_samples(percentile)
+    few = min((fewest_values(block, case.metric.name) for block in calm), default=needed)
+    if few < needed:
+        return rows.open("too_few_samples", f"{few} calls per block; p{percentile:g} needs {needed}")
+    higher, (tolerance, most) = case.metric.better is Better.HIGHER, case.allowed(percentile)
     said, seen = answer_of(
-        calm, case.metric.name, share=figure.share, tolerance=figure.tolerance, most=most, higher_is_better=higher
+        calm, case.metric.name, share=rows.share, tolerance=tolerance, most=most, higher_is_better=higher
     )
-    if seen is not None and said is not Answer.OPEN:
+    if seen is not None and said is not Status.INCONCLUSIVE:
         return rows.closed(said, seen)
     if pairing.failure is not None:
         return rows.open("not_compared", pairing.failure, seen)
@@ -153,17 +126,23 @@ class _Rows:
     case: Case
     pairing: Pairing
     blocks: Sequence[Block]
-    figure: _Figure
+    percentile: float | None
 
-    def closed(self, said: Answer, seen: Look) -> Verdict:
+    @property
+    def share(self) -> float:
+        """The quantile of a side's values that stands for its block."""
+        if self.percentile is not None:
+            return self.percentile / 100
+        return 0.5 if self.case.metric.rule is Rule.LOAD_TIME else ESTIMATOR
+
+    def closed(self, said: Status, seen: Look) -> Verdict:
         decisive = self.blocks[: seen.pairs]
         old, new = self._middles(decisive)
         message = f"{seen.pairs} pairs against {self.pairing.against}"
-        if said is Answer.REGRESSED and abs(new - old) < self.case.metric.negligible:
+        if said is Status.REGRESSED and abs(new - old) < self.case.metric.negligible:
             return self._row(Status.PASSED, "negligible", message, seen)
-        status = {Answer.REGRESSED: Status.REGRESSED, Answer.IMPROVED: Status.IMPROVED}.get(said, Status.PASSED)
-        reason = {Answer.REGRESSED: "slower", Answer.IMPROVED: "faster"}.get(said, "within_margin")
-        return self._row(status, reason, message, seen)
+        reason = {Status.REGRESSED: "slower", Status.IMPROVED: "faster"}.get(said, "within_margin")
+        return self._row(said, reason, message, seen)
 
     def undecided(self, seen: Look | None, *, disturbed: int) -> Verdict:
         pairing, against = self.pairing, self.pairing.against
@@ -172,9 +151,10 @@ class _Rows:
             return self.open("disturbed", f"{disturbed} of {total} pairs against {against} were disturbed", seen)
         if seen is None or seen.pairs < LOOKS[0]:
             return self.open("out_of_budget", self._too_few(), seen)
-        visible = units.percent(math.expm1(seen.smallest_visible(self.figure.tolerance)))
+        tolerance, most = self.case.allowed(self.percentile)
+        visible = units.percent(math.expm1(seen.smallest_visible(tolerance)))
         message = f"{seen.pairs} pairs against {against} could have shown {visible}"
-        needed = seen.needed_pairs(self.figure.tolerance, self.figure.most)
+        needed = seen.needed_pairs(tolerance, most)
         if pairing.budget and needed > seen.pairs:
             message += f"; certainty takes about {units.duration(pairing.seconds / seen.pairs * needed)}"
             message += f" (aiperf_pairs_budget is {units.duration(pairing.budget)})"
@@ -196,18 +176,18 @@ class _Rows:
         return self.case.row(
             status,
             reason,
-            title=self.figure.title,
+            percentile=self.percentile,
             message=message,
             now=new,
             baseline=old,
             worse_by=_interval(seen) if seen is not None else None,
-            limit=self.figure.most,
+            limit=self.case.allowed(self.percentile)[1],
             notes=self._notes(seen, old, new),
         )
 
     def _middles(self, blocks: Sequence[Block]) -> tuple[float, float]:
         """Old and new as people read them: the median of the blocks' medians (or of the percentile)."""
-        share, name = max(0.5, self.figure.share), self.case.metric.name
+        share, name = max(0.5, self.share), self.case.metric.name
         old, new = (median(float(np.quantile(block.values_of(arm, name), share)) for block in blocks) for arm in Arm)
         return old, new
 
@@ -218,9 +198,8 @@ class _Rows:
             return ("the quiet quarter of the calls is no slower: judged by their median",)
         notes: tuple[str, ...] = ()
         by_medians = self.case.worse_log(new) - self.case.worse_log(old)
-        if self.figure.share == ESTIMATOR and abs(by_medians - seen.estimate) > max(
-            2 * seen.error, math.log1p(self.figure.tolerance)
-        ):
+        notable = max(2 * seen.error, math.log1p(self.case.allowed(self.percentile)[0]))
+        if self.share == ESTIMATOR and abs(by_medians - seen.estimate) > notable:
             notes += (f"by medians {units.percent(math.expm1(by_medians))}: the change is not in the quiet calls",)
         if seen.outlying:
             notes += ("a few outlying pairs carry the mean: no failure at this look",)

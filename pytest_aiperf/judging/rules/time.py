@@ -92,4 +92,4 @@ def _screen_here(case: Case, history: History, samples: tuple[Sample, ...]) -> S
 
 def _screen(case: Case, history: History, samples: Sequence[Sample]) -> Screen:
     log_value = median(case.worse_log(median(sample.values)) for sample in samples)
-    return screen(case, history, log_value, tolerance=case.margins.tolerance, most=case.margins.max_slowdown)
+    return screen(case, history, log_value)
