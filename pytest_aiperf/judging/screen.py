@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from pytest_aiperf.judging.case import Case, slowdown, words
-from pytest_aiperf.judging.statistics import History, Prediction, predict
+from pytest_aiperf.judging.statistics import History, predict
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.records import Interval, Verdict
 from pytest_aiperf.vocabulary.terms import Status
@@ -26,21 +25,21 @@ one session; with this one, 1 of 10,000 over 1 to 20 sessions, and 15 of 10,000 
 _NOTABLE_SPEED = 0.005
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """One value held against the sessions; `tolerance` and `most` are what the case has as allowed."""
+    """One session's log value held against the others."""
 
-    case: Case
-    history: History
-    value: float
-    expected: float
-    """The value that the sessions, and the machine's speed of today, let expect."""
-    prediction: Prediction
-    cautious: Prediction
-    """The same from one value per occasion, with the spread of a rough machine where too few tell this one's."""
-    occasions: int
-    tolerance: float
-    most: float
+    def __init__(self, case: Case, history: History, log_value: float) -> None:
+        covariate = case.measurement.judged_covariate
+        occasions = case.history_of_occasions() or history
+        rough = max(case.prior, ROUGH_VARIANCE) if occasions.count < FEWEST_TELLING else case.prior
+        self.case, self.history, self.occasions = case, history, occasions.count
+        self.tolerance, self.most = case.allowed()
+        self.prediction = predict(history, log_value, covariate, prior=case.prior)
+        self.cautious = predict(occasions, log_value, covariate, prior=rough)
+        """The same from one value per occasion, with the spread of a rough machine where too few tell this one's."""
+        self.value = case.from_worse_log(log_value)
+        self.expected = case.from_worse_log(log_value - self.prediction.shift)
+        """The value that the sessions, and the machine's speed of today, let expect."""
 
     @property
     def passes(self) -> bool:
@@ -115,22 +114,3 @@ class Screen:
         if abs(share) < _NOTABLE_SPEED:
             return ()
         return (f"the baseline is adjusted by {units.percent(share)} for the speed of the machine today",)
-
-
-def screen(case: Case, history: History, log_value: float) -> Screen:
-    """Hold one session's log value against the others."""
-    tolerance, most = case.allowed()
-    prediction = predict(history, log_value, case.measurement.judged_covariate, prior=case.prior)
-    occasions = case.history_of_occasions() or history
-    rough = max(case.prior, ROUGH_VARIANCE) if occasions.count < FEWEST_TELLING else case.prior
-    return Screen(
-        case=case,
-        history=history,
-        value=case.from_worse_log(log_value),
-        expected=case.from_worse_log(log_value - prediction.shift),
-        prediction=prediction,
-        cautious=predict(occasions, log_value, case.measurement.judged_covariate, prior=rough),
-        occasions=occasions.count,
-        tolerance=tolerance,
-        most=most,
-    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from math import isfinite
 from statistics import median
 
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.records import Result, Verdict
+from pytest_aiperf.vocabulary.records import Criteria, Result, Verdict
 from pytest_aiperf.vocabulary.terms import Pairs
 
 FEWEST_TOGETHER = 5
@@ -23,16 +23,12 @@ def common_slowdown(results: Iterable[Result], *, metric: str) -> float | None:
     `metric` counts seconds per call. A new dependency slows every test, each of them perhaps too little to be seen
     alone.
     """
-    shifts, allowed = [], []
-    for result in results:
-        verdict = _against_sessions(result, metric)
-        if verdict is not None and verdict.worse_by is not None and result.criteria is not None:
-            shifts.append(verdict.worse_by.mid)
-            allowed.append(result.criteria.margins.max_slowdown)
-    if len(shifts) < FEWEST_TOGETHER:
+    tests = _against_sessions(results, metric)
+    seen = [(row.worse_by.mid, criteria.margins.max_slowdown) for _, criteria, row in tests if row.worse_by is not None]
+    if len(seen) < FEWEST_TOGETHER:
         return None
-    together = median(shifts)
-    return together if together > TOGETHER * median(allowed) else None
+    together, allowed = map(median, zip(*seen, strict=True))
+    return together if together > TOGETHER * allowed else None
 
 
 def notes(results: Sequence[Result], *, metric: str) -> tuple[str, ...]:
@@ -51,11 +47,9 @@ def _together(results: Sequence[Result], metric: str) -> str:
 def _blind(results: Sequence[Result], metric: str) -> str:
     """Tests whose sessions vary too much to show their own `max_slowdown`, unless pairs decide anyway."""
     seen = {
-        result.test: verdict.sees
-        for result in results
-        if (verdict := _against_sessions(result, metric)) is not None and verdict.sees is not None
-        if result.criteria is not None and verdict.sees > result.criteria.margins.max_slowdown
-        if result.criteria.policy.pairs is Pairs.NEVER
+        test: row.sees
+        for test, criteria, row in _against_sessions(results, metric)
+        if row.sees is not None and row.sees > criteria.margins.max_slowdown and criteria.policy.pairs is Pairs.NEVER
     }
     if not seen:
         return ""
@@ -73,14 +67,12 @@ def _sees(slowdown: float) -> str:
     return f"sees {share} and more" if slowdown < 1 else f"sees a factor of {1 + slowdown:.1f}"
 
 
-def _against_sessions(result: Result, metric: str) -> Verdict | None:
-    """The row of the test's slowest call against its sessions."""
-    rows = [
-        verdict
-        for verdict in result.verdicts
-        if verdict.metric == metric and verdict.sees is not None and math.isfinite(verdict.sees)
-    ]
-    return max(rows, key=lambda row: row.now or 0.0, default=None)
+def _against_sessions(results: Iterable[Result], metric: str) -> Iterator[tuple[str, Criteria, Verdict]]:
+    """Each test with the row of its slowest call against its sessions."""
+    for result in results:
+        rows = [row for row in result.verdicts if row.metric == metric and row.sees is not None and isfinite(row.sees)]
+        if rows and result.criteria is not None:
+            yield result.test, result.criteria, max(rows, key=lambda row: row.now or 0.0)
 
 
 def seconds_per_call(result: Result, *, metric: str) -> float:

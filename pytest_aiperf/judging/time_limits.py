@@ -28,8 +28,8 @@ FAIL_RISK = 0.005
 """Chance that so many values beyond the limit are bad luck: at most this to fail."""
 ENOUGH_PROCESSES = 3
 """Fresh processes after which an open percentile stays open."""
-FEWEST_LOADS, ENOUGH_LOADS = 3, 5
-"""Fresh processes after which the median load may be clear, and after which it has to be."""
+_PROCESSES = {Evidence.FRESH_TIMING: (1, 1), Evidence.FRESH_LOAD: (3, 5)}
+"""Fresh processes after which the median may be clear, and after which it has to be."""
 _ALONE = "not confirmed in a fresh process"
 
 
@@ -38,9 +38,8 @@ def against_time_limit(case: Case, limit: Limit) -> Verdict:
     if limit.percentile not in (None, MEDIAN):
         return _against_percentile(case, limit)
     runs = case.calm(case.samples) or case.samples
-    fresh = [median(sample.values) for sample in runs if sample.origin is Origin.FRESH]
-    here = [median(sample.values) for sample in runs if sample.origin is Origin.IN_PROCESS]
-    return _against_median(case, limit, here=here, fresh=fresh, fewest=1, enough=1, needs=Evidence.FRESH_TIMING)
+    here, fresh = ([median(sample.values) for sample in runs if sample.origin is origin] for origin in Origin)
+    return _against_median(case, limit, here=here, fresh=fresh, needs=Evidence.FRESH_TIMING)
 
 
 def against_load_limit(case: Case, limit: Limit) -> Verdict:
@@ -48,21 +47,14 @@ def against_load_limit(case: Case, limit: Limit) -> Verdict:
     if not (fresh := case.values(Origin.FRESH)):
         row = _row(case, limit, Status.INCONCLUSIVE, "unconfirmed", now=case.now(), message=_ALONE)
         return case.unconfirmed(Evidence.FRESH_LOAD, row)
-    fewest, enough = FEWEST_LOADS, ENOUGH_LOADS
-    return _against_median(case, limit, here=(), fresh=fresh, fewest=fewest, enough=enough, needs=Evidence.FRESH_LOAD)
+    return _against_median(case, limit, here=(), fresh=fresh, needs=Evidence.FRESH_LOAD)
 
 
 def _against_median(
-    case: Case,
-    limit: Limit,
-    *,
-    here: Sequence[float],
-    fresh: Sequence[float],
-    fewest: int,
-    enough: int,
-    needs: Evidence,
+    case: Case, limit: Limit, *, here: Sequence[float], fresh: Sequence[float], needs: Evidence
 ) -> Verdict:
-    """Decide at once where `fewest` fresh processes leave no doubt, at last where there are `enough`."""
+    """Decide at once where a few fresh processes leave no doubt, at last where there are enough."""
+    fewest, enough = _PROCESSES[needs]
     runs = [case.worse_log(value) for value in (*here, *fresh)]
     over = predict_run(runs, case.history(), prior=case.prior)
     now, bound = case.from_worse_log(over.shift), case.worse_log(limit.bound)

@@ -61,12 +61,7 @@ class Concurrent(dict[str, Any]):
         return "\n".join(line for name, account in self.accounts.items() for line in lines(_TITLES[name], account))
 
 
-def run(
-    trial: Trial,
-    entry: Entry,
-    loaders: Mapping[str, Loader],
-    inputs: Any,
-) -> Concurrent:
+def run(trial: Trial, entry: Entry, loaders: Mapping[str, Loader], inputs: Any) -> Concurrent:
     """Load and run all; their memory is measured by fresh processes. Raises UsageError."""
     names = check(loaders)
     order, frameworks = trial.order, trial.context.frameworks
@@ -106,19 +101,19 @@ def plainly(loaders: Mapping[str, Loader], inputs: Any, frameworks: Frameworks) 
 def _measured(trial: Trial, entry: Entry, loaders: Mapping[str, Loader], inputs: Any) -> dict[str, Any]:
     """In a fresh process: the joint peak of these models, with what each adds and what stays."""
     watches = trial.watches(None, ram=True, gpu=True).start()
-    before = _held(trial)
+    before = _held(trial, {})
     models: dict[str, Any] = {}
     loaded: list[Sample] = []
     for name, loader in loaders.items():
         models[name] = settle(loader())
-        loaded.append(_sample(LOADED, _above(before, _held(trial)), trial, name))
+        loaded.append(_sample(LOADED, _held(trial, before), trial, name))
     outputs = _outputs(models, inputs, trial.context.frameworks)
     peaks = watches.samples()
     models.clear()
     gc.collect()
     trial.context.tools.memory.give_back()
     trial.context.tools.devices.reset_peaks()
-    kept = _sample(KEPT, _above(before, _held(trial)), trial)
+    kept = _sample(KEPT, _held(trial, before), trial)
     if members := trial.order.members:
         alone = len(members) == 1
         entry.fresh.append(_sample(ALONE if alone else REVERSED, _added(peaks), trial, members[0] if alone else ""))
@@ -174,16 +169,12 @@ def _outputs(models: Mapping[str, Any], inputs: Any, frameworks: Frameworks) -> 
     return outputs
 
 
-def _held(trial: Trial) -> dict[str, float]:
-    """Bytes at this moment, as far as they are counted."""
+def _held(trial: Trial, before: Mapping[str, float]) -> dict[str, float]:
+    """Bytes at this moment, as far as they are counted, above what was held before."""
     gc.collect()
     allocated, process = trial.context.tools.devices.started().held()
     sizes = {RAM.name: trial.context.tools.memory.now(), ALLOCATED.name: allocated, PROCESS.name: process}
-    return {metric: float(size) for metric, size in sizes.items() if size is not None}
-
-
-def _above(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:
-    return {metric: max(0.0, held - before.get(metric, 0.0)) for metric, held in now.items()}
+    return {metric: max(0.0, size - before.get(metric, 0.0)) for metric, size in sizes.items() if size is not None}
 
 
 def _added(peaks: Sequence[Sample]) -> dict[str, float]:
@@ -193,13 +184,8 @@ def _added(peaks: Sequence[Sample]) -> dict[str, float]:
 
 
 def _sample(metric: Metric, parts: Mapping[str, float], trial: Trial, name: str = "") -> Sample:
-    return Sample(
-        metric=metric.name,
-        values=(parts.get(RAM.name, 0.0),),
-        origin=trial.order.origin,
-        member=name,
-        parts=parts,
-    )
+    values = (parts.get(RAM.name, 0.0),)
+    return Sample(metric=metric.name, values=values, origin=trial.order.origin, member=name, parts=parts)
 
 
 def _by_name(entry: Entry, wanted: Metric, metric: str) -> dict[str, float]:

@@ -160,18 +160,18 @@ class Trial:
 
     def measurements(self, *, taken_at: str, commit: str | None, hashes: Mapping[Path, str]) -> tuple[Measurement, ...]:
         """Everything seen, one record per label; `hashes` of model files, as far as they are known."""
-        return tuple(self._measurement(entry, taken_at, commit, hashes) for entry in self.entries.values())
-
-    def _measurement(self, entry: Entry, taken_at: str, commit: str | None, hashes: Mapping[Path, str]) -> Measurement:
-        return Measurement(
-            test=self.order.test,
-            label=entry.label,
-            samples=(*entry.samples.values(), *entry.fresh),
-            taken_at=taken_at,
-            commit=commit,
-            source=self.source,
-            files={path.name: hashes[path] for path in entry.seen.paths if path in hashes},
-            allocations=self.allocations if self.has_peak(entry) else Allocations(),
-            pairing=self.pairings.get(entry.label),
-            **entry.seen.told(),
+        return tuple(
+            Measurement(
+                test=self.order.test,
+                label=entry.label,
+                samples=(*entry.samples.values(), *entry.fresh),
+                taken_at=taken_at,
+                commit=commit,
+                source=self.source,
+                files={path.name: hashes[path] for path in entry.seen.paths if path in hashes},
+                allocations=self.allocations if self.has_peak(entry) else Allocations(),
+                pairing=self.pairings.get(entry.label),
+                **entry.seen.told(),
+            )
+            for entry in self.entries.values()
         )

@@ -8,7 +8,7 @@ from statistics import median
 import numpy as np
 
 from pytest_aiperf.judging.case import Case, pooled
-from pytest_aiperf.judging.screen import screen
+from pytest_aiperf.judging.screen import Screen
 from pytest_aiperf.judging.statistics import History
 from pytest_aiperf.vocabulary.records import Verdict
 from pytest_aiperf.vocabulary.terms import Evidence, Origin, Status
@@ -25,7 +25,7 @@ def against_baseline(case: Case, history: History) -> Verdict:
         message = "a load time counts only from fresh processes, and there was none"
         row = case.row(Status.INCONCLUSIVE, "unconfirmed", message=message, now=case.now(), baseline=case.stored())
         return case.unconfirmed(Evidence.FRESH_LOAD, row)
-    seen = screen(_with_spread(case, values), history, median(case.worse_log(value) for value in values))
+    seen = Screen(_with_spread(case, values), history, median(case.worse_log(value) for value in values))
     if seen.passes:
         return seen.passed()
     enough = len(pooled(calm)) >= ENOUGH_PROCESSES

@@ -8,7 +8,7 @@ from functools import partial
 from statistics import median
 
 from pytest_aiperf.judging.case import Case, pooled
-from pytest_aiperf.judging.screen import Screen, screen
+from pytest_aiperf.judging.screen import Screen
 from pytest_aiperf.judging.statistics import History
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.records import Sample, Verdict
@@ -92,4 +92,4 @@ def _screen_here(case: Case, history: History, samples: tuple[Sample, ...]) -> S
 
 def _screen(case: Case, history: History, samples: Sequence[Sample]) -> Screen:
     log_value = median(case.worse_log(median(sample.values)) for sample in samples)
-    return screen(case, history, log_value)
+    return Screen(case, history, log_value)

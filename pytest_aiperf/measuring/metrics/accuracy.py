@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Any
 
 from pytest_aiperf.vocabulary.errors import UsageError
@@ -40,15 +41,8 @@ def metric_of(name: str, better: str, *, reserved: Collection[str] = ()) -> Metr
     if name in reserved:
         others = ", ".join(sorted({*reserved} - {METRIC.name}))
         raise UsageError(f"aiperf.score(name={name!r}): another metric has this name; reserved are {others}")
-    return Metric(
-        name=name,
-        title=name,
-        unit=Unit.NUMBER,
-        better=Better(better),
-        rule=Rule.QUALITY,
-        portable=True,
-        measured_by=f"aiperf.score(..., name={name!r})",
-    )
+    by = f"aiperf.score(..., name={name!r})"
+    return replace(METRIC, name=name, title=name, unit=Unit.NUMBER, better=Better(better), measured_by=by)
 
 
 def sample(scores: Any, *, name: str) -> Sample:
