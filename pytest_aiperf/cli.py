@@ -81,9 +81,9 @@ def replay(options: argparse.Namespace) -> tuple[str, bool]:
 
 def selfcheck(options: argparse.Namespace) -> str:
     """Pairs of the same code, and with a known slowdown, on this machine. Raises AiperfError."""
-    from pytest_aiperf.machine import timing_lock
     from pytest_aiperf.machine.disturbances import MachineWatch
     from pytest_aiperf.machine.nvml import Nvml
+    from pytest_aiperf.machine.timing_lock import MachineLock
     from pytest_aiperf.processes import selfcheck
     from pytest_aiperf.processes.child import Launch
     from pytest_aiperf.processes.pairs import PairedProcesses
@@ -97,7 +97,7 @@ def selfcheck(options: argparse.Namespace) -> str:
     reaper = Reaper(_tell)
     launch = Launch(arguments=(), directory=root, timeout=300.0, quiet_malloc=True, reaper=reaper)
     processes = PairedProcesses(launches=dict.fromkeys(Arm, launch), watched=(), machine=MachineWatch(nvml=Nvml()))
-    lock = timing_lock.MachineLock(timing_lock.lock_file(), shared_by_tests=False, tell=_tell)
+    lock = MachineLock(shared_by_tests=False, tell=_tell)
     try:
         with lock.exclusive():
             seen = selfcheck.check(
@@ -116,12 +116,12 @@ def selfcheck(options: argparse.Namespace) -> str:
 def doctor(_options: argparse.Namespace) -> str:
     """What makes this machine noisy."""
     from pytest_aiperf.machine.doctor import report
-    from pytest_aiperf.machine.instruments import Instruments, Interpreter, packages_without_bytecode
+    from pytest_aiperf.machine.instruments import Instruments, Interpreter, Machine, packages_without_bytecode
     from pytest_aiperf.wiring import distributions
 
     packages = ("numpy", *distributions())
     interpreter = Interpreter(without_bytecode=lambda: packages_without_bytecode(packages))
-    return report.text(report.examine(instruments=Instruments(interpreter=interpreter)))
+    return report.text(report.examine(Machine(instruments=Instruments(interpreter=interpreter))))
 
 
 def _timed_tests(root: Path) -> list[str]:

@@ -39,8 +39,8 @@ _IDLE: pytest.StashKey[RunContext] = pytest.StashKey()
 def equip_run(config: pytest.Config) -> None:
     """Make this pytest measure. Raises UsageError, or pytest's own, for bad settings."""
     from pytest_aiperf.baselines.last_run import LastRun
-    from pytest_aiperf.machine import timing_lock
     from pytest_aiperf.machine.reference_workload import ReferenceWorkload
+    from pytest_aiperf.machine.timing_lock import MachineLock
     from pytest_aiperf.measuring.run_context import RunContext
     from pytest_aiperf.processes.child import Launch, run_test
     from pytest_aiperf.processes.fresh_figures import FreshFigures
@@ -69,7 +69,7 @@ def equip_run(config: pytest.Config) -> None:
     if chosen.quiet_malloc:
         process_memory.quieten_malloc()
     progress = Progress(config)
-    lock = timing_lock.MachineLock(timing_lock.lock_file(), shared_by_tests=under_xdist, tell=progress.show)
+    lock = MachineLock(shared_by_tests=under_xdist, tell=progress.show)
     arguments, directory = xdist.invocation(config)
     launch = Launch(
         # no fresh process measures coverage
@@ -79,9 +79,7 @@ def equip_run(config: pytest.Config) -> None:
         quiet_malloc=chosen.quiet_malloc,
         compile_caches=tuple({name: None for framework in frameworks for name in framework.compile_caches}),
     )
-    place = environment.describe(
-        name=chosen.machine, accelerators=tools.devices, distributions=distributions(), nvml=Nvml()
-    )
+    place = environment.describe(name=chosen.machine, accelerators=tools.devices, distributions=distributions())
     with settings.wrong_call(f"--aiperf-store={chosen.store}: "):
         store = store_at(config.rootpath, chosen.store)
     judge = Judge(
@@ -131,7 +129,7 @@ def equip_run(config: pytest.Config) -> None:
 def equip_worker(config: pytest.Config, *, channel: int) -> None:
     """Make this pytest the fresh process that its parent ordered."""
     from pytest_aiperf.measuring.run_context import RunContext
-    from pytest_aiperf.runtimes.import_hook import ImportTimes
+    from pytest_aiperf.runtimes.import_hook import ImportHook
     from pytest_aiperf.session.child_hooks import Channel, ChildHooks, neutralise
     from pytest_aiperf.vocabulary.messages import Doing
 
@@ -141,8 +139,9 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
     line.send(Doing(phase="collection"))
     neutralise(config, orders)
     frameworks = create_frameworks()
-    times = ImportTimes([framework.module for framework in frameworks if framework.module])
-    times.install()
+    imports: dict[str, float] = {}
+    runtimes = [framework.module for framework in frameworks if framework.module]
+    ImportHook(runtimes, lambda module, seconds: imports.update({module.__name__: seconds})).install()
     for framework in frameworks:
         framework.watch()
     context = RunContext(
@@ -150,7 +149,7 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
         frameworks=frameworks,
         metrics=known_metrics(),
         probes=_probes_of_others(),
-        imports=times.seconds,
+        imports=imports,
         turn_line=line,
     )
     config.pluginmanager.register(ChildHooks(config, context, line, orders), RUN_PLUGIN)
@@ -172,7 +171,7 @@ def pass_through(stash: pytest.Stash) -> Bench:
 @contextlib.contextmanager
 def gpu_slot(config: pytest.Config, item: pytest.Item) -> Iterator[tuple[str, ...]]:
     """The GPUs for one test. Skips or fails it where there is none; a fresh process uses those of its parent."""
-    from pytest_aiperf.machine import timing_lock
+    from pytest_aiperf.machine.atomic_files import lock_folder
     from pytest_aiperf.machine.gpu_slot import HELD_VARIABLE, GpuBusyError, GpuSlot, NoGpuError
     from pytest_aiperf.session import markers
 
@@ -184,7 +183,7 @@ def gpu_slot(config: pytest.Config, item: pytest.Item) -> Iterator[tuple[str, ..
     in_fresh_process = hooks is not None and lock is None
     limits = markers.read(item, frozenset()).limits
     slot = GpuSlot(
-        folder=timing_lock.lock_file().parent,
+        folder=lock_folder(),
         nvml=Nvml(),
         devices=create_tools().devices,
         modules=sys.modules,

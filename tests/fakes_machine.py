@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_aiperf.machine.doctor.observation import Window, watch
 from pytest_aiperf.machine.instruments import Instruments, Interpreter, Machine, Memory, Process
-from pytest_aiperf.machine.load import TICK
+from tests.fakes import FakeForeignLoad
 from tests.fakes_gpu import without_driver
 
 GIB = 1024**3
@@ -49,8 +49,7 @@ def instruments(**answers: Any) -> Instruments:
         "load": lambda: (0.1, 0.1, 0.1),
         "memory": lambda: Memory(available=12 * GIB, total=16 * GIB),
         "processes": dict,
-        "busy": lambda: 0.0,
-        "own": lambda: 0.0,
+        "foreign": FakeForeignLoad(),
         "nvml": without_driver(),
         "modules": {},
         "interpreter": interpreter(),
@@ -85,16 +84,22 @@ class Meanwhile:
 
     def answers(self) -> dict[str, Any]:
         """The instruments that see it."""
-        return {"clock": lambda: self.now, "sleep": self.sleep, "busy": self.busy, "processes": self.processes}
+        return {"clock": lambda: self.now, "sleep": self.sleep, "foreign": self, "processes": self.processes}
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
         self.slept += seconds
         lay(self.root, self.files)
 
-    def busy(self) -> float | None:
-        """Processor seconds of others, with the tick of doubt that is taken off again."""
-        return None if self.foreign is None else (self.foreign * self.slept + TICK if self.slept else 0.0)
+    def start(self) -> None:
+        assert not self.slept, "who else used the processor is asked around the sleep"
+
+    def share(self) -> float | None:
+        """Of the machine's four processors."""
+        return None if self.foreign is None else self.foreign / 4
+
+    def spent(self) -> tuple[float, float | None]:
+        return self.slept, None if self.foreign is None else self.foreign * self.slept
 
     def processes(self) -> Processes:
         return self.after if self.slept else self.before

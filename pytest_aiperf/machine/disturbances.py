@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median
 
-from pytest_aiperf.machine import cgroup, processor
+from pytest_aiperf.machine import cgroup, processor, procfs
 from pytest_aiperf.machine.gpu_records import Condition
-from pytest_aiperf.machine.load import TICK, machine_seconds
+from pytest_aiperf.machine.load import OtherProcesses
 from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.vocabulary import units
+from pytest_aiperf.vocabulary.contracts import ForeignLoad
 from pytest_aiperf.vocabulary.terms import DISTURBED_SHARE, Unit
 
 MOST_STEAL = 0.02
@@ -25,14 +26,6 @@ LONGEST_WAIT = 10.0
 SHORTEST_WAIT = 0.5
 
 
-def stolen_share_seconds() -> float | None:
-    """Seconds, per core, that a hypervisor gave to others; None where the system does not count them."""
-    import psutil
-
-    times: Mapping[str, float] = psutil.cpu_times()._asdict()
-    return times["steal"] / processor.processors() if "steal" in times else None
-
-
 @dataclass(kw_only=True)
 class MachineWatch:
     """Counters read before and after a block; everything that reads them is an argument."""
@@ -41,8 +34,7 @@ class MachineWatch:
     nvml: Nvml | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    stolen: Callable[[], float | None] = stolen_share_seconds
-    busy: Callable[[], float | None] = machine_seconds
+    foreign: ForeignLoad = field(default_factory=OtherProcesses)
     processors: int = field(default_factory=processor.processors)
     longest_wait: float = LONGEST_WAIT
     clocks: dict[str, list[float]] = field(init=False, default_factory=dict)
@@ -54,9 +46,8 @@ class MachineWatch:
 
     def start(self) -> None:
         """A block begins."""
-        self._began = self.clock()
         self._throttled = cgroup.throttled(self.root)
-        self._stolen = self.stolen()
+        self._ticks = procfs.ticks(self.root)
 
     def seen(self) -> tuple[str, ...]:
         """What disturbed the machine since `start`."""
@@ -69,11 +60,9 @@ class MachineWatch:
         """
         deadline = self.clock() + self.patience
         while self.clock() < deadline:
-            before, began = self.busy(), self.clock()
+            self.foreign.start()
             self.sleep(QUIET_WINDOW)
-            after = self.busy()
-            available = (self.clock() - began) * self.processors
-            if before is None or after is None or after - before - TICK < DISTURBED_SHARE * available:
+            if (self.foreign.share() or 0.0) < DISTURBED_SHARE:
                 self.patience = self.longest_wait
                 return True
         self.patience = max(SHORTEST_WAIT, self.patience / 2)
@@ -87,15 +76,13 @@ class MachineWatch:
         return (f"the container's processor quota throttled it for {units.text(seconds, Unit.SECONDS)}",)
 
     def _steal(self) -> tuple[str, ...]:
-        now, elapsed = self.stolen(), self.clock() - self._began
-        if now is None or self._stolen is None or elapsed <= 0:
-            return ()
-        share = (now - self._stolen) / elapsed
+        share = procfs.stolen_share(self._ticks, procfs.ticks(self.root)) or 0.0
         return (f"other virtual machines took {share:.0%} of the processor",) if share > MOST_STEAL else ()
 
     def _slow_clocks(self) -> tuple[str, ...]:
-        clocks = _processor_clocks(self.root)
-        return self._clock("processor", fmean(clocks)) if clocks else ()
+        told = procfs.each(self.root, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq").values()
+        kilohertz = [int(text) for text in told if text.isdecimal()]  # some virtual machines: <unknown>
+        return self._clock("processor", fmean(kilohertz) / 1000) if kilohertz else ()
 
     def _clock(self, name: str, megahertz: float) -> tuple[str, ...]:
         known = self.clocks.setdefault(name, [])
@@ -113,11 +100,3 @@ class MachineWatch:
             if isinstance(condition, Condition):
                 told += (*condition.disturbances(uuid), *self._clock(uuid, float(condition.clock_mhz)))
         return told
-
-
-def _processor_clocks(root: Path) -> list[float]:
-    files = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")
-    try:
-        return [int(file.read_text(encoding="ascii")) / 1000 for file in sorted(files)]
-    except (OSError, ValueError):
-        return []

@@ -16,7 +16,6 @@ from typing import Any
 from pytest_aiperf.machine import cgroup, processor, procfs
 from pytest_aiperf.machine.gpu_records import Unavailable
 from pytest_aiperf.machine.instruments import Machine
-from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.vocabulary.devices import Accelerator
 from pytest_aiperf.vocabulary.records import Environment
 
@@ -70,21 +69,15 @@ def describe(
     accelerators: Sequence[Accelerator],
     distributions: Sequence[str],
     place: Place | None = None,
-    nvml: Nvml | None = None,
 ) -> Environment:
-    """The machine class under its given or derived name; `nvml`, where given, adds the GPUs' present state.
+    """The machine class under its given or derived name.
 
     Of `distributions`, the runtimes as they are installed, those that are there are a part of the class.
     """
     place = place or Place()
     comparable = _comparable(place, accelerators, distributions)
-    details = _details(place)
-    if nvml is not None:
-        details |= {
-            f"device {uuid}": condition.reason if isinstance(condition, Unavailable) else condition.text()
-            for uuid, condition in nvml.conditions().items()
-        }
-    return Environment(key=name or derived_key(comparable, distributions), comparable=comparable, details=details)
+    key = name or derived_key(comparable, distributions)
+    return Environment(key=key, comparable=comparable, details=_details(place))
 
 
 def derived_key(comparable: Mapping[str, str], distributions: Sequence[str]) -> str:
@@ -148,6 +141,10 @@ def _details(place: Place) -> dict[str, str]:
         "throttled by cgroup": "" if throttled is None else f"{throttled[0]} times, {throttled[1]:.3f} s",
         "tracing": ", ".join(_tracing(machine)),
         "warning": TWO_RUNTIMES if two_runtimes else "",
+        **{
+            f"device {uuid}": condition.reason if isinstance(condition, Unavailable) else condition.text()
+            for uuid, condition in machine.instruments.nvml.conditions().items()
+        },
     }
     return {name: detail for name, detail in details.items() if detail}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
@@ -11,7 +10,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import quote
 
 from pytest_aiperf.machine.gpu_records import Unavailable
 from pytest_aiperf.machine.nvml import Nvml
@@ -19,9 +19,6 @@ from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.devices import Devices
 from pytest_aiperf.vocabulary.errors import AiperfError
 from pytest_aiperf.vocabulary.terms import Unit
-
-if TYPE_CHECKING:
-    from filelock import FileLock
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 HELD_VARIABLE = "PYTEST_AIPERF_GPU_HELD"
@@ -92,24 +89,17 @@ class GpuSlot:
         return tuple(sorted(names))
 
     def _acquire(self, name: str, until: float, locks: ExitStack) -> None:
-        from filelock import Timeout
+        from filelock import FileLock, Timeout
 
-        lock = self._lock(name)
+        lock = FileLock(self.folder / f"gpu-{quote(name, safe='')}.lock")
+        wait = max(0.0, until - self.clock())
         try:
-            lock.acquire(timeout=max(0.0, until - self.clock()), poll_interval=LOOK_SECONDS)
+            locks.enter_context(lock.acquire(timeout=wait, poll_interval=LOOK_SECONDS))
         except Timeout:
             raise GpuBusyError(
                 f"aiperf_gpu: GPU {name} was in use by another test for {self.timeout:.0f} s "
                 "(aiperf_gpu_timeout says how long to wait)"
             ) from None
-        locks.callback(lock.release)
-
-    def _lock(self, name: str) -> FileLock:
-        from filelock import FileLock
-
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-        return FileLock(self.folder / f"gpu-{digest}.lock")
 
     def _wait_for_memory(self, free: float, until: float) -> None:
         while too_full := self._too_full(free):

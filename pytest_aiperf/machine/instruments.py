@@ -14,9 +14,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pytest_aiperf.machine import load as noise
 from pytest_aiperf.machine import processor, procfs
+from pytest_aiperf.machine.load import OtherProcesses
 from pytest_aiperf.machine.nvml import Nvml, own_pids
+from pytest_aiperf.vocabulary.contracts import ForeignLoad
 
 _MONITORS = 6
 """Places of `sys.monitoring`."""
@@ -108,8 +109,7 @@ class Instruments:
     load: Callable[[], tuple[float, float, float] | None] = load_average
     memory: Callable[[], Memory] = memory_now
     processes: Callable[[], Mapping[ProcessKey, Process]] = other_processes
-    busy: Callable[[], float | None] = noise.machine_seconds
-    own: Callable[[], float] = noise.own_seconds
+    foreign: ForeignLoad = field(default_factory=OtherProcesses)
     nvml: Nvml = field(default_factory=Nvml)
     modules: Mapping[str, ModuleType] = field(default_factory=lambda: sys.modules)
     interpreter: Interpreter = field(default_factory=Interpreter)
@@ -129,8 +129,7 @@ class Machine:
 
     def each(self, pattern: str) -> Mapping[Path, str]:
         """The readable files of a pattern, in order, and what they say."""
-        read = {file: self.read(str(file.relative_to(self.root))) for file in sorted(self.root.glob(pattern))}
-        return {file: text for file, text in read.items() if text}
+        return procfs.each(self.root, pattern)
 
     def usable_cores(self) -> float:
         """Cores that affinity and the container's quota leave to this process."""

@@ -16,6 +16,12 @@ def text(file: Path) -> str:
         return ""
 
 
+def each(root: Path, pattern: str) -> dict[Path, str]:
+    """The readable files of a pattern, in order, and what they say without the space around it."""
+    read = {file: text(file).strip() for file in sorted(root.glob(pattern))}
+    return {file: said for file, said in read.items() if said}
+
+
 def is_childless(root: Path = Path("/")) -> bool:
     """Whether this process has no children, asked without a look at every process of the machine.
 

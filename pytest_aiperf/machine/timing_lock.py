@@ -7,8 +7,7 @@ import os
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_aiperf.machine.atomic_files import lock_folder
 
@@ -20,21 +19,14 @@ NESTED_VARIABLE = "PYTEST_AIPERF_LOCKED_BY"
 PATIENCE_SECONDS = 2.0
 
 
-def lock_file() -> Path:
-    """One file per user and machine."""
-    return lock_folder() / "timing.lock"
-
-
 @dataclass(kw_only=True)
 class MachineLock:
     """A read-write lock: ordinary tests share it (under xdist), timed sections hold it alone."""
 
-    path: Path = field(kw_only=False)
     shared_by_tests: bool
     tell: Callable[[str], None]
     environ: MutableMapping[str, str] = field(default_factory=lambda: os.environ)
     nested: bool = field(init=False)
-    depth: int = field(init=False, default=0)
     sharing: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -67,29 +59,21 @@ class MachineLock:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Around a timed section: waits at this point until every other test has ended, and holds back new ones."""
-        if self.nested or self.depth:
+        if self.nested:
             yield
             return
-        was_sharing = self.sharing
-        self._unshare()
-        self._acquire_alone()
-        self.depth += 1
-        try:
+        with self.aside(), self._alone():
             yield
-        finally:
-            self.depth -= 1
-            self._lock.release()
-            if was_sharing:
-                self._share()
 
-    def _acquire_alone(self) -> None:
+    def _alone(self) -> Any:
+        """A context; a section inside another one, of the same thread, goes on at once."""
         from filelock import Timeout
 
         try:
-            self._lock.acquire_write(timeout=PATIENCE_SECONDS)
+            return self._lock.acquire_write(timeout=PATIENCE_SECONDS)
         except Timeout:
             self.tell("waiting for other tests to end")
-            self._lock.acquire_write()
+            return self._lock.acquire_write()
 
     def _share(self) -> None:
         self._lock.acquire_read()
@@ -104,5 +88,4 @@ class MachineLock:
     def _lock(self) -> ReadWriteLock:
         from filelock import ReadWriteLock
 
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return ReadWriteLock(self.path)
+        return ReadWriteLock(lock_folder() / "timing.lock")  # one file per user and machine

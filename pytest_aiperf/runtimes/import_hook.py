@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import importlib.machinery
-import importlib.util
 import sys
 import time
-from abc import abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
 
 
 class ImportHook(MetaPathFinder):
-    """Stands first on `sys.meta_path`, lets the real finders work, and executes the modules that it was told of."""
+    """Stands first on `sys.meta_path` and lets the finders behind it work.
 
-    def __init__(self, names: Collection[str]) -> None:
+    Tells of each named module that has been imported, and how many seconds that took.
+    """
+
+    def __init__(self, names: Collection[str], tell: Callable[[ModuleType, float], object]) -> None:
         self.names = frozenset(names)
-        self._searching = False
+        self.tell = tell
 
     def install(self) -> None:
         """Begin to watch."""
@@ -28,42 +29,18 @@ class ImportHook(MetaPathFinder):
         if self in sys.meta_path:
             sys.meta_path.remove(self)
 
-    @abstractmethod
-    def execute(self, loader: Loader, module: ModuleType) -> None:
-        """Let the real loader execute a module."""
-
     def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None = None,  # noqa: ARG002 - the import system's signature
-        target: ModuleType | None = None,  # noqa: ARG002
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """The real module's spec, with a loader that asks `execute`; None for everything else."""
-        if fullname not in self.names or self._searching:
+        """The real module's spec, with a loader that is watched; None for everything else."""
+        if fullname not in self.names:
             return None
-        self._searching = True
-        try:
-            spec = importlib.util.find_spec(fullname)
-        finally:
-            self._searching = False
+        behind = sys.meta_path[sys.meta_path.index(self) + 1 :]
+        found = (finder.find_spec(fullname, path, target) for finder in behind)
+        spec = next(filter(None, found), None)
         if spec is not None and spec.loader is not None:
             spec.loader = _Watched(spec.loader, self)
         return spec
-
-
-class ImportTimes(ImportHook):
-    """How long each import took, in seconds."""
-
-    def __init__(self, names: Collection[str], clock: Callable[[], int] = time.perf_counter_ns) -> None:
-        super().__init__(names)
-        self.clock = clock
-        self.seconds: dict[str, float] = {}
-
-    def execute(self, loader: Loader, module: ModuleType) -> None:
-        """Between two readings of the clock."""
-        start = self.clock()
-        loader.exec_module(module)
-        self.seconds[module.__name__] = (self.clock() - start) * 1e-9
 
 
 class _Watched(Loader):
@@ -81,4 +58,8 @@ class _Watched(Loader):
         if module.__spec__ is not None:
             module.__spec__.loader = self.loader
         module.__loader__ = self.loader
-        self.hook.execute(self.loader, module)
+        start = time.perf_counter()
+        self.loader.exec_module(module)
+        seconds = time.perf_counter() - start
+        if self.hook in sys.meta_path:
+            self.hook.tell(module, seconds)

@@ -6,6 +6,7 @@ import pytest
 
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.machine.gpu_records import Condition, Unavailable
+from pytest_aiperf.machine.load import OtherProcesses
 
 
 class World:
@@ -14,7 +15,6 @@ class World:
     def __init__(self, root):
         self.root = root
         self.now = 0.0
-        self.stolen = 0.0
         self.busy = 0.0
         self.busy_per_second = 0.0
         self.conditions_now = {}
@@ -27,6 +27,9 @@ class World:
         file = self.root / "sys/fs/cgroup/cpu.stat"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"nr_throttled {periods}\nthrottled_usec {microseconds}\n")
+
+    def set_ticks(self, *, idle, stolen):
+        (self.root / "proc/stat").write_text(f"cpu  0 0 0 {idle} 0 0 0 {stolen} 0 0\n")
 
     def set_clock(self, megahertz):
         for cpu in ("cpu0", "cpu1"):
@@ -47,8 +50,9 @@ class World:
             nvml=self,
             clock=lambda: self.now,
             sleep=self.sleep,
-            stolen=lambda: self.stolen,
-            busy=lambda: self.busy,
+            foreign=OtherProcesses(
+                clock=lambda: self.now, machine=lambda: self.busy, own=lambda: 0.0, processors=lambda: 2
+            ),
             processors=2,
         )
 
@@ -79,10 +83,10 @@ def test_throttling_within_the_block_disturbs_it(world):
 
 @pytest.mark.parametrize(("seconds", "disturbed"), [(0.19, False), (0.21, True)])
 def test_stolen_time_disturbs_above_two_percent(world, seconds, disturbed):
-    def steal():
-        world.stolen += seconds
-
-    assert bool(seen_after(world, steal)) is disturbed
+    """Per processor, of the ten seconds that two of them ran."""
+    world.set_ticks(idle=1000, stolen=7)
+    stolen = round(2 * seconds * 100)
+    assert bool(seen_after(world, lambda: world.set_ticks(idle=3000 - stolen, stolen=7 + stolen))) is disturbed
 
 
 @pytest.mark.parametrize(("megahertz", "disturbed"), [(2750, False), (2650, True)])

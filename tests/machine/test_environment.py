@@ -269,10 +269,10 @@ def test_it_says_who_traces_python(place: Callable[..., Place], fields: dict[str
     assert details.get("tracing") == tracing
 
 
-def test_it_shows_the_state_of_each_device_when_asked(place: Callable[..., Place]):
-    shown = describe(name=None, accelerators=[], place=place(), nvml=nvml(FakeGpu("GPU-a", throttle=0x04))).details
+def test_it_shows_the_state_of_each_device(place: Callable[..., Place]):
+    shown = describe(name=None, accelerators=[], place=place(nvml=nvml(FakeGpu("GPU-a", throttle=0x04)))).details
     assert shown["device GPU-a"] == "1980 of 1980 MHz; 312 W; throttled: power cap; other processes: 0"
-    without = describe(name=None, accelerators=[], place=place(), nvml=without_driver()).details
+    without = describe(name=None, accelerators=[], place=place(nvml=without_driver())).details
     assert not [detail for detail in without if detail.startswith("device")]
 
 

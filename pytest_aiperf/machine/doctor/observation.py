@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from pytest_aiperf.machine import cgroup, procfs
 from pytest_aiperf.machine.instruments import Machine, Process, ProcessKey
-from pytest_aiperf.machine.load import TICK, OtherProcesses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +61,11 @@ class Window:
 def watch(machine: Machine, seconds: float) -> Window:
     """Sleep for `seconds` and read the counters around it."""
     instruments = machine.instruments
-    others = OtherProcesses(clock=instruments.clock, machine=instruments.busy, own=instruments.own)
     before = _counters(machine)
-    others.start()
+    instruments.foreign.start()
     instruments.sleep(seconds)
-    elapsed, spent = others.spent()
-    foreign = None if spent is None or elapsed <= 0 else max(0.0, (spent - TICK) / elapsed)
+    share = instruments.foreign.share()
+    foreign = None if share is None else share * instruments.processors()
     return Window(before=before, after=_counters(machine), foreign=foreign)
 
 

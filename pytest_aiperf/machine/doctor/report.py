@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from pytest_aiperf.machine.doctor import gpu, interpreter, load, memory, processor, threads
 from pytest_aiperf.machine.doctor.finding import Finding, State
 from pytest_aiperf.machine.doctor.observation import watch
-from pytest_aiperf.machine.instruments import Instruments, Machine
-
-__all__ = ["Finding", "Instruments", "State", "examine", "text"]
+from pytest_aiperf.machine.instruments import Machine
 
 WORDS = {State.NOISY: "NOISY", State.FINE: "fine", State.UNKNOWN: "?"}
 ADVICE = ". Pairs withstand what you cannot change: pytest --aiperf-against=REF"
 STATE_WIDTH = max(len(word) for word in WORDS.values()) + 2
 
 
-def examine(
-    *,
-    root: Path = Path("/"),
-    environ: Mapping[str, str] = os.environ,
-    seconds: float = 1.0,
-    instruments: Instruments | None = None,
-) -> Mapping[str, Finding]:
+def examine(machine: Machine, *, seconds: float = 1.0) -> Mapping[str, Finding]:
     """Look at the machine, `seconds` of it while nothing of ours runs; name -> finding, the likeliest noise first."""
-    machine = Machine(root=root, environ=environ, instruments=instruments or Instruments())
     window = watch(machine, seconds)
     try:
         found: dict[str, Finding | None] = {

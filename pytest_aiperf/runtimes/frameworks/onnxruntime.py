@@ -15,7 +15,6 @@ from pytest_aiperf.vocabulary.contracts import Framework
 from pytest_aiperf.vocabulary.errors import UsageError
 
 if TYPE_CHECKING:
-    from importlib.abc import Loader
     from types import ModuleType
 
     from pytest_aiperf.vocabulary.contracts import Profiler
@@ -106,13 +105,17 @@ class OnnxRuntime(Framework):
         if self.module in sys.modules:
             self._note_sessions(sys.modules[self.module])
             return
-        finder = _OnImport(self.module, self._note_sessions)
-        finder.install()
-        self._undo.append(finder.remove)
+        hook = ImportHook([self.module], self._imported)
+        hook.install()
+        self._undo.append(hook.remove)
 
     def unwatch(self) -> None:
         while self._undo:
             self._undo.pop()()
+
+    def _imported(self, onnxruntime: ModuleType, _seconds: float) -> None:
+        self.unwatch()
+        self._note_sessions(onnxruntime)
 
     def _note_sessions(self, onnxruntime: ModuleType) -> None:
         session_class: Any = getattr(onnxruntime, "InferenceSession", None)
@@ -140,20 +143,6 @@ class OnnxRuntime(Framework):
             session_class.__init__, session_class.set_providers = build, change
 
         self._undo.append(restore)
-
-
-class _OnImport(ImportHook):
-    """Acts once the module has been executed."""
-
-    def __init__(self, name: str, act: Callable[[ModuleType], None]) -> None:
-        super().__init__((name,))
-        self.act = act
-
-    def execute(self, loader: Loader, module: ModuleType) -> None:
-        loader.exec_module(module)
-        if self in sys.meta_path:
-            self.remove()
-            self.act(module)
 
 
 def _provider_names(providers: Iterable[str | tuple[str, Mapping[str, Any]]] | None) -> tuple[str, ...]:

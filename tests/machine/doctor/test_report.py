@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_aiperf.machine.doctor.report import Finding, State, examine, text
+from pytest_aiperf.machine.doctor.finding import Finding, State
+from pytest_aiperf.machine.doctor.report import examine, text
 from pytest_aiperf.machine.instruments import Process
 from tests.fakes_gpu import FakeGpu, FakePynvml, nvml, nvml_over
-from tests.fakes_machine import Meanwhile, instruments, lay
+from tests.fakes_machine import Meanwhile, machine
 
 CPU = "sys/devices/system/cpu"
 
@@ -67,37 +68,34 @@ fine   GPU partitions      whole devices (MIG is off)
 
 
 def test_it_reports_a_laptop_on_battery(tmp_path: Path):
-    lay(tmp_path, LAPTOP)
     after = {(4711, 1.0): Process(name="chrome", seconds=0.4), (812, 1.0): Process(name="slack", seconds=0.2)}
     meanwhile = Meanwhile(tmp_path, foreign=0.62, after=after)
     hot = nvml(FakeGpu("GPU-aaaaaaaa-1111", throttle=0x04, clock=900))
-    asked = instruments(nvml=hot, **meanwhile.answers())
-    assert text(examine(root=tmp_path, environ={"OMP_NUM_THREADS": "8"}, instruments=asked)) == REPORT
+    laptop = machine(tmp_path, LAPTOP, {"OMP_NUM_THREADS": "8"}, nvml=hot, **meanwhile.answers())
+    assert text(examine(laptop)) == REPORT
 
 
 def test_it_looks_for_as_long_as_it_is_told(tmp_path: Path):
     meanwhile = Meanwhile(tmp_path)
-    examine(root=tmp_path, environ={}, seconds=2.5, instruments=instruments(**meanwhile.answers()))
+    examine(machine(tmp_path, **meanwhile.answers()), seconds=2.5)
     assert meanwhile.slept == 2.5
 
 
 def test_it_closes_the_driver(tmp_path: Path):
     library = FakePynvml(FakeGpu("GPU-a"))
-    asked = instruments(nvml=nvml_over(library), **Meanwhile(tmp_path).answers())
-    examine(root=tmp_path, environ={}, instruments=asked)
+    examine(machine(tmp_path, nvml=nvml_over(library), **Meanwhile(tmp_path).answers()))
     assert library.log == ["init", "shutdown"]
 
 
 def test_it_gives_every_noisy_finding_a_remedy_and_no_other(tmp_path: Path):
-    lay(tmp_path, LAPTOP)
-    findings = examine(root=tmp_path, environ={}, instruments=instruments(**Meanwhile(tmp_path).answers()))
+    findings = examine(machine(tmp_path, LAPTOP, **Meanwhile(tmp_path).answers()))
     assert "xdist workers" not in findings
     assert {finding.state for finding in findings.values()} == set(State)
     assert [name for name, finding in findings.items() if bool(finding.remedy) != (finding.state is State.NOISY)] == []
 
 
 def test_it_says_in_one_line_what_a_system_without_proc_and_sys_does_not_tell(tmp_path: Path):
-    told = text(examine(root=tmp_path, environ={}, instruments=instruments(**Meanwhile(tmp_path).answers())))
+    told = text(examine(machine(tmp_path, **Meanwhile(tmp_path).answers())))
     assert told.count("not readable on this system") == 1
     assert "?      processor pressure, processor quota, stolen time, virtual machine, " in told
     for seen_by_psutil in ("fine   other processes", "fine   load average", "fine   free memory"):
