@@ -34,18 +34,11 @@ def _groups(root: Path, controller: str = "cpu") -> Iterator[Path]:
     """Directories of this process's group and of those around it, innermost first."""
     for line in procfs.text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
-        mount = _mount(root / "sys/fs/cgroup", controllers, controller)
-        if mount is None:
+        if controllers and controller not in controllers.split(","):  # v2 names none, and has them all in one place
             continue
         inside = PurePosixPath(path.lstrip("/"))
         for group in (inside, *inside.parents):  # a path that the container does not see falls through to the mount
-            yield mount / group
-
-
-def _mount(cgroups: Path, controllers: str, controller: str) -> Path | None:
-    if not controllers:
-        return cgroups
-    return cgroups / controllers if controller in controllers.split(",") else None
+            yield root / "sys/fs/cgroup" / controllers / group
 
 
 def _memory_left(group: Path) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median
@@ -68,35 +68,32 @@ class MachineWatch:
         self.patience = max(SHORTEST_WAIT, self.patience / 2)
         return False
 
-    def _throttling(self) -> tuple[str, ...]:
+    def _throttling(self) -> Iterator[str]:
         now = cgroup.throttled(self.root)
-        if now is None or self._throttled is None or now[0] <= self._throttled[0]:
-            return ()
-        seconds = now[1] - self._throttled[1]
-        return (f"the container's processor quota throttled it for {units.text(seconds, Unit.SECONDS)}",)
+        if now is not None and self._throttled is not None and now[0] > self._throttled[0]:
+            seconds = now[1] - self._throttled[1]
+            yield f"the container's processor quota throttled it for {units.text(seconds, Unit.SECONDS)}"
 
-    def _steal(self) -> tuple[str, ...]:
+    def _steal(self) -> Iterator[str]:
         share = procfs.stolen_share(self._ticks, procfs.ticks(self.root)) or 0.0
-        return (f"other virtual machines took {share:.0%} of the processor",) if share > MOST_STEAL else ()
+        if share > MOST_STEAL:
+            yield f"other virtual machines took {share:.0%} of the processor"
 
-    def _slow_clocks(self) -> tuple[str, ...]:
+    def _slow_clocks(self) -> Iterator[str]:
         told = procfs.each(self.root, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq").values()
         kilohertz = [int(text) for text in told if text.isdecimal()]  # some virtual machines: <unknown>
-        return self._clock("processor", fmean(kilohertz) / 1000) if kilohertz else ()
+        if kilohertz:
+            yield from self._clock("processor", fmean(kilohertz) / 1000)
 
-    def _clock(self, name: str, megahertz: float) -> tuple[str, ...]:
+    def _clock(self, name: str, megahertz: float) -> Iterator[str]:
         known = self.clocks.setdefault(name, [])
         usual = median(known) if len(known) >= FEWEST_CLOCKS else megahertz
         known.append(megahertz)
-        if megahertz >= SLOWEST_CLOCK * usual:
-            return ()
-        return (f"the {name}'s clock fell to {megahertz:.0f} MHz, usually {usual:.0f}",)
+        if megahertz < SLOWEST_CLOCK * usual:
+            yield f"the {name}'s clock fell to {megahertz:.0f} MHz, usually {usual:.0f}"
 
-    def _devices(self) -> tuple[str, ...]:
-        if self.nvml is None:
-            return ()
-        told: tuple[str, ...] = ()
-        for uuid, condition in self.nvml.conditions().items():
+    def _devices(self) -> Iterator[str]:
+        for uuid, condition in self.nvml.conditions().items() if self.nvml is not None else ():
             if isinstance(condition, Condition):
-                told += (*condition.disturbances(uuid), *self._clock(uuid, float(condition.clock_mhz)))
-        return told
+                yield from condition.disturbances(uuid)
+                yield from self._clock(uuid, float(condition.clock_mhz))

@@ -14,13 +14,12 @@ from typing import Any
 from urllib.parse import quote
 
 from pytest_aiperf.machine.gpu_records import Unavailable
-from pytest_aiperf.machine.nvml import Nvml
+from pytest_aiperf.machine.nvml import VISIBLE, Nvml, chosen
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.devices import Devices
 from pytest_aiperf.vocabulary.errors import AiperfError
 from pytest_aiperf.vocabulary.terms import Unit
 
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 HELD_VARIABLE = "PYTEST_AIPERF_GPU_HELD"
 """Set while this process holds its GPUs: what it starts does not wait for them."""
 LOOK_SECONDS = 0.5
@@ -81,11 +80,10 @@ class GpuSlot:
             if not _usable_by_torch(self.modules.get("torch")):
                 raise NoGpuError(f"aiperf_gpu: there is no GPU here: {devices.reason}")
             return ("gpu",)
-        chosen = self.environ.get(VISIBLE)
-        listed = map(str, range(len(devices))) if chosen is None else map(str.strip, chosen.split(","))
-        names = [name for name in listed if name not in {"", "-1"}]
+        setting = self.environ.get(VISIBLE)
+        names = map(str, range(len(devices))) if setting is None else chosen(setting)
         if not names:
-            raise NoGpuError(f"aiperf_gpu: there is no GPU here: {VISIBLE}={chosen}, the driver has {len(devices)}")
+            raise NoGpuError(f"aiperf_gpu: there is no GPU here: {VISIBLE}={setting}, the driver has {len(devices)}")
         return tuple(sorted(names))
 
     def _acquire(self, name: str, until: float, locks: ExitStack) -> None:
@@ -115,8 +113,8 @@ class GpuSlot:
         devices = self.nvml.devices()
         if free <= 0 or isinstance(devices, Unavailable):
             return ""
-        chosen = [part.strip() for part in self.environ.get(VISIBLE, "").split(",")]
-        named = [device for device in devices if any(part and device.uuid.startswith(part) for part in chosen)]
+        wanted = tuple(chosen(self.environ.get(VISIBLE, "")))
+        named = [device for device in devices if device.uuid.startswith(wanted)]
         left = {device.uuid: self._left(device.uuid) for device in named or devices}
         full = {uuid: size for uuid, size in left.items() if size is not None and size < free}
         if not named and len(full) < len(left):

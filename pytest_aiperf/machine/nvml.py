@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from pytest_aiperf.vocabulary.devices import DevicesSeen, GpuMemory
 
 Answer = TypeVar("Answer")
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 OTHER_LISTS = ("nvmlDeviceGetMPSComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses")
 """Beside the compute list; they overlap with it, and not every driver knows them."""
 
@@ -31,6 +33,12 @@ def is_visible(pid: int) -> bool:
     import psutil
 
     return bool(psutil.pid_exists(pid))
+
+
+def chosen(setting: str) -> list[str]:
+    """Entries of CUDA_VISIBLE_DEVICES; CUDA ignores what follows an invalid one."""
+    entries = (entry.strip() for entry in setting.split(","))
+    return list(itertools.takewhile(lambda entry: entry not in {"", "-1"}, entries))
 
 
 def own_pids() -> frozenset[int]:
@@ -73,8 +81,14 @@ class Nvml:
 
     def in_use(self) -> tuple[Device, ...] | Unavailable:
         """The devices on which the driver lists this process or a child of it."""
+        devices = self.devices()
+        if isinstance(devices, Unavailable) or not devices:
+            return devices
         pids = self.pids()
-        return self._ask(lambda nvml: _devices_with(nvml, pids))
+        listed = {device: self._ask_of(device.uuid, _bytes_by_pid) for device in devices}
+        deaf = [answer for answer in listed.values() if isinstance(answer, Unavailable)]
+        used = [device for device, answer in listed.items() if isinstance(answer, dict) and answer.keys() & pids]
+        return tuple(used) if used or not deaf else deaf[0]  # one that keeps no list must not hide the others
 
     def memory(self, uuid: str) -> GpuMemory:
         """What the driver charges on the device with this full UUID, to this process and its children."""
@@ -206,19 +220,6 @@ def _instances(nvml: Any, handle: Any) -> list[Any]:
 
 def _device(nvml: Any, handle: Any) -> Device:
     return Device(uuid=str(nvml.nvmlDeviceGetUUID(handle)), name=str(nvml.nvmlDeviceGetName(handle)))
-
-
-def _devices_with(nvml: Any, pids: frozenset[int]) -> tuple[Device, ...]:
-    found, failure = [], None
-    for handle in _handles(nvml):
-        try:
-            if _bytes_by_pid(nvml, handle).keys() & pids:
-                found.append(_device(nvml, handle))
-        except _errors(nvml) as error:  # noqa: PERF203 - a machine has few devices
-            failure = error  # one device that keeps no list must not hide the others
-    if failure is not None and not found:
-        raise failure
-    return tuple(found)
 
 
 def _bytes_by_pid(nvml: Any, handle: Any) -> dict[int, int | None]:

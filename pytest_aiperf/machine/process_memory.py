@@ -98,7 +98,9 @@ class LinuxMemory:
 class ResidentMemory:
     """For systems that only keep a peak of the whole process and cannot restart it."""
 
-    def __init__(self, *, peak: Callable[[], int], resident: Callable[[], int], counter: str) -> None:
+    def __init__(
+        self, *, peak: Callable[[], int], resident: Callable[[], int] = lambda: _account().rss, counter: str
+    ) -> None:
         self._peak = peak
         self._resident = resident
         self._counter = counter
@@ -135,8 +137,8 @@ def create(platform: str = sys.platform) -> CpuMemory:
     if platform == "linux":
         return LinuxMemory()
     if platform == "win32":
-        return ResidentMemory(peak=_peak_working_set, resident=_resident, counter="peak working set")
-    return ResidentMemory(peak=_largest_resident, resident=_resident, counter="ru_maxrss")
+        return ResidentMemory(peak=lambda: _account().peak_wset, counter="peak working set")
+    return ResidentMemory(peak=_largest_resident, counter="ru_maxrss")
 
 
 def quieten_malloc(library: Callable[[None], Any] = ctypes.CDLL) -> bool:
@@ -159,14 +161,7 @@ def _largest_resident() -> int:
     return largest if sys.platform == "darwin" else largest * 1024  # macOS alone counts bytes
 
 
-def _peak_working_set() -> int:
+def _account() -> Any:
     import psutil
 
-    info: Any = psutil.Process().memory_info()
-    return int(info.peak_wset)
-
-
-def _resident() -> int:
-    import psutil
-
-    return int(psutil.Process().memory_info().rss)
+    return psutil.Process().memory_info()

@@ -8,6 +8,7 @@ from typing import TypeVar
 from pytest_aiperf.machine.doctor.finding import NO_ROOT, Finding, fine, noisy, unknown
 from pytest_aiperf.machine.gpu_records import Condition, Device, Unavailable
 from pytest_aiperf.machine.instruments import Machine
+from pytest_aiperf.vocabulary import units
 
 SHORT = 12
 """Letters of a UUID that tell devices apart and that CUDA_VISIBLE_DEVICES accepts."""
@@ -36,7 +37,7 @@ def sharing(conditions: Mapping[str, Condition]) -> Finding:
     """Other processes on a device take its time and its memory's bandwidth."""
     shared = {uuid: condition.others for uuid, condition in conditions.items() if condition.others}
     if not shared:
-        return fine(f"no other process on {_devices(len(conditions))}")
+        return fine(f"no other process on {units.counted(len(conditions), 'device')}")
     free = next((uuid for uuid in conditions if uuid not in shared), None)
     choose = f"export CUDA_VISIBLE_DEVICES={free} (nobody uses it)" if free else "ask for a GPU of your own"
     told = ", ".join(f"{others} on {uuid[:SHORT]}" for uuid, others in shared.items())
@@ -47,7 +48,7 @@ def throttling(conditions: Mapping[str, Condition]) -> Finding:
     """A device that lowers its clock is slower from one call to the next."""
     slowed = {uuid: condition for uuid, condition in conditions.items() if condition.throttled}
     if not slowed:
-        return fine(f"none at this moment on {_devices(len(conditions))}")
+        return fine(f"none at this moment on {units.counted(len(conditions), 'device')}")
     told = "; ".join(
         f"{uuid[:SHORT]} {', '.join(condition.throttled)} ({condition.clock_mhz} of {condition.fastest_mhz} MHz)"
         for uuid, condition in slowed.items()
@@ -63,7 +64,7 @@ def persistence(modes: Mapping[str, bool]) -> Finding:
     """Without it the driver puts a device down when the last process leaves: the next one starts slowly."""
     off = [uuid[:SHORT] for uuid, mode in modes.items() if not mode]
     if not off:
-        return fine(f"on for {_devices(len(modes))}")
+        return fine(f"on for {units.counted(len(modes), 'device')}")
     return noisy(
         f"off for {', '.join(off)}: the first start on an idle device is seconds slower",
         remedy=f"sudo nvidia-smi -pm 1 ({NO_ROOT})",
@@ -90,7 +91,3 @@ def _of_those_that_answer(
     if known:
         return check(known)
     return unknown(next((answer.reason for answer in answers.values() if isinstance(answer, Unavailable)), ""))
-
-
-def _devices(count: int) -> str:
-    return "1 device" if count == 1 else f"{count} devices"

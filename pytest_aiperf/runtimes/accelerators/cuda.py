@@ -9,11 +9,10 @@ from types import ModuleType
 from typing import Any
 
 from pytest_aiperf.machine.gpu_records import Device, Unavailable
-from pytest_aiperf.machine.nvml import Nvml
+from pytest_aiperf.machine.nvml import VISIBLE, Nvml, chosen
 from pytest_aiperf.runtimes.torch_devices import TorchDevices, counted, with_allocations
 from pytest_aiperf.vocabulary.devices import Accelerator, GpuMemory
 
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 LARGEST_CACHE = 128 * 1024**2
 """Bytes: no device has a larger second-level cache; for a torch that does not tell it."""
 USUAL_CLOCK = 1.5e9
@@ -132,11 +131,7 @@ def _visible(devices: Sequence[Device], setting: str | None) -> str:
     """Model and count of the devices that the setting leaves. CUDA's own indices are not NVML's, so only counted."""
     if setting is None:
         return counted(device.name for device in devices)
-    wanted = []
-    for entry in (part.strip() for part in setting.split(",")):
-        if not entry or entry == "-1":
-            break  # CUDA ignores what follows an invalid entry
-        wanted.append(entry)
+    wanted = chosen(setting)
     if all(entry.startswith(("GPU-", "MIG-")) for entry in wanted):
         return counted(device.name for entry in wanted for device in devices if device.uuid.startswith(entry))
     models = {device.name for device in devices}
