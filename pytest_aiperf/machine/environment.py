@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_aiperf.machine import cgroup, processor, procfs
-from pytest_aiperf.machine.gpu_records import Unavailable
 from pytest_aiperf.machine.instruments import Machine
 from pytest_aiperf.vocabulary.devices import Accelerator
 from pytest_aiperf.vocabulary.records import Environment
@@ -141,10 +140,7 @@ def _details(place: Place) -> dict[str, str]:
         "throttled by cgroup": "" if throttled is None else f"{throttled[0]} times, {throttled[1]:.3f} s",
         "tracing": ", ".join(_tracing(machine)),
         "warning": TWO_RUNTIMES if two_runtimes else "",
-        **{
-            f"device {uuid}": condition.reason if isinstance(condition, Unavailable) else condition.text()
-            for uuid, condition in machine.instruments.nvml.conditions().items()
-        },
+        **{f"device {uuid}": told.text() for uuid, told in machine.instruments.nvml.conditions().items()},
     }
     return {name: detail for name, detail in details.items() if detail}
 

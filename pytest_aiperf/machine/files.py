@@ -7,12 +7,9 @@ import hashlib
 import mmap
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import TypeAlias
+from typing import TypeAlias
 
 WHOLE_UP_TO = 256 * 1024**2
 """Larger files are hashed by their size and `CHUNKS` evenly spread chunks: reading 100 GB would take minutes."""
@@ -28,7 +25,7 @@ _EXTERNAL_DATA = re.compile(r"[._]data(_\d+)?")
 """What exporters append to `model.onnx` for tensors that lie outside (2 GB is protobuf's limit)."""
 
 IN_MEMORY = frozenset({"tmpfs", "ramfs"})
-Mounts: TypeAlias = "Callable[[], Iterable[tuple[str, str]]]"
+Mounts: TypeAlias = Callable[[], Iterable[tuple[str, str]]]
 """Mount point and type of every file system."""
 
 

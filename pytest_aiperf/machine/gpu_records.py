@@ -21,6 +21,10 @@ class Unavailable:
 
     reason: str
 
+    def text(self) -> str:
+        """For people, as a condition's."""
+        return f"unknown: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:

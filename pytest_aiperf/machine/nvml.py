@@ -94,7 +94,8 @@ class Nvml:
         """What the driver charges on the device with this full UUID, to this process and its children."""
         pids = self.pids()
         process, process_note = _bytes_or_reason(self._ask_of(uuid, partial(_own_bytes, pids=pids)))
-        used, total, used_note = self._used(uuid)
+        told = self._ask_of(uuid, _used_and_total)
+        used, total, used_note = (None, None, f"device memory {told.text()}") if isinstance(told, Unavailable) else told
         notes = tuple(note for note in (process_note, used_note) if note)
         return GpuMemory(device=uuid, process=process, device_used=used, device_total=total, notes=notes)
 
@@ -112,15 +113,6 @@ class Nvml:
     def persistence(self) -> Mapping[str, bool | Unavailable]:
         """Whether the driver keeps each device ready while nobody uses it; by UUID, empty without a driver."""
         return self._ask_of_each(lambda nvml, handle: bool(nvml.nvmlDeviceGetPersistenceMode(handle)))
-
-    def _used(self, uuid: str) -> tuple[int | None, int | None, str]:
-        exact = self._ask_of(uuid, lambda nvml, handle: _used_and_total(nvml, handle, version=nvml.nvmlMemory_v2))
-        if not isinstance(exact, Unavailable):
-            return *exact, ""
-        rough = self._ask_of(uuid, partial(_used_and_total, version=None))
-        if isinstance(rough, Unavailable):
-            return None, None, f"device memory unknown: {rough.reason}"
-        return *rough, "device memory includes the driver's own reserve (NVML memory info v1)"
 
     def _ask_of_each(self, question: Callable[[Any, Any], Answer]) -> dict[str, Answer | Unavailable]:
         devices = self.devices()
@@ -167,7 +159,7 @@ class NvmlConditions:
         answered = {uuid: condition for uuid, condition in known.items() if isinstance(condition, Condition)}
         watts = [condition.watts for condition in answered.values() if condition.watts is not None]
         return DevicesSeen(
-            facts={uuid: _text(condition) for uuid, condition in known.items()},
+            facts={uuid: condition.text() for uuid, condition in known.items()},
             disturbances=tuple(text for uuid, condition in answered.items() for text in condition.disturbances(uuid)),
             megahertz=min((float(condition.clock_mhz) for condition in answered.values()), default=None),
             watts=sum(watts) if watts and len(watts) == len(known) else None,
@@ -184,10 +176,6 @@ class NvmlConditions:
         if not isinstance(listed, Unavailable) and listed:
             return [device.uuid for device in listed]
         return [] if isinstance(every, Unavailable) or len(every) > 1 else [device.uuid for device in every]
-
-
-def _text(condition: Condition | Unavailable) -> str:
-    return condition.text() if isinstance(condition, Condition) else f"unknown: {condition.reason}"
 
 
 def _errors(nvml: Any) -> tuple[type[Exception], ...]:
@@ -247,12 +235,17 @@ def _own_bytes(nvml: Any, handle: Any, *, pids: frozenset[int]) -> int | Unavail
 
 
 def _bytes_or_reason(answer: int | Unavailable) -> tuple[int | None, str]:
-    return (None, f"process memory unknown: {answer.reason}") if isinstance(answer, Unavailable) else (answer, "")
+    return (None, f"process memory {answer.text()}") if isinstance(answer, Unavailable) else (answer, "")
 
 
-def _used_and_total(nvml: Any, handle: Any, *, version: int | None) -> tuple[int, int]:
-    told = nvml.nvmlDeviceGetMemoryInfo(handle, version=version)
-    return int(told.used), int(told.total)
+def _used_and_total(nvml: Any, handle: Any) -> tuple[int, int, str]:
+    """And a note where an older driver tells only what includes more."""
+    try:
+        told, note = nvml.nvmlDeviceGetMemoryInfo(handle, version=nvml.nvmlMemory_v2), ""
+    except _errors(nvml):
+        told = nvml.nvmlDeviceGetMemoryInfo(handle)
+        note = "device memory includes the driver's own reserve (NVML memory info v1)"
+    return int(told.used), int(told.total), note
 
 
 def _condition(nvml: Any, handle: Any, *, pids: frozenset[int], visible: Callable[[int], bool]) -> Condition:

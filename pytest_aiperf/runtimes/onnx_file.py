@@ -5,13 +5,11 @@ from __future__ import annotations
 import mmap
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_aiperf.vocabulary.model_figures import Weights
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 LARGEST_READ = 1024**3
 """Bytes on disk of a model that is read as a whole to count its weights."""

@@ -89,7 +89,7 @@ class Cuda(TorchDevices):
         if isinstance(device, Device):
             return with_allocations(self._nvml.memory(device.uuid), cuda, index)
         name = f"cuda:{index}" if uuid is None else f"GPU-{uuid}"
-        unknown = GpuMemory(device=name, notes=(f"process memory unknown: {device.reason}",))
+        unknown = GpuMemory(device=name, notes=(f"process memory {device.text()}",))
         return with_allocations(unknown, cuda, index)
 
     def _driver_memory(self, seen: set[str]) -> list[GpuMemory]:

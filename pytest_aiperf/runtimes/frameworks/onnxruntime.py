@@ -6,19 +6,15 @@ import functools
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from pytest_aiperf.runtimes import onnx_file
 from pytest_aiperf.runtimes.import_hook import ImportHook
-from pytest_aiperf.vocabulary.contracts import Framework
+from pytest_aiperf.vocabulary.contracts import Framework, Profiler
 from pytest_aiperf.vocabulary.errors import UsageError
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from pytest_aiperf.vocabulary.contracts import Profiler
-    from pytest_aiperf.vocabulary.model_figures import Weights
+from pytest_aiperf.vocabulary.model_figures import Weights
 
 CPU = "CPUExecutionProvider"
 OUTPUTS = "outputs"

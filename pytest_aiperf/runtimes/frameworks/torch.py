@@ -6,16 +6,12 @@ import functools
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pytest_aiperf.vocabulary.contracts import Framework
+from pytest_aiperf.vocabulary.contracts import Framework, Profiler
 from pytest_aiperf.vocabulary.model_figures import Weights
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from pytest_aiperf.vocabulary.contracts import Profiler
 
 NANOSECOND = 1e-9
 MASK, UNMASKED = "_mask", "_orig"
