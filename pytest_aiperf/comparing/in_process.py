@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -31,12 +32,12 @@ CACHED = 3.0
 SHORTEST_NOVEL = 50e-6
 
 
+@dataclass(slots=True)
 class TimedModel:
     """One model, bound to its inputs, as one arm; it takes its turns as a fresh process would."""
 
-    def __init__(self, arm: Arm, function: Callable[[], Any], tools: Tools) -> None:
-        self.arm = arm
-        self.driver = Driver(function, tools)
+    arm: Arm
+    driver: Driver
 
     def turn(self, asked: TakeTurn) -> TimedTurn:
         """One turn."""
@@ -53,7 +54,7 @@ def interleaved_blocks(
     draw: random.Random,
 ) -> tuple[Block, ...]:
     """Blocks of alternating turns until a look decides, 24 of them or `max_seconds` at most."""
-    arms = [TimedModel(arm, function, tools) for arm, function in functions.items()]
+    arms = [TimedModel(arm, Driver(function, tools)) for arm, function in functions.items()]
     blocks: list[Block] = []
     spent = 0.0
     gc.collect()
@@ -96,5 +97,5 @@ def remembers(call: Callable[[], Any], novel: Sequence[Callable[[], Any]], tools
 
 
 def _seconds(function: Callable[[], Any], calls: int, tools: Tools) -> Sequence[float]:
-    turn = TimedModel(Arm.CANDIDATE, function, tools).turn(TakeTurn(calls=calls, batch=1, kind=Turns.CALLS))
-    return turn.values[latency.METRIC.name]
+    turn = take_turn(tools, TakeTurn(calls=calls, batch=1, kind=Turns.CALLS))
+    return without_loop(Driver(function, tools).follow(turn)).values[latency.METRIC.name]

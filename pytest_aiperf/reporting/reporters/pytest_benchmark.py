@@ -46,12 +46,7 @@ class PytestBenchmark:
                 "project": "",
                 "branch": "(unknown)",
             },
-            "benchmarks": [
-                benchmark
-                for result in run.results
-                for measurement in result.measurements
-                for benchmark in _benchmarks(measurement, run.environment)
-            ],
+            "benchmarks": list(_benchmarks(run)),
             "datetime": run.started_at,
             "version": FORMAT,
         }
@@ -63,15 +58,14 @@ def create() -> Reporter:
     return PytestBenchmark()
 
 
-def _benchmarks(measurement: Measurement, environment: Environment) -> Iterable[dict[str, Any]]:
-    for metric, origins in TIMES.items():
-        if seconds := [value for value in measurement.values(metric, *origins) if math.isfinite(value)]:
-            yield _benchmark(measurement, metric, seconds, environment)
+def _benchmarks(run: Run) -> Iterable[dict[str, Any]]:
+    for measurement in (one for result in run.results for one in result.measurements):
+        for metric, origins in TIMES.items():
+            if seconds := [value for value in measurement.values(metric, *origins) if math.isfinite(value)]:
+                yield _benchmark(measurement, metric, seconds, run.environment.key)
 
 
-def _benchmark(
-    measurement: Measurement, metric: str, seconds: Sequence[float], environment: Environment
-) -> dict[str, Any]:
+def _benchmark(measurement: Measurement, metric: str, seconds: Sequence[float], machine_class: str) -> dict[str, Any]:
     words = ", ".join(word for word in (measurement.label, "" if metric == LATENCY else metric) if word)
     suffix = f" ({words})" if words else ""
     path, bracket, parameters = measurement.test.partition("[")
@@ -81,7 +75,7 @@ def _benchmark(
         "fullname": measurement.test + suffix,
         "params": None,
         "param": parameters.removesuffix("]") if bracket else None,
-        "extra_info": {"metric": metric, "label": measurement.label, "machine_class": environment.key},
+        "extra_info": {"metric": metric, "label": measurement.label, "machine_class": machine_class},
         "options": {
             "disable_gc": True,
             "timer": "perf_counter",

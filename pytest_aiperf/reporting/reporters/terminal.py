@@ -44,20 +44,17 @@ def create() -> Reporter:
 def summary(run: Run, *, verbosity: int = 0, width: int = WIDTH, details: bool = False, color: bool = False) -> str:
     """At verbosity -1 notes and counts, at 0 what is not a plain pass, above or with `details` every row."""
     width = max(_NARROWEST, min(width, WIDTH))
-    notes = [wrapped(f"note: {note}", width=width) for note in run.notes]
-    if verbosity < 0:
-        return "\n".join(line for part in (*notes, _counts(run, width=width)) for line in part)
-    everything = verbosity > 0 or details
-    grouped = {} if everything else _alike(run)
-    parts = [
-        *_tests(run, grouped, width=width, everything=everything, details=details, color=color),
-        *_groups(grouped, width=width),
-        *_tables(run, width=width),
-        *_changes(run.changes, width=width, everything=everything),
-        *_hints(run, width=width),
-        *notes,
-        _counts(run, width=width),
-    ]
+    parts: list[list[str]] = []
+    if verbosity >= 0:
+        everything = verbosity > 0 or details
+        grouped = {} if everything else _alike(run)
+        parts += _tests(run, grouped, width=width, everything=everything, details=details, color=color)
+        parts += _groups(grouped, width=width)
+        parts += _tables(run, width=width)
+        parts += _changes(run.changes, width=width, everything=everything)
+        parts += _hints(run, width=width)
+    parts += [wrapped(f"note: {note}", width=width) for note in run.notes]
+    parts.append(_counts(run, width=width))
     return "\n".join(line for part in parts for line in part)
 
 
