@@ -25,7 +25,7 @@ from pytest_aiperf.vocabulary.records import Margins
 from pytest_aiperf.vocabulary.terms import Metric, Need, Pairs
 
 if TYPE_CHECKING:
-    from pytest_aiperf.measuring.run_context import RunContext
+    from pytest_aiperf.measuring.trial import RunContext
     from pytest_aiperf.session.bench import Bench
 
 RUN_PLUGIN = "aiperf-run"
@@ -41,7 +41,7 @@ def equip_run(config: pytest.Config) -> None:
     from pytest_aiperf.baselines.last_run import LastRun
     from pytest_aiperf.machine.reference_workload import ReferenceWorkload
     from pytest_aiperf.machine.timing_lock import MachineLock
-    from pytest_aiperf.measuring.run_context import RunContext
+    from pytest_aiperf.measuring.trial import RunContext
     from pytest_aiperf.processes.child import Launch, run_test
     from pytest_aiperf.processes.fresh_figures import FreshFigures
     from pytest_aiperf.processes.reaper import Reaper
@@ -128,7 +128,7 @@ def equip_run(config: pytest.Config) -> None:
 
 def equip_worker(config: pytest.Config, *, channel: int) -> None:
     """Make this pytest the fresh process that its parent ordered."""
-    from pytest_aiperf.measuring.run_context import RunContext
+    from pytest_aiperf.measuring.trial import RunContext
     from pytest_aiperf.runtimes.import_hook import ImportHook
     from pytest_aiperf.session.child_hooks import Channel, ChildHooks, neutralise
     from pytest_aiperf.vocabulary.messages import Doing
@@ -157,8 +157,7 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
 
 def pass_through(stash: pytest.Stash) -> Bench:
     """The fixture of a run that does not measure; what its benches share is kept in the run's stash."""
-    from pytest_aiperf.measuring.run_context import RunContext
-    from pytest_aiperf.measuring.trial import Trial
+    from pytest_aiperf.measuring.trial import RunContext, Trial
     from pytest_aiperf.session.bench import Bench
     from pytest_aiperf.vocabulary.orders import Order, Role
 

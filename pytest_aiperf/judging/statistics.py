@@ -59,25 +59,25 @@ def summarise(logs: Sequence[float], covariates: Sequence[float] | None = None) 
     count = len(logs)
     y = np.asarray(logs, dtype=float)
     centre = float(y.mean())
+    residuals, freedom = y - centre, count - 1
+    slope = covariate_centre = spread = 0.0
     if covariates is not None and count >= FITTED_SESSIONS:
         c = np.asarray(covariates, dtype=float)
         covariate_centre = float(c.mean())
-        spread = float(((c - covariate_centre) ** 2).sum())
+        away = c - covariate_centre
+        spread = float((away**2).sum())
         if spread > 0:
-            together = float(((c - covariate_centre) * (y - centre)).sum())
-            slope = min(max(together / (spread * (1 + 2 / count)), 0.0), STEEPEST_SLOPE)
-            residuals = (y - centre) - slope * (c - covariate_centre)
-            return History(
-                count=count,
-                centre=centre,
-                variance=float((residuals**2).sum()) / (count - 2),
-                freedom=count - 2,
-                slope=slope,
-                covariate_centre=covariate_centre,
-                covariate_spread=spread,
-            )
-    variance = float(((y - centre) ** 2).sum()) / (count - 1) if count > 1 else 0.0
-    return History(count=count, centre=centre, variance=variance, freedom=count - 1)
+            slope = min(max(float((away * residuals).sum()) / (spread * (1 + 2 / count)), 0.0), STEEPEST_SLOPE)
+            residuals, freedom = residuals - slope * away, count - 2
+    return History(
+        count=count,
+        centre=centre,
+        variance=float((residuals**2).sum()) / freedom if freedom else 0.0,
+        freedom=freedom,
+        slope=slope,
+        covariate_centre=covariate_centre,
+        covariate_spread=spread or None,
+    )
 
 
 def moderate(variance: float, freedom: float, prior: float) -> tuple[float, float]:

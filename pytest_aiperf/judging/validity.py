@@ -53,7 +53,7 @@ def not_comparable(case: Case) -> Verdict | None:
     if _never_stored(case):
         message = f"the baseline has no {case.metric.title}"
         return new("no_baseline_for_metric", message=message, remedy=case.update("record it"))
-    if baseline is not None and _both_differ(baseline.source, case.measurement.source):
+    if baseline is not None and len({baseline.source, case.measurement.source} - {None}) > 1:  # known, and not one
         return unknown(
             "stale_source",
             fails=case.policy.new_fails or case.policy.inconclusive_fails,
@@ -93,10 +93,6 @@ def _never_stored(case: Case) -> bool:
     if baseline.sessions:
         return not any(name in session.values for session in baseline.sessions)
     return baseline.other_classes == 0
-
-
-def _both_differ(stored: str | None, now: str | None) -> bool:
-    return stored is not None and now is not None and stored != now
 
 
 def _refused(case: Case, status: Status, reason: str, message: str, *, fails: bool) -> Verdict:

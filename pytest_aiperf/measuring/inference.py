@@ -50,15 +50,7 @@ def measure(
         function = slowed(function, order.slowdown, tools=tools, every=order.slowed_every)
     driver = Driver(function, tools, asynchronous=asynchronous)
     passes = _Passes(trial, entry, driver, items=items, owner=owner)
-    return finish(_measured(passes, context), asynchronous=asynchronous)
-
-
-async def _measured(passes: _Passes, context: AbstractContextManager[object]) -> Any:
-    __tracebackhide__ = True
-    with context:
-        await passes.run()
-    passes.entry.take(passes.trial.checked(passes.owner))
-    return _done(passes.driver.result)
+    return finish(passes.run(context), asynchronous=asynchronous)
 
 
 class _Passes:
@@ -71,8 +63,15 @@ class _Passes:
         self.items = items
         self.owner = owner
 
-    async def run(self) -> None:
-        """What the order of this process asks for."""
+    async def run(self, context: AbstractContextManager[object]) -> Any:
+        """What the order of this process asks for; what the function returned."""
+        __tracebackhide__ = True
+        with context:
+            await self._ordered()
+        self.entry.take(self.trial.checked(self.owner))
+        return _done(self.driver.result)
+
+    async def _ordered(self) -> None:
         trial, entry, order = self.trial, self.entry, self.trial.order
         if order.role is Role.TURNS and (line := trial.context.turn_line) is not None:
             at, context = At(test=order.test, label=entry.label), trial.context

@@ -1,13 +1,15 @@
-"""One attempt at one test: what it is asked to measure, and what its measurements saw."""
+"""One attempt at one test: what it is asked to measure, what its process lends to it, and what its measurements saw."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pytest_aiperf.machine import files as model_files
+from pytest_aiperf.machine.reference_workload import ReferenceWorkload
 from pytest_aiperf.measuring.entry import Entry, Observed
 from pytest_aiperf.measuring.metrics import model_size
 from pytest_aiperf.measuring.metrics.cpu_memory import RamWatch
@@ -15,15 +17,50 @@ from pytest_aiperf.measuring.metrics.gpu_memory import GpuWatch
 from pytest_aiperf.measuring.metrics.load_time import Loading
 from pytest_aiperf.measuring.watches import Watches
 from pytest_aiperf.vocabulary.baseline import Allocations
-from pytest_aiperf.vocabulary.contracts import Framework
+from pytest_aiperf.vocabulary.contracts import Framework, Frameworks, Probes, Tools, TurnLine
 from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Pairing
 from pytest_aiperf.vocabulary.records import Limit, Margins, Measurement
 from pytest_aiperf.vocabulary.terms import Metric, Need, Origin, Phase
 
-if TYPE_CHECKING:
-    from pytest_aiperf.measuring.run_context import RunContext
+
+class Fresh(Protocol):
+    """Fresh processes that measure something of a test while it runs; what they saw goes to its trial."""
+
+    def measure_loads(self, trial: Trial) -> None:
+        """Every load of the test, before this process runs its loader."""
+
+    def weigh(self, trial: Trial) -> None:
+        """The memory of both models of each comparison."""
+
+    def gather(self, trial: Trial, names: tuple[str, ...]) -> None:
+        """The memory of several models, alone and together."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RunContext:
+    """Of the run, of a fresh process, or of a run that measures nothing: what is left out is nothing to them."""
+
+    tools: Tools
+    frameworks: Frameworks
+    metrics: Mapping[str, Metric]
+    """Every known one, by name."""
+    probes: Probes = lambda _: ()
+    """Of other packages' metrics."""
+    exclusive: Callable[[str], AbstractContextManager[object]] = nullcontext
+    """Hold the machine for a timed section, which is shown as progress; a fresh process's parent holds it already."""
+    reference: ReferenceWorkload | None = None
+    """Gives the covariate of what is timed; None in a fresh process, whose parent keeps it."""
+    fresh: Fresh | None = None
+    """None where no further processes are started: in one of them, and where nothing is measured."""
+    turn_line: TurnLine | None = None
+    """The line to a parent that calls the turns."""
+    imports: Mapping[str, float] = field(default_factory=dict)
+    """Seconds that importing each runtime took, where this process measured it."""
+    memory_always: bool = False
+    base: int = 0
+    """Bytes of this process after collection, before the first test."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

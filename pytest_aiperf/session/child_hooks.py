@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 
 from pytest_aiperf.measuring.allocations import AllocationWatch
-from pytest_aiperf.measuring.run_context import RunContext
-from pytest_aiperf.measuring.trial import Trial
+from pytest_aiperf.measuring.trial import RunContext, Trial
 from pytest_aiperf.processes.provenance import Provenance
 from pytest_aiperf.session.trial_hooks import TRIAL, TrialHooks
 from pytest_aiperf.vocabulary import messages

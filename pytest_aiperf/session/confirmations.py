@@ -11,7 +11,7 @@ import pytest
 
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.machine.nvml import Nvml
-from pytest_aiperf.measuring.run_context import RunContext
+from pytest_aiperf.measuring.trial import RunContext
 from pytest_aiperf.processes import git, worktree
 from pytest_aiperf.processes.child import Launch
 from pytest_aiperf.processes.confirmation import Confirmation

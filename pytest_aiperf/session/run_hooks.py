@@ -12,8 +12,7 @@ from pytest_aiperf.machine.timing_lock import MachineLock
 from pytest_aiperf.measuring import out_of_memory
 from pytest_aiperf.measuring.leftovers import Leftovers
 from pytest_aiperf.measuring.metrics import latency
-from pytest_aiperf.measuring.run_context import RunContext
-from pytest_aiperf.measuring.trial import Trial
+from pytest_aiperf.measuring.trial import RunContext, Trial
 from pytest_aiperf.processes.confirmation import Confirmation, OpenTest
 from pytest_aiperf.processes.fresh_figures import FreshFigures
 from pytest_aiperf.reporting import junit, rows

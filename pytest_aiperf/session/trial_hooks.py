@@ -9,8 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 import pytest
 
 from pytest_aiperf.measuring.entry import Entry, Observed
-from pytest_aiperf.measuring.run_context import RunContext
-from pytest_aiperf.measuring.trial import Trial
+from pytest_aiperf.measuring.trial import RunContext, Trial
 from pytest_aiperf.measuring.watches import Watches
 from pytest_aiperf.session import markers, source_hash
 from pytest_aiperf.session.bench import Bench

@@ -57,10 +57,8 @@ def bound(value: float, unit: Unit) -> str:
 def tell_apart(values: tuple[float | None, ...], unit: Unit) -> int:
     """How many digits it takes until the texts of different values differ: 3 to 6."""
     known = {value for value in values if value is not None and math.isfinite(value)}
-    for digits in (3, 4, 5):
-        if len({text(value, unit, digits=digits) for value in known}) == len(known):
-            return digits
-    return 6
+    enough = (digits for digits in (3, 4, 5) if len({text(one, unit, digits=digits) for one in known}) == len(known))
+    return next(enough, 6)
 
 
 def percent(fraction: float) -> str:

@@ -12,8 +12,7 @@ import pytest
 from pytest_aiperf import wiring
 from pytest_aiperf.machine.reference_workload import ReferenceWorkload
 from pytest_aiperf.measuring import out_of_memory
-from pytest_aiperf.measuring.run_context import RunContext
-from pytest_aiperf.measuring.trial import Trial
+from pytest_aiperf.measuring.trial import RunContext, Trial
 from pytest_aiperf.runtimes.frameworks import plain
 from pytest_aiperf.session.bench import Bench
 from pytest_aiperf.vocabulary.contracts import Framework, Frameworks
