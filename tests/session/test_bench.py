@@ -58,6 +58,15 @@ class Hungry(Framework):
         raise MemoryError("Unable to allocate 1.00 GiB for an array")
 
 
+@pytest.mark.parametrize("role", [Role.TIME, Role.MEMORY])
+def test_a_fresh_process_soaks_once_since_nobody_reads_a_leak_from_it(role):
+    fixture, trial, _ = timed(accelerators=[], role=role)
+    calls = []
+    fixture.soak(lambda: calls.append("soak"))
+    assert calls == ["soak"]
+    assert not trial.entries[""].samples
+
+
 def test_memory_that_runs_out_while_the_inputs_are_bound_is_told_as_such():
     context = replace(surroundings(fakes.tools()), frameworks=Frameworks([Hungry()]))
     with pytest.raises(MemoryError) as raised:
