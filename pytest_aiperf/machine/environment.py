@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_aiperf.machine import cgroup, processor, procfs
+from pytest_aiperf.machine import cgroup, procfs
 from pytest_aiperf.machine.instruments import Machine
 from pytest_aiperf.vocabulary.devices import Accelerator
 from pytest_aiperf.vocabulary.records import Environment
@@ -111,7 +111,7 @@ def processor_name(text: str) -> str:
 def _comparable(place: Place, accelerators: Sequence[Accelerator], distributions: Sequence[str]) -> dict[str, str]:
     facts = {
         "cpu": _processor(place),
-        "cores": f"{processor.usable_cores(place.machine.root, place.machine.instruments.cores):.3g}",
+        "cores": f"{place.machine.usable_cores():.3g}",
         "os": f"{place.system} {place.architecture}",
         "python": place.python,
     }

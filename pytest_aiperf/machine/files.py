@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from pytest_aiperf.machine import procfs
+
 WHOLE_UP_TO = 256 * 1024**2
 """Larger files are hashed by their size and `CHUNKS` evenly spread chunks: reading 100 GB would take minutes."""
 CHUNKS = 64
@@ -151,10 +153,8 @@ def _resident_pages(mincore: Callable[..., int], handle: int, start: int, length
 
 def _who_maps(path: Path) -> str:
     """Say so if this very process has the file mapped; that is the usual reason (a loader with mmap)."""
-    maps = Path("/proc/self/maps")
-    if maps.exists() and str(path.resolve()) in maps.read_text(errors="replace"):
-        return "still mapped by this process"
-    return ""
+    maps = procfs.text(Path("/proc/self/maps"))
+    return "still mapped by this process" if str(path.resolve()) in maps else ""
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -20,8 +20,9 @@ class Processor:
 
 
 def here(root: Path = Path("/")) -> Processor:
-    """This machine."""
-    return Processor(cores=usable_cores(root), flags=flags(root))
+    """This machine. x86 calls instruction sets flags, Arm features."""
+    core = procfs.first_core(root)
+    return Processor(cores=usable_cores(root), flags=frozenset(core.get("flags", core.get("Features", "")).split()))
 
 
 def processors() -> int:
@@ -40,9 +41,3 @@ def usable_cores(root: Path, visible: Callable[[], int] = visible_cores) -> floa
     """Cores that affinity and the container's quota leave to this process."""
     quota = cgroup.cpu_quota(root)
     return visible() if quota is None else min(quota, visible())
-
-
-def flags(root: Path) -> frozenset[str]:
-    """Instruction sets of the first core; x86 calls them flags, Arm features."""
-    core = procfs.first_core(root)
-    return frozenset(core.get("flags", core.get("Features", "")).split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_aiperf.machine import cgroup, procfs
 from pytest_aiperf.machine.disturbances import MOST_STEAL
 from pytest_aiperf.machine.doctor.finding import Finding, fine, noisy, unknown
-from pytest_aiperf.machine.doctor.observation import Busy, Window
+from pytest_aiperf.machine.doctor.observation import Window
 from pytest_aiperf.machine.instruments import Machine
 
 MOST_FOREIGN = 0.05
@@ -29,7 +29,8 @@ def other_processes(window: Window) -> Finding:
         return fine(shown)
     busiest = [busy for busy in window.busiest() if busy.cores >= FEWEST_CORES][:NAMED]
     named = ", ".join(f"{_plain(busy.name)} (pid {busy.pid}) {busy.cores:.2f}" for busy in busiest)
-    rest = "" if _explains(busiest, window.foreign) else "the rest cannot be seen from here"
+    explained = sum(busy.cores for busy in busiest) >= window.foreign / 2
+    rest = "" if explained else "the rest cannot be seen from here"
     return noisy(
         f"{shown}: {'; '.join(filter(None, (named, rest)))}",
         remedy=f"{'stop them, or wait' if busiest else 'they are outside this container'}; "
@@ -95,11 +96,6 @@ def steal(window: Window) -> Finding:
         remedy="not avoidable from inside: judge by pairs against a revision (--aiperf-against=REF), or ask for a "
         "dedicated runner or one that is not oversold",
     )
-
-
-def _explains(busiest: list[Busy], foreign: float) -> bool:
-    """Whether the named processes make up half of what was seen."""
-    return sum(busy.cores for busy in busiest) >= foreign / 2
 
 
 def _plain(name: str) -> str:

@@ -42,13 +42,11 @@ def governor(machine: Machine) -> Finding:
     governors = Counter(machine.each(f"{CPU}/cpu[0-9]*/cpufreq/scaling_governor").values())
     if not governors:
         return unknown()
-    total = governors.total()
     slow = {kind: count for kind, count in governors.items() if kind != "performance"}
-    if not slow:
-        return fine(f"performance on {total} of {total} processors")
-    told = ", ".join(f"{kind} on {count}" for kind, count in slow.items())
+    told = ", ".join(f"{kind} on {count}" for kind, count in (slow or governors).items())
     return noisy(
-        f"{told} of {total} processors",
+        f"{told} of {governors.total()} processors",
+        when=bool(slow),
         remedy=f"sudo cpupower frequency-set -g performance ({NO_ROOT})",
     )
 

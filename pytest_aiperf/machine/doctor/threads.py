@@ -56,12 +56,9 @@ def most_threads(machine: Machine) -> tuple[int, str]:
     asked = [(number, f"{name}={number}") for name in VARIABLES if (number := _number(machine.environ.get(name, "")))]
     if _number(machine.environ.get("OMP_NUM_THREADS", "")) is None:
         torch: Any = machine.instruments.modules.get("torch")
-        if torch is None:
-            number = machine.instruments.cores()  # runtimes look at the affinity, and know no quota
-            asked.append((number, f"{number} threads by default"))
-        else:
-            number = torch.get_num_threads()
-            asked.append((number, f"{number} threads of torch"))
+        # Runtimes look at the affinity, and know no quota.
+        number = machine.instruments.cores() if torch is None else torch.get_num_threads()
+        asked.append((number, f"{number} threads {'by default' if torch is None else 'of torch'}"))
     return max(asked, key=lambda answer: answer[0])
 
 
