@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_aiperf.comparing import parity
 from pytest_aiperf.comparing.batches import Batch, batches
@@ -15,11 +15,7 @@ from pytest_aiperf.comparing.parity import IDENTICAL_DB, Meter, Parity, Toleranc
 from pytest_aiperf.comparing.scoring import Question, Scorer
 from pytest_aiperf.comparing.why_worse import Answers
 from pytest_aiperf.vocabulary.errors import UsageError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from pytest_aiperf.vocabulary.terms import Metric
+from pytest_aiperf.vocabulary.terms import Metric
 
 NOVEL = 5
 SAME_ARCHITECTURE = 0.5
@@ -66,7 +62,7 @@ def quality(reference: Model, candidate: Model, asked: Question, *, referee: boo
     every = batches(asked.inputs, asked.labels)
     first = next(every)
 
-    def read(output: Any) -> dict[str, np.ndarray]:
+    def read(output: Any) -> parity.Arrays:
         return parity.arrays(asked.outputs(output) if asked.outputs else output)
 
     for batch in itertools.chain((first,), every):

@@ -24,15 +24,15 @@ class ReportFiles:
 
     def check(self) -> None:
         """Raises UsageError for what could not be written in the end."""
-        known = [name for name in self.names if hasattr(self.member(name), "create")]
         for text in self.wanted:
             name, separator, file = text.partition(":")
             if not separator or not file:
                 raise UsageError(f"--aiperf-report={text}: expected FORMAT:FILE, such as json:out.json")
-            if name.replace("-", "_") not in known:
-                spelled = ", ".join(sorted(entry.replace("_", "-") for entry in known))
+            member = self.member(name) if name.replace("-", "_") in self.names else None
+            if not hasattr(member, "create"):
+                spelled = ", ".join(sorted(entry.replace("_", "-") for entry in self.names))
                 raise UsageError(f"--aiperf-report={text}: there is no format {name!r}; there are: {spelled}")
-            needs = getattr(self.member(name), "NEEDS", None)
+            needs = getattr(member, "NEEDS", None)
             if needs is not None and importlib.util.find_spec(needs) is None:
                 raise UsageError(f"--aiperf-report={text}: {needs} is not installed: pip install {needs}")
 

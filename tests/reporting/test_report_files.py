@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
 from pytest_aiperf.reporting.report_files import ReportFiles
+from pytest_aiperf.vocabulary.errors import UsageError
 from tests.reporting.reporters.realistic import RUN
 
 
@@ -19,3 +23,17 @@ def test_a_format_that_raises_is_named_and_the_other_reports_are_written(tmp_pat
     )
     assert files.write(RUN) == ["report broken:a.txt was not written: ZeroDivisionError: division by zero"]
     assert (tmp_path / "b.txt").read_text() == "so"
+
+
+def test_a_format_that_nobody_asked_for_is_not_imported(tmp_path: Path):
+    asked = []
+
+    def member(name):
+        asked.append(name)
+        return SimpleNamespace(create=None)
+
+    files = ReportFiles(wanted=("two-words:b.txt",), directory=tmp_path, names=("broken", "two_words"), member=member)
+    files.check()
+    assert asked == ["two-words"]
+    with pytest.raises(UsageError, match="there is no format 'other'; there are: broken, two-words"):
+        replace(files, wanted=("other:b.txt",)).check()
