@@ -185,3 +185,10 @@ def test_theil_sen_agrees_with_scipy(seed):
 def test_what_never_changes_has_no_slope():
     assert st.theil_sen([5.0] * 30) == st.Slope(estimate=0.0, low=0.0)
     assert st.theil_sen([1.0, 2.0, 3.0]).low == -math.inf, "three points prove nothing"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_theil_sen_counts_long_ties_as_scipy_does(seed):
+    values = np.repeat(np.random.default_rng(seed).permutation(6), 8).astype(float) + np.arange(48) // 12
+    expected = stats.theilslopes(values, alpha=0.99)
+    assert st.theil_sen(values).low == pytest.approx(expected.low_slope)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from pytest_aiperf.judging import suite_trends
@@ -85,3 +87,9 @@ def test_the_dearest_test_is_the_slowest_call():
     assert suite_trends.seconds_per_call(result("t", seconds=0.5), metric="latency") == 0.5
     nothing = Result(test="t", outcome="passed", environment="cpu", measurements=(), verdicts=())
     assert suite_trends.seconds_per_call(nothing, metric="latency") == 0.0
+
+
+def test_a_test_sees_what_its_slowest_call_sees():
+    first, second = result("t", sees=0.5, seconds=1e-4), result("t", sees=0.01, seconds=1e-2)
+    both = dataclasses.replace(first, verdicts=(*first.verdicts, *second.verdicts))
+    assert suite_trends.notes([both], metric="latency") == suite_trends.notes([second], metric="latency")

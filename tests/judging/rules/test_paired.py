@@ -274,3 +274,11 @@ def test_a_large_change_that_spares_the_quiet_calls_is_a_regression():
     assert word(row) == "regressed: slower (fails)"
     assert row.worse_by.mid == pytest.approx(0.20, abs=0.01)
     assert row.notes == ("the quiet quarter of the calls is no slower: judged by their median",)
+
+
+def test_it_says_that_the_change_is_not_in_the_quiet_calls():
+    quiet, slow = [2e-3] * 6, [2e-3] * 6 + [2.08e-3] * 14
+    row = only(paired([block(quiet, slow, seed=number) for number in range(6)]))
+    assert row.notes == ("by medians +4.0 %: the change is not in the quiet calls",)
+    alike = only(paired([block([2e-3] * 20, [2.08e-3] * 20, seed=number) for number in range(6)]))
+    assert alike.notes == ()

@@ -91,3 +91,8 @@ def test_it_almost_never_fails_an_unchanged_test():
         base = baseline(sessions=sessions_of("ram", stored * MIB))
         failures += only(peaks(None, *(400 + random.exponential(12, 5))), base).fails
     assert failures == 0
+
+
+def test_the_extremes_of_five_processes_bracket_their_median_in_fifteen_of_sixteen_cases():
+    row = only(peaks(None, 500, 501, 502, 503, 504), BASE)
+    assert row.worse_by.confidence == 1 - 1 / 16
