@@ -7,12 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_aiperf.vocabulary.errors import AiperfError
-
-if TYPE_CHECKING:
-    from pytest_aiperf.vocabulary.records import Run
 
 MOST_TESTS = 8
 """Tests that a self-check takes of the last run: more would leave too few pairs for each."""
@@ -81,22 +77,20 @@ def replay(options: argparse.Namespace) -> tuple[str, bool]:
 
 def selfcheck(options: argparse.Namespace) -> str:
     """Pairs of the same code, and with a known slowdown, on this machine. Raises AiperfError."""
-    from pytest_aiperf.machine.disturbances import MachineWatch
-    from pytest_aiperf.machine.nvml import Nvml
     from pytest_aiperf.machine.timing_lock import MachineLock
     from pytest_aiperf.processes import selfcheck
     from pytest_aiperf.processes.child import Launch
-    from pytest_aiperf.processes.pairs import PairedProcesses
+    from pytest_aiperf.processes.pairs import PairedProcesses, fresh_seed
     from pytest_aiperf.processes.reaper import Reaper
     from pytest_aiperf.vocabulary.pairing import Arm
     from pytest_aiperf.vocabulary.records import Margins
 
     root = options.root.resolve()
     chosen = options.tests or _timed_tests(root)
-    seed = selfcheck.fresh_seed() if options.seed is None else options.seed
+    seed = fresh_seed() if options.seed is None else options.seed
     reaper = Reaper(_tell)
     launch = Launch(arguments=(), directory=root, timeout=300.0, quiet_malloc=True, reaper=reaper)
-    processes = PairedProcesses(launches=dict.fromkeys(Arm, launch), watched=(), machine=MachineWatch(nvml=Nvml()))
+    processes = PairedProcesses(launches=dict.fromkeys(Arm, launch))
     lock = MachineLock(shared_by_tests=False, tell=_tell)
     try:
         with lock.exclusive():
@@ -127,28 +121,15 @@ def doctor(_options: argparse.Namespace) -> str:
 def _timed_tests(root: Path) -> list[str]:
     """Tests of the last run that measured a latency, at most `MOST_TESTS`, from the fastest to the slowest."""
     from pytest_aiperf.baselines import last_run
+    from pytest_aiperf.judging.suite_trends import seconds_per_call
+    from pytest_aiperf.measuring.metrics import latency
     from pytest_aiperf.processes.selfcheck import chosen
 
-    timed = _latencies(last_run.read(root))
+    seconds = {one.test: seconds_per_call(one, metric=latency.METRIC.name) for one in last_run.read(root).results}
+    timed = [(test, spent) for test, spent in seconds.items() if spent]
     if not timed:
         raise AiperfError(f"{root}: the last run timed nothing; name tests: pytest-aiperf selfcheck NODEID")
     return chosen(timed, MOST_TESTS)
-
-
-def _latencies(run: Run) -> list[tuple[str, float]]:
-    """Test -> median seconds per call of its slowest measurement."""
-    from statistics import median
-
-    from pytest_aiperf.measuring.metrics import latency
-    from pytest_aiperf.vocabulary.terms import Origin
-
-    timed: dict[str, float] = {}
-    for result in run.results:
-        for measurement in result.measurements:
-            for sample in measurement.samples:
-                if sample.metric == latency.METRIC.name and sample.values and sample.origin is Origin.IN_PROCESS:
-                    timed[result.test] = max(timed.get(result.test, 0.0), median(sample.values))
-    return list(timed.items())
 
 
 def _tell(text: str) -> None:

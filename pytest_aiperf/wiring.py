@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,14 +109,18 @@ def equip_run(config: pytest.Config) -> None:
         else Recorder(config, judge, history=LastRun(config.rootpath), write_reports=reports.write)
     )
     pairs = judge.policy.pairs is not Pairs.NEVER
-    against = confirmations.with_revision(config, context, judge, launch, reaper=Reaper(owner.note)) if pairs else None
+
+    def stoppable() -> Launch:
+        """Of children that may be stopped when this process dies: somebody has to end them."""
+        return replace(launch, reaper=Reaper(owner.note))
+
     hooks = RunHooks(
         config,
         context,
         judge,
         fresh=fresh,
-        confirmation=against,
-        model_pairs=lambda: confirmations.of_models(context, judge, launch, reaper=Reaper(owner.note)),
+        confirmation=confirmations.with_revision(config, context, judge, stoppable()) if pairs else None,
+        model_pairs=lambda: confirmations.of_models(context, judge, stoppable()),
         lock=lock,
         tell=owner.note,
     )

@@ -41,7 +41,8 @@ class Launch:
     compile_caches: Sequence[str] = ()
     """Environment variables that name folders: of a cold start empty ones."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    reaper: Reaper | None = None
+    reaper: Reaper = field(default_factory=lambda: Reaper(starts=0))
+    """By default one that never starts: a child that is never stopped sees by itself that its parent has gone."""
     clock: Callable[[], float] = time.monotonic
 
 
@@ -65,17 +66,15 @@ class Child:
     def __enter__(self) -> Child:  # noqa: PYI034 - `Self` is newer than Python 3.10
         with contextlib.ExitStack() as stack:
             scratch = self.scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="aiperf-"))
-            if (reaper := self.launch.reaper) is not None:
-                reaper.watch_folder(Path(scratch))
-                stack.callback(reaper.forget_folder, Path(scratch))
+            self.launch.reaper.watch_folder(Path(scratch))
+            stack.callback(self.launch.reaper.forget_folder, Path(scratch))
             self._output = Path(scratch) / "output.txt"
             self._line, theirs = socket.socketpair()
             stack.enter_context(self._line)
             with theirs, self._output.open("wb") as stream:
                 self._process = self._start(theirs.fileno(), stream, scratch)
             stack.callback(self._end)
-            if reaper is not None:
-                reaper.watch_process(self._process.pid)
+            self.launch.reaper.watch_process(self._process.pid)
             self._stack = stack.pop_all()
         self.allow_more_time()
         return self
@@ -103,7 +102,9 @@ class Child:
             if not readable:
                 self._note_memory()
                 continue
-            chunk = self._receive()
+            chunk = b""
+            with contextlib.suppress(ConnectionResetError):
+                chunk = self._line.recv(1 << 16)
             if not chunk:
                 raise ChildGoneError(self._death())
             self._buffer += chunk
@@ -140,12 +141,6 @@ class Child:
             pass_fds=(channel,),
             start_new_session=True,  # so that Ctrl-C reaches the parent alone, which then ends the whole group
         )
-
-    def _receive(self) -> bytes:
-        try:
-            return self._line.recv(1 << 16)
-        except ConnectionResetError:
-            return b""
 
     def _note_memory(self) -> None:
         import psutil
@@ -185,8 +180,7 @@ class Child:
         finally:
             self._signal(signal.SIGKILL)
             self._process.wait()
-            if self.launch.reaper is not None:
-                self.launch.reaper.forget_process(self._process.pid)
+            self.launch.reaper.forget_process(self._process.pid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

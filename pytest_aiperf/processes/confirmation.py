@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pytest_aiperf.judging.sequential import LOOKS
 from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.measuring.trial import Trial
-from pytest_aiperf.processes.pairs import PairBlock, PairOrder
+from pytest_aiperf.processes.pairs import PairBlock, PairOrder, fresh_seed
 from pytest_aiperf.processes.reference import Reference
 from pytest_aiperf.vocabulary.orders import Role
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing, Turn
@@ -50,8 +52,8 @@ class Confirmation:
     metrics: Mapping[str, Metric]
     exclusive: Callable[[str], AbstractContextManager[object]]
     budget: float
-    clock: Callable[[], float]
-    seeds: Iterator[int]
+    clock: Callable[[], float] = time.monotonic
+    seeds: Iterator[int] = field(default_factory=lambda: itertools.count(fresh_seed()))
     """One for each block."""
     together: bool = True
     """Whether both sides of a block are alive at once."""
@@ -64,9 +66,9 @@ class Confirmation:
             return
         for open_test in open_tests:
             self._exempt(open_test)
-        self._turns([replace(open_test) for open_test in open_tests if self._open(open_test, ConfirmedBy.TURNS)])
+        self._look(open_tests, ConfirmedBy.TURNS, self._turns)
         for open_test in open_tests:
-            self._one_by_one(replace(open_test))
+            self._look([open_test], ConfirmedBy.PROCESSES, self._processes)
 
     def give_up(self, open_test: OpenTest, reason: str, *, anomaly: bool = False) -> None:
         """Leave a test undecided, for a reason; blocks of code that was not each side's own are no evidence."""
@@ -87,71 +89,69 @@ class Confirmation:
             if reasons := {name: known[name] for name in metrics & known.keys()}:
                 open_test.trial.pairings[label] = replace(self._pairing(open_test, label), uncompared=reasons)
 
-    def _turns(self, standing: list[OpenTest]) -> None:
-        """Times per call: every open test in one block."""
-        count = 0
+    def _look(
+        self, open_tests: Sequence[OpenTest], how: ConfirmedBy, measure: Callable[[Sequence[OpenTest]], PairBlock]
+    ) -> None:
+        """Measure what is confirmed in that way, look after look, until each test is decided or given up."""
+        standing = [replace(one) for one in open_tests if self._open(one, how)]
         while standing:
-            count += 1
-            with self.exclusive(f"pair {count} of {len(standing)} tests"):
-                asked = [self._pair_order(one) for one in standing]
-                seen = self.reference.block(next(self.seeds), asked, together=self.together)
-            if self.together and any(_lacked_memory(reason) for reason in seen.failures.values()):
-                self.together = False  # perhaps both sides do not fit at once: from now on one after the other
-                continue
+            seen = measure(standing)
             mixed = self.reference.mixed_up(seen.files)
             for one in standing:
-                self._take(one, seen)
+                self._take(one, seen, how)
                 if mixed is not None:
                     self.give_up(one, mixed.reason, anomaly=mixed.anomaly)
-            standing = [one for one in standing if self._goes_on(one, ConfirmedBy.TURNS)]
+            standing = [one for one in standing if self._goes_on(one, how)]
 
-    def _take(self, one: OpenTest, seen: PairBlock) -> None:
-        test = one.test
+    def _take(self, one: OpenTest, seen: PairBlock, how: ConfirmedBy) -> None:
         one.rounds += 1
-        one.last_seconds = seen.seconds.get(test, 0.0)
-        wanted = self._open(one, ConfirmedBy.TURNS)
-        blocks = [seen.blocks.get((test, label)) for label in wanted]
-        for (label, names), block in zip(wanted.items(), blocks, strict=True):
-            self._add(one, label, block and block.only(names), seconds=one.last_seconds)
-        if any(block is not None and not block.disturbances for block in blocks):
-            one.disturbed = 0
-        elif any(blocks):
-            one.disturbed += 1
-        if reason := seen.failures.get(test):
+        one.last_seconds = seen.seconds.get(one.test, 0.0)
+        blocks = []
+        for label, names in self._open(one, how).items():
+            known = self._pairing(one, label)
+            added = [block.only(names)] if (block := seen.blocks.get((one.test, label))) else []
+            seconds = known.seconds + one.last_seconds
+            one.trial.pairings[label] = replace(known, blocks=(*known.blocks, *added), seconds=seconds)
+            blocks += added
+        if blocks:
+            one.disturbed = one.disturbed + 1 if all(block.disturbances for block in blocks) else 0
+        if reason := seen.failures.get(one.test):
             self.give_up(one, reason)
 
-    def _one_by_one(self, one: OpenTest) -> None:
-        """Load times and peaks: one value per process, a pair after the other."""
-        primed = False
-        while names := self._open(one, ConfirmedBy.PROCESSES):
-            began = self.clock()
-            seed = next(self.seeds)
-            with self.exclusive(f"pair {one.rounds + 1} of {one.test}"):
-                if not primed:
-                    for arm in Arm:  # neither tree may have bytecode yet, the old one perhaps no running code at all
-                        self._one_side(one, arm, Cache.WARM)
-                    primed = True
-                turns: dict[str, list[Turn]] = {}
-                for load in self._caches(names):
-                    for arm in random.Random(seed).sample(list(Arm), 2):  # noqa: S311 - no secret
-                        for label, turn in self._one_side(one, arm, load):
-                            if names.get(label, frozenset()) & turn.values.keys():
-                                turns.setdefault(label, []).append(turn)
-            one.rounds += 1
-            one.last_seconds = self.clock() - began
-            for label in names:
-                block = Block(seed=seed, turns=tuple(turns[label])) if label in turns else None
-                self._add(one, label, block, seconds=one.last_seconds)
-            if not self._goes_on(one, ConfirmedBy.PROCESSES):
-                return
+    def _turns(self, standing: Sequence[OpenTest]) -> PairBlock:
+        """Times per call: every open test in one block."""
+        with self.exclusive(f"pair {standing[0].rounds + 1} of {len(standing)} tests"):
+            asked = [self._pair_order(one) for one in standing]
+            seen = self.reference.block(next(self.seeds), asked, together=self.together)
+        if self.together and any(_lacked_memory(reason) for reason in seen.failures.values()):
+            self.together = False  # perhaps both sides do not fit at once: from now on one after the other
+            return self._turns(standing)
+        return seen
 
-    def _one_side(self, open_test: OpenTest, arm: Arm, load: Cache) -> list[tuple[str, Turn]]:
-        order = replace(open_test.trial.order, role=Role.MEMORY, load=load)
-        report = self.reference.run(arm, order)
-        if report.failure is not None:
-            self.give_up(open_test, f"{arm.code}: {report.failure}")
-        elif mixed := self.reference.mixed_up({arm: report.files}):
-            self.give_up(open_test, mixed.reason, anomaly=mixed.anomaly)
+    def _processes(self, standing: Sequence[OpenTest]) -> PairBlock:
+        """Load times and peaks of one test: one value per process, a pair after the other."""
+        one, *_ = standing
+        wanted, began, seed = self._open(one, ConfirmedBy.PROCESSES), self.clock(), next(self.seeds)
+        seen, turns = PairBlock(), list[tuple[str, Turn]]()
+        with self.exclusive(f"pair {one.rounds + 1} of {one.test}"):
+            if not one.rounds:
+                for arm in Arm:  # neither tree may have bytecode yet, the old one perhaps no running code at all
+                    self._one_side(one, arm, Cache.WARM, seen)
+            for load in self._caches(wanted):
+                for arm in random.Random(seed).sample(list(Arm), 2):  # noqa: S311 - no secret
+                    turns += self._one_side(one, arm, load, seen)
+        for label, names in wanted.items():
+            if own := tuple(turn for of, turn in turns if of == label and names & turn.values.keys()):
+                seen.blocks[one.test, label] = Block(seed=seed, turns=own)
+        seen.seconds[one.test] = self.clock() - began
+        return seen
+
+    def _one_side(self, one: OpenTest, arm: Arm, load: Cache, seen: PairBlock) -> list[tuple[str, Turn]]:
+        report = self.reference.run(arm, replace(one.trial.order, role=Role.MEMORY, load=load))
+        if report.failure is None:
+            seen.files[arm] = (*seen.files.get(arm, ()), *report.files)
+        else:
+            seen.failures.setdefault(one.test, f"{arm.code}: {report.failure}")
         return [
             (measurement.label, Turn(arm=arm, values={sample.metric: sample.values}))
             for measurement in report.measurements
@@ -191,11 +191,6 @@ class Confirmation:
         spent = max((pairing.seconds for pairing in pairings), default=0.0)
         in_budget = spent + one.last_seconds <= self.budget
         return in_budget and one.disturbed < TRIES and one.rounds < TRIES * LOOKS[-1]
-
-    def _add(self, open_test: OpenTest, label: str, block: Block | None, *, seconds: float) -> None:
-        known = self._pairing(open_test, label)
-        blocks = known.blocks if block is None else (*known.blocks, block)
-        open_test.trial.pairings[label] = replace(known, blocks=blocks, seconds=known.seconds + seconds)
 
     def _pairing(self, open_test: OpenTest, label: str) -> Pairing:
         known = open_test.trial.pairings.get(label) or Pairing(against=self.reference.against)

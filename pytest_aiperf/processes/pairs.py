@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 
 from pytest_aiperf.machine.disturbances import MachineWatch
+from pytest_aiperf.machine.nvml import Nvml
 from pytest_aiperf.measuring.interleaving import Interleaving, plan
 from pytest_aiperf.processes.child import Child, Launch
 from pytest_aiperf.processes.paired_child import PairedChild, Place
@@ -52,13 +53,14 @@ class PairBlock:
     """Files of either tree that each side read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class PairedProcesses:
     """Runs blocks; no process outlives one."""
 
     launches: Mapping[Arm, Launch]
-    watched: tuple[str, ...]
-    machine: MachineWatch
+    watched: tuple[str, ...] = ()
+    """Folders whose files, where a process reads any, are evidence of whose code it ran."""
+    machine: MachineWatch = field(default_factory=lambda: MachineWatch(nvml=Nvml()))
     clock: Callable[[], float] = time.monotonic
     open_child: Callable[..., Child] = Child
 
@@ -82,6 +84,10 @@ class PairedProcesses:
                     seen.failures.setdefault(place[0], "only one side has this measurement")
         return seen
 
+    def heard(self, arm: Arm, order: Order) -> Order:  # noqa: ARG002 - who has two trees needs to know which
+        """The order as this side's process has to hear it."""
+        return order
+
 
 @dataclass(slots=True, kw_only=True)
 class _BlockRun:
@@ -103,7 +109,7 @@ class _BlockRun:
             for arm in arms:  # they start side by side: importing a framework takes seconds
                 launch = self.processes.launches[arm]
                 process = stack.enter_context(self.processes.open_child(launch, timing=True, extra=extra))
-                orders = tuple(one.orders[arm] for one in self.asked.values())
+                orders = tuple(self.processes.heard(arm, one.orders[arm]) for one in self.asked.values())
                 process.say(Orders(orders=orders, watched=self.processes.watched, scratch=process.scratch))
                 self.children.append(PairedChild(arm, process, tests=list(self.asked)))
             for child in self.children:
@@ -175,3 +181,8 @@ class _BlockRun:
 def _only(child: PairedChild, place: Place) -> str:
     what = f"the measurement {place[1]!r}" if place[1] else "this measurement"
     return f"only the {child.arm.code} has {what}"
+
+
+def fresh_seed() -> int:
+    """A seed from the system, to be shown and used again."""
+    return random.SystemRandom().randrange(2**31)

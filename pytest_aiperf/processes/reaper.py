@@ -35,12 +35,12 @@ PAUSE_SECONDS = 0.2
 class Reaper:
     """Started lazily at the first thing to watch over; a reaper that died is started once more, and told."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, tell: Callable[[str], None] = lambda _: None, *, starts: int = STARTS) -> None:
         self._tell = tell
         self._watched: dict[tuple[str, int | str], tuple[str, ...]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
-        self._starts_left = STARTS
+        self._starts = self._starts_left = starts
 
     def watch_process(self, pid: int) -> None:
         """The leader of its own process group."""
@@ -63,7 +63,7 @@ class Reaper:
         self._watched.clear()
         self._say("leave")
         self._let_go(patience=GRACE_SECONDS)
-        self._starts_left = STARTS
+        self._starts_left = self._starts
 
     def _watch(self, thing: tuple[str, int | str], *more: str) -> None:
         self._watched[thing] = more

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_aiperf.machine import files
-from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.processes import provenance
-from pytest_aiperf.processes.child import Launch
-from pytest_aiperf.processes.git import Revision, project_files
+from pytest_aiperf.processes.git import project_files
 from pytest_aiperf.processes.provenance import Trees
 from pytest_aiperf.processes.reference import MixedUp, Reference
 from pytest_aiperf.processes.worktree import Worktree, import_roots
@@ -26,31 +24,24 @@ ONE_IN_MEMORY = (
 )
 
 
+def loaded_modules() -> dict[str, str | None]:
+    """Name -> file of every module in this process."""
+    return {name: getattr(module, "__file__", None) for name, module in tuple(sys.modules.items())}
+
+
+@dataclass(kw_only=True)  # no slots: a class made again for them does not know `super`
 class ReferenceRevision(Reference):
     """One reference revision for a whole run. `close` leaves nothing of it behind."""
 
-    def __init__(
-        self,
-        revision: Revision,
-        *,
-        launch: Launch,
-        make_tree: Callable[[], Worktree],
-        file_bound: Collection[str] = (),
-        machine: MachineWatch,
-        search_path: Sequence[str] | None = None,
-        modules: Callable[[], Mapping[str, str | None]] | None = None,
-    ) -> None:
-        super().__init__(revision.name, launch, machine)
-        self.revision = revision
-        self.make_tree = make_tree
-        self.file_bound = file_bound
-        """Names of metrics in which a file in memory differs from one on a disk."""
-        self.search_path = sys.path if search_path is None else search_path
-        self.modules = modules or loaded_modules
-        self._tree: Worktree | None = None
-        self._trees: Trees | None = None
-        self._files: dict[Arm, Sequence[str]] = {}
-        self._failure: str | None = None
+    make_tree: Callable[[], Worktree]
+    file_bound: Collection[str] = ()
+    """Names of metrics in which a file in memory differs from one on a disk."""
+    search_path: Sequence[str] = field(default_factory=lambda: sys.path)
+    modules: Callable[[], Mapping[str, str | None]] = loaded_modules
+    _tree: Worktree | None = None
+    _trees: Trees | None = None
+    _files: dict[Arm, Sequence[str]] = field(default_factory=dict)
+    _failure: str | None = None
 
     def prepare(self) -> str | None:
         """Make the old tree."""
@@ -93,30 +84,25 @@ class ReferenceRevision(Reference):
         super().close()
 
     def _set_out(self, tree: Worktree, root: Path) -> None:
-        top = self.revision.toplevel
+        top, launch = tree.revision.toplevel, self.launches[Arm.CANDIDATE]
         roots = import_roots(top, search_path=self.search_path, modules=self.modules())
         self.watched = (str(root), str(top))
         self._trees = Trees(
             old=root, new=top, laid_over=tree.laid_over, project_files=project_files(top) | project_files(root)
         )
-        new = replace(self.launch, environ=_with_path(self.launch.environ, roots))
+        new = replace(launch, environ=_with_path(launch.environ, roots))
         # by name: an ini file that is gone by now might still lie in the old tree and win over today's
         config = () if tree.config_file is None else ("-c", str(tree.moved(tree.config_file)))
         old_roots = [tree.moved(folder) for folder in roots]
         old = replace(
-            self.launch,
-            arguments=[*(_moved_argument(argument, top, root) for argument in self.launch.arguments), *config],
-            directory=tree.moved(self.launch.directory.resolve()),
-            environ=_with_path(_moved_environ(self.launch.environ, top, root), old_roots),
+            launch,
+            arguments=[*(_moved_argument(argument, top, root) for argument in launch.arguments), *config],
+            directory=tree.moved(launch.directory.resolve()),
+            environ=_with_path(_moved_environ(launch.environ, top, root), old_roots),
         )
         self.launches = {Arm.REFERENCE: old, Arm.CANDIDATE: new}
         if files.is_in_memory(root) is not files.is_in_memory(top):
             self.uncompared = dict.fromkeys(self.file_bound, ONE_IN_MEMORY.format(root=root.parent.parent, top=top))
-
-
-def loaded_modules() -> dict[str, str | None]:
-    """Name -> file of every module in this process."""
-    return {name: getattr(module, "__file__", None) for name, module in tuple(sys.modules.items())}
 
 
 def _with_path(environ: Mapping[str, str], roots: Sequence[Path]) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -224,8 +223,3 @@ def chosen(tests: Sequence[tuple[str, float]], most: int) -> list[str]:
     if len(ordered) <= most:
         return ordered
     return [ordered[round(index * (len(ordered) - 1) / (most - 1))] for index in range(most)]
-
-
-def fresh_seed() -> int:
-    """A seed from the system, to be shown and used again."""
-    return random.SystemRandom().randrange(2**31)

@@ -20,8 +20,10 @@ def reference(project: Path):
     environ = {"PYTHONPATH": "/elsewhere", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "2"}
     reference = resolve(project, "HEAD~1")
     made = ReferenceRevision(
-        reference,
-        launch=Launch(arguments=("tests",), directory=project, timeout=1.0, quiet_malloc=True, environ=environ),
+        against=reference.name,
+        launches=dict.fromkeys(
+            Arm, Launch(arguments=("tests",), directory=project, timeout=1.0, quiet_malloc=True, environ=environ)
+        ),
         make_tree=lambda: Worktree(reference, test_files=[project / "tests/test_model.py"], config_file=None, share=()),
         file_bound=("load_cold", "ram"),
         machine=None,
