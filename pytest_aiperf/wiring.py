@@ -42,6 +42,7 @@ def equip_run(config: pytest.Config) -> None:
     from pytest_aiperf.baselines.last_run import LastRun
     from pytest_aiperf.machine.reference_workload import ReferenceWorkload
     from pytest_aiperf.machine.timing_lock import MachineLock
+    from pytest_aiperf.measuring.leftovers import Leftovers
     from pytest_aiperf.measuring.trial import RunContext
     from pytest_aiperf.processes.child import Launch, run_test
     from pytest_aiperf.processes.fresh_figures import FreshFigures
@@ -106,7 +107,14 @@ def equip_run(config: pytest.Config) -> None:
     owner = (
         xdist.ToController(config)
         if under_xdist
-        else Recorder(config, judge, history=LastRun(config.rootpath), write_reports=reports.write)
+        else Recorder(
+            config=config,
+            judge=judge,
+            history=LastRun(config.rootpath),
+            write_reports=reports.write,
+            started_at=judge.now(),
+            commit=judge.commit(),
+        )
     )
     pairs = judge.policy.pairs is not Pairs.NEVER
 
@@ -115,13 +123,16 @@ def equip_run(config: pytest.Config) -> None:
         return replace(launch, reaper=Reaper(owner.note))
 
     hooks = RunHooks(
-        config,
-        context,
-        judge,
+        config=config,
+        context=context,
+        default_limits=judge.default_limits,
+        default_margins=judge.default_margins,
+        judge=judge,
         fresh=fresh,
         confirmation=confirmations.with_revision(config, context, judge, stoppable()) if pairs else None,
         model_pairs=lambda: confirmations.of_models(context, judge, stoppable()),
         lock=lock,
+        leftovers=Leftovers(tools.devices),
         tell=owner.note,
     )
     config.pluginmanager.register(hooks, RUN_PLUGIN)
@@ -134,6 +145,7 @@ def equip_run(config: pytest.Config) -> None:
 def equip_worker(config: pytest.Config, *, channel: int) -> None:
     """Make this pytest the fresh process that its parent ordered."""
     from pytest_aiperf.measuring.trial import RunContext
+    from pytest_aiperf.processes.provenance import Provenance
     from pytest_aiperf.runtimes.import_hook import ImportHook
     from pytest_aiperf.session.child_hooks import Channel, ChildHooks, neutralise
     from pytest_aiperf.vocabulary.messages import Doing
@@ -157,7 +169,14 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
         imports=imports,
         turn_line=line,
     )
-    config.pluginmanager.register(ChildHooks(config, context, line, orders), RUN_PLUGIN)
+    hooks = ChildHooks(
+        config=config,
+        context=context,
+        channel=line,
+        orders={order.test: order for order in orders.orders},
+        provenance=Provenance(orders.watched),
+    )
+    config.pluginmanager.register(hooks, RUN_PLUGIN)
 
 
 def pass_through(stash: pytest.Stash) -> Bench:

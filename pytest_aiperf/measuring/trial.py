@@ -81,6 +81,8 @@ class Trial:
     """When the test, then its body, started; on the run's clock."""
     failures: list[str] = field(default_factory=list)
     """Why fresh processes of this test gave nothing."""
+    whole_test: Watches = field(default_factory=Watches)
+    """Of the memory of the test with its fixtures; empty where no limit asks for a peak."""
     must_pair: bool = False
     """Whether pairs decide on it even where its sessions pass it."""
     allocations: Allocations = field(default_factory=Allocations)
@@ -99,8 +101,7 @@ class Trial:
         return self._needs(Need.GPU)
 
     def _needs(self, need: Need) -> bool:
-        known = self.context.metrics
-        return any(known[limit.metric].needs is need for limit in self.limits if limit.metric in known)
+        return any(metric.needs is need for metric in limited(self.limits, self.context.metrics))
 
     @property
     def is_partial(self) -> bool:
@@ -165,6 +166,17 @@ class Trial:
         of_ram = [RamWatch(tools.memory, base=self.context.base, origin=origin, phase=phase)] if ram else []
         return Watches((*of_gpu, *of_ram))
 
+    def watch_whole_test(self) -> None:
+        """From now on, where a limit holds a peak and nobody watches yet."""
+        if not self.whole_test and any(metric.peak for metric in limited(self.limits, self.context.metrics)):
+            self.whole_test = self.watches(None, ram=self.wants_ram, gpu=self.wants_gpu).start()
+
+    def cover_whole_test(self) -> None:
+        """Limits on memory that no measurement of the test covers speak of the whole test, its fixtures included."""
+        for sample in self.whole_test.samples():
+            if not any(entry.has(sample.metric) for entry in self.entries.values()):
+                self.entries.setdefault("", Entry(label="")).take(Observed(samples=(sample,)))
+
     def runs_on_a_device(self) -> bool:
         """Whether this process has started a device, which may queue calls behind the processor's back."""
         return bool(self.context.tools.devices.started())
@@ -212,3 +224,8 @@ class Trial:
             )
             for entry in self.entries.values()
         )
+
+
+def limited(limits: Iterable[Limit], known: Mapping[str, Metric]) -> list[Metric]:
+    """The known metrics that some limits hold."""
+    return [known[limit.metric] for limit in limits if limit.metric in known]

@@ -17,7 +17,8 @@ class Provenance:
     def __init__(self, folders: Sequence[str]) -> None:
         self.folders = tuple(os.path.join(folder, "") for folder in folders)  # noqa: PTH118 - a prefix with its slash
         self.seen: set[str] = set()
-        sys.addaudithook(self._audit)
+        if folders:  # a hook takes time, and can never be removed
+            sys.addaudithook(self._audit)
 
     def note(self, files: Iterable[Path]) -> None:
         """Files that were read without Python: models that a runtime opened."""

@@ -9,15 +9,15 @@ import queue
 import socket
 import sys
 import threading
-import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_aiperf.measuring.allocations import AllocationWatch
-from pytest_aiperf.measuring.trial import RunContext, Trial
+from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.provenance import Provenance
 from pytest_aiperf.session.trial_hooks import TRIAL, TrialHooks
 from pytest_aiperf.vocabulary import messages
@@ -105,15 +105,15 @@ def _file(root: Path, order: Order) -> str:
     return order.path or str(root / order.test.partition("::")[0])
 
 
+@dataclass(kw_only=True, eq=False)
 class ChildHooks(TrialHooks):
     """The hooks of a child: the ordered tests, nothing judged, everything sent."""
 
-    def __init__(self, config: pytest.Config, context: RunContext, channel: Channel, orders: Orders) -> None:
-        super().__init__(config, context, time.monotonic)
-        self.channel = channel
-        self.orders = {order.test: order for order in orders.orders}
-        self.provenance = Provenance(orders.watched) if orders.watched else None
-        self.tracing: AllocationWatch | None = None
+    channel: Channel
+    orders: Mapping[str, Order]
+    """By node id."""
+    provenance: Provenance
+    tracing: AllocationWatch | None = None
 
     def order_of(self, item: pytest.Item) -> Order:
         """What the parent ordered."""
@@ -168,31 +168,29 @@ class ChildHooks(TrialHooks):
             reason = f"the test was skipped in {report.when} of a fresh process"
             self.channel.send(Failed(test=report.nodeid, reason=reason))
 
-    def forgives(self, item: pytest.Item) -> bool:
+    def forgives(self, trial: Trial, error: BaseException) -> bool:  # noqa: ARG002 - the hook's signature
         """What a test says of a comparison's figures is the parent's business: here there are none."""
-        trial = item.stash.get(TRIAL, None)
-        return trial is not None and trial.is_partial
+        return trial.is_partial
 
     def before_call(self, trial: Trial) -> None:
         """The test body starts."""
         super().before_call(trial)
         self.channel.send(Doing(phase="test body"))
 
-    def settle_trial(self, trial: Trial, item: pytest.Item) -> None:  # noqa: ARG002 - the hook's signature
+    def settle_trial(self, item: pytest.Item) -> None:
         """Send what the test saw."""
+        trial = item.stash[TRIAL]
         if self.tracing is not None:
             trial.allocations = self.tracing.stop()
             self.tracing = None
-        if self.provenance is not None:
-            self.provenance.note(path for entry in trial.entries.values() for path in entry.seen.paths)
+        self.provenance.note(path for entry in trial.entries.values() for path in entry.seen.paths)
         self.channel.send(Measured(measurements=trial.measurements(taken_at=self.now(), commit=None, hashes={})))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """Say that nothing more comes."""
         with contextlib.suppress(OSError):
-            if self.provenance is not None:
-                self.channel.send(FilesRead(files=tuple(self.provenance.files(sys.modules))))
+            self.channel.send(FilesRead(files=tuple(self.provenance.files(sys.modules))))
             self.channel.send(Finished())
 
 

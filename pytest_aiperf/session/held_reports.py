@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 from _pytest.runner import runtestprotocol
 from _pytest.skipping import xfailed_key
+from pluggy import HookImpl
 
 if TYPE_CHECKING:
     from pytest_aiperf.session.run_hooks import RunHooks
@@ -27,8 +28,9 @@ class HeldReports:
 
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
         """Run a test as pytest does, and log it at once unless its verdict is open."""
+        arguments = {"item": item, "nextitem": nextitem}
         for other in self._other_drivers(item):
-            if (driven := other(item=item, nextitem=nextitem)) is not None:
+            if (driven := other.function(*(arguments[name] for name in other.argnames))) is not None:
                 return driven
         item.stash[HOLDS] = True
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
@@ -77,23 +79,16 @@ class HeldReports:
         report.user_properties[:] = item.user_properties
         return report
 
-    def _other_drivers(self, item: pytest.Item) -> list[Callable[..., object]]:
+    def _other_drivers(self, item: pytest.Item) -> list[HookImpl]:
         """Other plugins that may drive this test's protocol themselves (reruns, flaky tests); they go first."""
         calls = item.ihook.pytest_runtest_protocol.get_hookimpls()
         mine = (self.pytest_runtest_protocol, runtest_protocol_of_pytest(item.config))
-        return [_called(call) for call in calls if not (call.wrapper or call.hookwrapper) and call.function not in mine]
+        return [call for call in calls if not (call.wrapper or call.hookwrapper) and call.function not in mine]
 
 
 def runtest_protocol_of_pytest(config: pytest.Config) -> object:
     """Pytest's own driver."""
     return getattr(config.pluginmanager.get_plugin("runner"), "pytest_runtest_protocol", None)
-
-
-def _called(call: Any) -> Callable[..., object]:
-    def run(**arguments: object) -> object:
-        return call.function(*(arguments[name] for name in call.argnames))
-
-    return run
 
 
 def _fail(item: pytest.Item, report: pytest.TestReport, failure: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,35 +27,25 @@ Stored = Mapping[Path, Sequence[tuple[str, str]]]
 """Test module -> (node id, label) of every baseline."""
 
 
+@dataclass(kw_only=True, eq=False)
 class Recorder:
     """The hooks of the process that owns the run: the only one, or xdist's controller."""
 
-    def __init__(
-        self,
-        config: pytest.Config,
-        judge: Judge,
-        *,
-        history: History,
-        write_reports: Callable[[Run], Sequence[str]],
-    ) -> None:
-        self.config = config
-        self.judge = judge
-        self.settings = judge.settings
-        self.store = judge.store
-        self.environment = judge.environment
-        self.history = history
-        self.write_reports = write_reports
-        self.started_at = judge.now()
-        self.commit = judge.commit()
-        self.results: dict[str, Result] = {}
-        self.outcomes: dict[str, str] = {}
-        self.skipped: set[str] = set()
-        """Node ids of tests, and of modules that skipped themselves."""
-        self.collected: Collected | None = None
-        self.mistakes: list[str] = []
-        self.errors: list[str] = []
-        self.notes: list[str] = []
-        self.run: Run | None = None
+    config: pytest.Config
+    judge: Judge
+    history: History
+    write_reports: Callable[[Run], Sequence[str]]
+    started_at: str
+    commit: str | None
+    results: dict[str, Result] = field(default_factory=dict)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    skipped: set[str] = field(default_factory=set)
+    """Node ids of tests, and of modules that skipped themselves."""
+    collected: Collected | None = None
+    mistakes: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    run: Run | None = None
 
     def take_collected(self, collected: Collected) -> None:
         """What pytest found, once it is known."""
@@ -98,13 +88,13 @@ class Recorder:
         if self.mistakes:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
             return
-        left_over = self._unused(self._entries(self.environment))
+        left_over = self._unused(self._entries(self.judge.environment))
         changes = self._guarded(lambda: self._stored(left_over)) or ()
         dropped = {(change.test, change.label) for change in changes if change.new is None}
         run = self.run = Run(
             started_at=self.started_at,
             commit=self.commit,
-            environment=self.environment,
+            environment=self.judge.environment,
             results=tuple(self.results.values()),
             unused=tuple(unused.shown(test, label) for test, label in left_over if (test, label) not in dropped),
             changes=changes,
@@ -117,7 +107,7 @@ class Recorder:
         if self.results:
             run = self.run = self._kept(run)
         self.errors += self._guarded(lambda: self.write_reports(run)) or ()
-        if self.settings.unused == "fail" and run.unused:
+        if self.judge.settings.unused == "fail" and run.unused:
             self.errors.append(
                 f"unused baselines fail this run: {listed(run.unused)}; drop them with `pytest --aiperf-update`, "
                 "or only report them with --aiperf-unused=warn"
@@ -135,7 +125,7 @@ class Recorder:
             self.run,
             verbosity=terminalreporter.verbosity,
             width=min(100, terminalreporter._tw.fullwidth),  # noqa: SLF001 - pytest offers no public width
-            details=self.settings.details,
+            details=self.judge.settings.details,
             color=terminalreporter.hasmarkup,
         )
         if text.strip():
@@ -145,7 +135,7 @@ class Recorder:
             terminalreporter.write_line(f"aiperf: {error}", red=True)
 
     def _entries(self, environment: Environment | None) -> Stored:
-        return self._guarded(lambda: self.store.entries(Path(self.config.rootpath), environment)) or {}
+        return self._guarded(lambda: self.judge.store.entries(Path(self.config.rootpath), environment)) or {}
 
     def _unused(self, stored: Stored) -> Sequence[tuple[str, str]]:
         if self.collected is None:
@@ -174,7 +164,7 @@ class Recorder:
     def _stored(self, left_over: Sequence[tuple[str, str]]) -> tuple[Change, ...]:
         if not self.judge.stores:
             return ()
-        cleans = self.settings.update and not self.settings.no_cleanup
+        cleans = self.judge.settings.update and not self.judge.settings.no_cleanup
         measurements = [
             measurement
             for result in self.results.values()
@@ -182,13 +172,13 @@ class Recorder:
             for measurement in result.measurements
             if measurement.reference is None  # a comparison brings its own
         ]
-        return self.store.update(
+        return self.judge.store.update(
             measurements,
-            environment=self.environment,
+            environment=self.judge.environment,
             metrics=self.judge.metrics,
             drop=tuple(left_over) if cleans else (),
-            new_only=self.settings.update_new_only and not self.settings.update,
-            accept_worse=self.settings.accept_worse,
+            new_only=self.judge.settings.update_new_only and not self.judge.settings.update,
+            accept_worse=self.judge.settings.accept_worse,
         )
 
     def _guarded(self, action: Callable[[], Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -12,7 +12,7 @@ from pytest_aiperf.machine.timing_lock import MachineLock
 from pytest_aiperf.measuring import out_of_memory
 from pytest_aiperf.measuring.leftovers import Leftovers
 from pytest_aiperf.measuring.metrics import latency
-from pytest_aiperf.measuring.trial import RunContext, Trial
+from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.confirmation import Confirmation, OpenTest
 from pytest_aiperf.processes.fresh_figures import FreshFigures
 from pytest_aiperf.reporting import junit, rows
@@ -31,33 +31,20 @@ MOST_DEAREST = 3
 """Tests that go to pairs where all of them became slower together."""
 
 
+@dataclass(kw_only=True, eq=False)
 class RunHooks(TrialHooks):
     """The hooks of the process that runs the tests: it judges, and its verdicts fail tests."""
 
-    def __init__(
-        self,
-        config: pytest.Config,
-        context: RunContext,
-        judge: Judge,
-        *,
-        fresh: FreshFigures,
-        confirmation: Confirmation | None,
-        model_pairs: Callable[[], Confirmation],
-        lock: MachineLock,
-        tell: Callable[[str], object],
-    ) -> None:
-        super().__init__(config, context, judge.clock)
-        self.lock = lock
-        self.tell = tell
-        self.leftovers = Leftovers(context.tools.devices)
-        self.judge = judge
-        self.default_limits, self.default_margins = judge.default_limits, judge.default_margins
-        self.fresh = fresh
-        self.confirmation = confirmation
-        self.model_pairs = model_pairs
-        self.results: dict[str, Result] = {}
-        """Of the tests that stored sessions have decided."""
-        self.dearest: list[pytest.Item] = []
+    judge: Judge
+    fresh: FreshFigures
+    confirmation: Confirmation | None
+    model_pairs: Callable[[], Confirmation]
+    lock: MachineLock
+    leftovers: Leftovers
+    tell: Callable[[str], object]
+    results: dict[str, Result] = field(default_factory=dict)
+    """Of the tests that stored sessions have decided."""
+    dearest: list[pytest.Item] = field(default_factory=list)
 
     def pytest_unconfigure(self) -> None:
         """Leave no tree of old code behind."""
@@ -109,17 +96,15 @@ class RunHooks(TrialHooks):
         """What a fixture of a wider scope takes, stays by intention."""
         self.leftovers.set_up(fixturedef.argname, fixturedef.scope)
 
-    def exhausted(self, item: pytest.Item, error: BaseException) -> bool:
-        """Note it, and let go of what the call held."""
-        trial = item.stash.get(TRIAL, None)
-        told = out_of_memory.told(error, self.context.tools) if trial is not None else None
-        if trial is None or told is None:
+    def forgives(self, trial: Trial, error: BaseException) -> bool:
+        """A measured call that runs out of memory is a result: note it, and let go of what the call held."""
+        if (told := out_of_memory.told(error, self.context.tools)) is None:
             return False
         trial.note_exhaustion(told)
         out_of_memory.let_go(error)
         return True
 
-    def settle_trial(self, trial: Trial, item: pytest.Item) -> None:  # noqa: ARG002 - the hook's signature
+    def settle_trial(self, item: pytest.Item) -> None:
         """Judge; keep the result for the report; fail the test where a verdict says so."""
         try:
             self._take(item, escalation.decide(self._judgement(item), self.fresh))

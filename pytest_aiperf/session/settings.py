@@ -15,7 +15,6 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-ENVIRONMENT_PREFIX = "PYTEST_AIPERF"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 
@@ -24,6 +23,7 @@ class Option(NamedTuple):
     """One setting: `--aiperf-<name>`, ini `aiperf_<name>`, environment `PYTEST_AIPERF_<NAME>`."""
 
     name: str
+    """In `Settings`."""
     parse: Callable[[str], Any]
     default: Any
     help: str
@@ -31,62 +31,50 @@ class Option(NamedTuple):
     metavar: str | None = None
 
     @property
-    def flag(self) -> str:
-        """The command line's spelling."""
-        return f"--aiperf-{self.name}" if self.name else "--aiperf"
-
-    @property
     def key(self) -> str:
         """The ini file's spelling."""
-        return "aiperf" + (f"_{self.name.replace('-', '_')}" if self.name else "")
+        return "aiperf" if self.name == "active" else f"aiperf_{self.name}"
+
+    @property
+    def flag(self) -> str:
+        """The command line's spelling."""
+        return f"--{self.key.replace('_', '-')}"
 
     @property
     def variable(self) -> str:
         """The environment's spelling."""
-        return ENVIRONMENT_PREFIX + (f"_{self.name.replace('-', '_').upper()}" if self.name else "")
-
-    @property
-    def attribute(self) -> str:
-        """The name in `Settings`."""
-        return self.name.replace("-", "_") or "active"
+        return f"PYTEST_{self.key.upper()}"
 
 
 def _truth(text: str) -> bool:
     lowered = text.strip().lower()
-    if lowered in _TRUE:
-        return True
-    if lowered in _FALSE:
-        return False
-    raise ValueError("expected true or false")
+    if lowered not in _TRUE | _FALSE:
+        raise ValueError("expected true or false")
+    return lowered in _TRUE
+
+
+def _fitting(kind: Callable[[str], Any], fits: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        value = kind(text)
+        if not fits(value):
+            raise ValueError(f"expected {expected}")
+        return value
+
+    return parse
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"expected one of {', '.join(choices)}")
-        return text
-
-    return parse
+    return _fitting(str, choices.__contains__, f"one of {', '.join(choices)}")
 
 
-def _number(fits: Callable[[float], bool], expected: str, kind: type[float] = float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        number = kind(text)
-        if not fits(number):
-            raise ValueError(f"expected {expected}")
-        return number
-
-    return parse
-
-
-_positive = _number(lambda number: 0 < number < math.inf, "a number above zero")
-_fraction = _number(lambda number: 0 <= number < math.inf, "a fraction such as 0.05 (5 %)")
-_share = _number(lambda number: 0 <= number <= 1, "a fraction between 0 and 1 (0.95 is 95 %)")
-_count = _number(lambda number: number >= 1, "a whole number above zero", int)
+_positive = _fitting(float, lambda number: 0 < number < math.inf, "a number above zero")
+_fraction = _fitting(float, lambda number: 0 <= number < math.inf, "a fraction such as 0.05 (5 %)")
+_share = _fitting(float, lambda number: 0 <= number <= 1, "a fraction between 0 and 1 (0.95 is 95 %)")
+_count = _fitting(int, lambda number: number >= 1, "a whole number above zero")
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.replace("\n", ",").split(",") if word.strip())
+    return _lines(text.replace(",", "\n"))
 
 
 def _lines(text: str) -> tuple[str, ...]:
@@ -164,11 +152,9 @@ class Settings:
     min_accuracy: float | None = _of(_share, None, "default limit: accuracy as a fraction", "FRACTION")
 
 
-OPTIONS = tuple(
-    Option(name="" if one.name == "active" else one.name.replace("_", "-"), default=one.default, **one.metadata)
-    for one in fields(Settings)
-)
-_IMPLY_ACTIVE = ("update", "update_new_only")
+OPTIONS = tuple(Option(name=one.name, default=one.default, **one.metadata) for one in fields(Settings))
+_ACTIVE = ("active", "update", "update_new_only")
+"""Any of these makes a run measure."""
 
 
 def declare(parser: pytest.Parser) -> None:
@@ -192,8 +178,7 @@ def is_active(config: pytest.Config, environ: Mapping[str, str] = os.environ) ->
     """Whether this run measures at all; cheap, asked in every pytest run."""
     if config.getoption("aiperf_against", None) is not None:
         return True
-    wanted = (_resolve(option, config, environ) for option in OPTIONS if option.attribute in ("active", *_IMPLY_ACTIVE))
-    return any(wanted)
+    return any(_resolve(option, config, environ) for option in OPTIONS if option.name in _ACTIVE)
 
 
 def needs_every_marker(config: pytest.Config) -> bool:
@@ -214,7 +199,7 @@ def _of_pytest(config: pytest.Config, names: Iterable[str]) -> Iterator[Any]:
 
 def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> Settings:
     """All settings of this run. Raises pytest.UsageError that names the place of a bad value."""
-    values = {option.attribute: _resolve(option, config, environ) for option in OPTIONS}
+    values = {option.name: _resolve(option, config, environ) for option in OPTIONS}
     under_ci = environ.get("CI", "").strip().lower() not in _FALSE
     for name in ("new", "unused"):
         values[name] = values[name] or ("fail" if under_ci else "warn")

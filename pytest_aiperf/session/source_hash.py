@@ -72,9 +72,8 @@ def _pieces(source: str) -> Iterator[tuple[int, str]]:
 
 def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
     (first, left), (last, right) = start, end
-    if first == last:
-        return lines[first - 1][left:right]
-    return "".join([lines[first - 1][left:], *lines[first : last - 1], lines[last - 1][:right]])
+    text = "".join(lines[first - 1 : last])
+    return text[left : len(text) - len(lines[last - 1]) + right]
 
 
 def _is_evaluated(literal: str) -> bool:

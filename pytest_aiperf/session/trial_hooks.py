@@ -4,35 +4,33 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Generator, Sequence
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
 
 import pytest
 
-from pytest_aiperf.measuring.entry import Entry, Observed
-from pytest_aiperf.measuring.trial import RunContext, Trial
-from pytest_aiperf.measuring.watches import Watches
+from pytest_aiperf.measuring.trial import RunContext, Trial, limited
 from pytest_aiperf.session import markers, source_hash
 from pytest_aiperf.session.bench import Bench
 from pytest_aiperf.session.markers import Marked
 from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.records import Limit, Margins
-from pytest_aiperf.vocabulary.terms import Metric, Need
+from pytest_aiperf.vocabulary.terms import Need
 
 TRIAL = pytest.StashKey[Trial]()
-WATCHES = pytest.StashKey[Watches]()
 
 
+@dataclass(kw_only=True, eq=False)
 class TrialHooks:
     """What the parent's run and a fresh child have in common."""
 
+    config: pytest.Config
+    context: RunContext
+    clock: Callable[[], float] = time.monotonic
     default_limits: tuple[Limit, ...] = ()
     """For tests without their own."""
-    default_margins = Margins()
-
-    def __init__(self, config: pytest.Config, context: RunContext, clock: Callable[[], float]) -> None:
-        self.config = config
-        self.context = context
-        self.clock = clock
+    default_margins: Margins = field(default_factory=Margins)
 
     def pytest_unconfigure(self) -> None:
         """Put back what the runtimes' adapters watch."""
@@ -48,17 +46,13 @@ class TrialHooks:
         """What this process measures of a test."""
         raise NotImplementedError
 
-    def settle_trial(self, trial: Trial, item: pytest.Item) -> None:
+    def settle_trial(self, item: pytest.Item) -> None:
         """Called when the test body has ended well."""
         raise NotImplementedError
 
-    def forgives(self, item: pytest.Item) -> bool:  # noqa: ARG002 - the hook's signature
+    def forgives(self, trial: Trial, error: BaseException) -> bool:
         """Whether what a test body raised at its end does not count."""
-        return False
-
-    def exhausted(self, item: pytest.Item, error: BaseException) -> bool:  # noqa: ARG002 - the hook's signature
-        """Whether a measured call ran out of memory, which is a result."""
-        return False
+        raise NotImplementedError
 
     @staticmethod
     def now() -> str:
@@ -76,7 +70,7 @@ class TrialHooks:
     def begin(self, item: pytest.Item) -> Trial:
         """A new attempt at a test."""
         marked = self.marked(item)
-        defaults = self.default_limits
+        defaults = limited(self.default_limits, self.context.metrics)
         uses_fixture = "aiperf" in getattr(item, "fixturenames", ())
         trial = Trial(
             order=self.order_of(item),
@@ -86,10 +80,7 @@ class TrialHooks:
             group=marked.rules.group,
             source=source_hash.function_source_hash(item.function) if hasattr(item, "function") else None,
             memory=bool(marked.rules.memory)
-            or (
-                uses_fixture
-                and (self.context.memory_always or any(one.needs is Need.RAM for one in self._limited(defaults)))
-            ),
+            or (uses_fixture and (self.context.memory_always or any(one.needs is Need.RAM for one in defaults))),
         )
         trial.started = self.clock()
         item.stash[TRIAL] = trial
@@ -98,12 +89,10 @@ class TrialHooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Start a trial before the first fixture runs: memory limits cover fixtures too."""
-        _forget_last_attempt(item.stash)
-        marked = self.marked(item)
-        if marked.limits or "aiperf" in getattr(item, "fixturenames", ()):
-            trial = self.begin(item)
-            if any(metric.peak for metric in self._limited(marked.limits)):
-                item.stash[WATCHES] = _whole_test_watches(trial)
+        if TRIAL in item.stash:  # a rerun of the same test starts afresh
+            del item.stash[TRIAL]
+        if self.marked(item).limits or "aiperf" in getattr(item, "fixturenames", ()):
+            self.begin(item).watch_whole_test()
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -114,14 +103,15 @@ class TrialHooks:
         try:
             outcome = yield
         except (Exception, pytest.fail.Exception) as error:
-            if not self.forgives(item) and not self.exhausted(item, error):
+            trial = item.stash.get(TRIAL, None)
+            if trial is None or not self.forgives(trial, error):
                 raise
             outcome = None
         if (trial := item.stash.get(TRIAL, None)) is not None:
             if not trial.order.role.is_partial:
-                _cover_whole_test(trial, item.stash.get(WATCHES, Watches()))
+                trial.cover_whole_test()
             trial.settle_loads()
-            self.settle_trial(trial, item)
+            self.settle_trial(item)
         return outcome
 
     def _with_late_markers(self, item: pytest.Item) -> Trial | None:
@@ -133,33 +123,9 @@ class TrialHooks:
             pytest.fail("\n".join(["pytest-aiperf: mistakes in markers", *marked.mistakes]), pytrace=False)
         trial = trial or self.begin(item)
         trial.limits, trial.margins = tuple(marked.limits), marked.rules.margins(self.default_margins)
-        if WATCHES not in item.stash and any(metric.peak for metric in self._limited(marked.limits)):
-            item.stash[WATCHES] = _whole_test_watches(trial)
+        trial.watch_whole_test()
         return trial
-
-    def _limited(self, limits: Sequence[Limit]) -> list[Metric]:
-        known = self.context.metrics
-        return [known[limit.metric] for limit in limits if limit.metric in known]
 
     def before_call(self, trial: Trial) -> None:
         """The test body starts."""
         trial.started = self.clock()
-
-
-def _forget_last_attempt(stash: pytest.Stash) -> None:
-    """A rerun of the same test starts afresh."""
-    if TRIAL in stash:
-        del stash[TRIAL]
-    if WATCHES in stash:
-        del stash[WATCHES]
-
-
-def _whole_test_watches(trial: Trial) -> Watches:
-    return trial.watches(None, ram=trial.wants_ram, gpu=trial.wants_gpu).start()
-
-
-def _cover_whole_test(trial: Trial, watches: Watches) -> None:
-    """Limits on memory that no measurement of the test covers speak of the whole test, its fixtures included."""
-    for sample in watches.samples():
-        if not any(entry.has(sample.metric) for entry in trial.entries.values()):
-            trial.entries.setdefault("", Entry(label="")).take(Observed(samples=(sample,)))

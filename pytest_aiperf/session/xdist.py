@@ -12,7 +12,7 @@ import pytest
 
 from pytest_aiperf.baselines.unused import Collected
 
-_ARGUMENTS, _DIRECTORY = "aiperf_arguments", "aiperf_directory"
+_INVOCATION = "aiperf_invocation"
 _COLLECTED, _MISTAKES, _NOTES = "aiperf_collected", "aiperf_mistakes", "aiperf_notes"
 
 
@@ -23,16 +23,15 @@ def is_worker(config: pytest.Config) -> bool:
 
 def tell_worker(node: Any, config: pytest.Config) -> None:
     """How this pytest was called: a worker's own fresh processes need it."""
-    node.workerinput[_ARGUMENTS] = [str(argument) for argument in config.invocation_params.args]
-    node.workerinput[_DIRECTORY] = str(config.invocation_params.dir)
+    arguments, directory = invocation(config)
+    node.workerinput[_INVOCATION] = [*arguments], str(directory)
 
 
 def invocation(config: pytest.Config) -> tuple[Sequence[str], Path]:
     """Arguments and directory of the user's call: in a worker as its controller has passed them on."""
-    told = getattr(config, "workerinput", {})
-    if _ARGUMENTS in told:
-        return list(told[_ARGUMENTS]), Path(told[_DIRECTORY])
-    return [str(argument) for argument in config.invocation_params.args], config.invocation_params.dir
+    called = [str(argument) for argument in config.invocation_params.args], config.invocation_params.dir
+    arguments, directory = getattr(config, "workerinput", {}).get(_INVOCATION, called)
+    return arguments, Path(directory)
 
 
 class ToController:

@@ -69,11 +69,15 @@ def book(root, store, *, unused="warn", write_reports=lambda run: [], **more):
         stores=settings.update or settings.update_new_only,
         environment=Environment(key="here", comparable={}, details={}),
         metrics={},
-        now=lambda: "",
-        commit=lambda: None,
     )
-    history = last_run.LastRun(root)
-    return Recorder(SimpleNamespace(rootpath=root), judge, history=history, write_reports=write_reports)
+    return Recorder(
+        config=SimpleNamespace(rootpath=root),
+        judge=judge,
+        history=last_run.LastRun(root),
+        write_reports=write_reports,
+        started_at="",
+        commit=None,
+    )
 
 
 def report(test, outcome, when="call", **more):

@@ -20,13 +20,13 @@ EXAMPLES = {
     "share": ("weights/*.bin", ("weights/*.bin",)),
     "calls": ("7", 7),
     "seconds": ("0.5", 0.5),
-    "max-seconds": ("3", 3.0),
+    "max_seconds": ("3", 3.0),
     "processes": ("2", 2),
     "timeout": ("9", 9.0),
     "tolerance": ("0.005", 0.005),
-    "max-slowdown": ("0.3", 0.3),
-    "accuracy-margin": ("0.02", 0.02),
-    "quiet-malloc": ("false", False),
+    "max_slowdown": ("0.3", 0.3),
+    "accuracy_margin": ("0.02", 0.02),
+    "quiet_malloc": ("false", False),
 }
 
 
@@ -42,7 +42,7 @@ def test_it_takes_every_option_from_each_place_alone(pytester, option, way):
     text, expected = example(option)
     environ, arguments = {}, []
     if way == "command line":
-        if option.name == "quiet-malloc":
+        if option.name == "quiet_malloc":
             text, expected = "true", True
         flag = option.default in (True, False) and text == "true"
         arguments = [option.flag] if flag else [f"{option.flag}={text}"]
@@ -51,7 +51,7 @@ def test_it_takes_every_option_from_each_place_alone(pytester, option, way):
     else:
         pytester.makeini(f"[pytest]\n{option.key} = {text}\n")
     config = pytester.parseconfig(*arguments)
-    assert getattr(settings.resolve(config, environ), option.attribute) == expected
+    assert getattr(settings.resolve(config, environ), option.name) == expected
 
 
 def test_it_lets_the_command_line_win_over_environment_and_ini(pytester):
@@ -129,14 +129,14 @@ def test_the_ini_options_of_pytest_9_count_too(pytester, option):
     assert settings.needs_every_marker(pytester.parseconfig())
 
 
-@pytest.mark.parametrize("option", [option for option in settings.OPTIONS if option.attribute in limit_markers.LIMITS])
+@pytest.mark.parametrize("option", [option for option in settings.OPTIONS if option.name in limit_markers.LIMITS])
 @pytest.mark.parametrize("text", ["0", "1e-9", "0.5", "1", "95", "1e9"])
 def test_it_lets_no_default_limit_through_that_a_marker_refuses(option, text):
     try:
         value = option.parse(text)
     except ValueError:
         return
-    assert markers.default_limits({option.attribute: value})
+    assert markers.default_limits({option.name: value})
 
 
 def test_it_takes_several_reports(pytester):
