@@ -16,33 +16,11 @@ if TYPE_CHECKING:
     from pytest_aiperf import Bench
 
 MARKERS = (
-    "max_load_s(s, cache='warm', label=None): longest load time in seconds, first inference included",
-    "max_latency_ms(ms, percentile=50, label=None): longest latency of one call in milliseconds",
-    "min_throughput(per_s, label=None): fewest items per second, calls queued back to back",
-    "max_gpu_mb(mb, kind='allocated', label=None): most GPU memory in MiB: allocated, reserved or process",
-    "max_ram_mb(mb, label=None): most process memory in MiB above that of an idle process",
-    "max_leak_kb(per_call, label=None): most memory in KiB that each call of aiperf.soak may leave behind",
-    "max_model_mb(mb, label=None): largest model in MiB",
-    "min_accuracy(value, label=None): lowest accuracy as a fraction",
-    (
-        "max_accuracy_drop(points, population=False, label=None): largest loss of accuracy to the baseline, or to a "
-        "comparison's reference, in points: 0.5 is half a percent point"
-    ),
-    "min_speedup(ratio, label=None): smallest speed-up of a candidate over its reference: 1.5 is half as fast again",
-    "max_size_ratio(ratio, label=None): largest size of a candidate, as a share of its reference's",
-    (
-        "max_memory_ratio(ratio, label=None): largest memory of a candidate, as a share of its reference's: the model "
-        "and what its first call adds"
-    ),
-    (
-        "min_agreement(share, label=None): smallest share of examples to which candidate and reference give the same "
-        "answer"
-    ),
-    "min_sqnr_db(db, label=None): smallest ratio of the reference's outputs to their error, in decibel",
-    "max_abs_error(error, label=None): largest difference of any output of candidate and reference",
-    "aiperf(max_slowdown, tolerance, accuracy_margin, calls, seconds, memory, group, flush_l2): rules of this test",
+    *("max_load_s", "max_latency_ms", "min_throughput", "max_gpu_mb", "max_ram_mb", "max_leak_kb", "max_model_mb"),
+    *("min_accuracy", "max_accuracy_drop", "min_speedup", "max_size_ratio", "max_memory_ratio", "min_agreement"),
+    *("min_sqnr_db", "max_abs_error", "aiperf"),
 )
-"""As `pytest --markers` lists them: what their functions say of themselves, which no unused plugin imports."""
+"""Their names: what `pytest --markers` lists stands at their functions, which no unused plugin imports."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,16 +31,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)  # a fresh process must not select, distribute or report as its parent does
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; where this run measures, let the composition root build the rest."""
-    for marker in MARKERS:
+    lists = config.getoption("markers", False)
+    for marker in () if lists else MARKERS:
         config.addinivalue_line("markers", marker)
     channel = os.environ.pop(WORKER_VARIABLE, None)
     measures = channel is not None or settings.is_active(config)
-    if not measures and not (settings.needs_every_marker(config) and entry_points(group="pytest_aiperf.metrics")):
+    if not (measures or lists or (settings.needs_every_marker(config) and entry_points(group="pytest_aiperf.metrics"))):
         return
     from pytest_aiperf import wiring
 
     with settings.wrong_call():
-        wiring.register_markers(config)
+        wiring.register_markers(config, described=lists)
         if channel is not None:
             wiring.equip_worker(config, channel=int(channel))
         elif measures:

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from pytest_aiperf.session.bench import Bench
 
 RUN_PLUGIN = "aiperf-run"
-RECORDER_PLUGIN = "aiperf-recorder"
-WATCH_PLUGIN = "aiperf-collection"
-HELD_PLUGIN = "aiperf-held-reports"
 _IDLE: pytest.StashKey[RunContext] = pytest.StashKey()
 """The context of a run that does not measure."""
 
@@ -43,7 +40,6 @@ def equip_run(config: pytest.Config) -> None:
     from pytest_aiperf.machine.reference_workload import ReferenceWorkload
     from pytest_aiperf.machine.timing_lock import MachineLock
     from pytest_aiperf.measuring.leftovers import Leftovers
-    from pytest_aiperf.measuring.trial import RunContext
     from pytest_aiperf.processes.child import Launch, run_test
     from pytest_aiperf.processes.fresh_figures import FreshFigures
     from pytest_aiperf.processes.reaper import Reaper
@@ -65,7 +61,8 @@ def equip_run(config: pytest.Config) -> None:
     )
     reports.check()
     under_xdist = xdist.is_worker(config)
-    tools, frameworks, metrics = create_tools(), create_frameworks(), known_metrics()
+    idle = _idle_context(create_frameworks())
+    tools, frameworks, metrics = idle.tools, idle.frameworks, idle.metrics
     for framework in frameworks:
         framework.watch()
     if chosen.quiet_malloc:
@@ -94,11 +91,8 @@ def equip_run(config: pytest.Config) -> None:
         now=RunHooks.now,
     )
     fresh = FreshFigures(functools.partial(run_test, launch), most=chosen.processes, stores=judge.stores)
-    context = RunContext(
-        tools=tools,
-        frameworks=frameworks,
-        metrics=metrics,
-        probes=_probes_of_others(),
+    context = replace(
+        idle,
         exclusive=lambda what: progress.during(lock.exclusive(), text=what),
         reference=ReferenceWorkload(foreign=tools.foreign),
         fresh=fresh,
@@ -137,14 +131,13 @@ def equip_run(config: pytest.Config) -> None:
     )
     config.pluginmanager.register(hooks, RUN_PLUGIN)
     if pairs and not under_xdist:
-        config.pluginmanager.register(HeldReports(hooks), HELD_PLUGIN)
-    config.pluginmanager.register(owner, RECORDER_PLUGIN)
-    config.pluginmanager.register(CollectionWatch(config, owner.take_collected), WATCH_PLUGIN)
+        config.pluginmanager.register(HeldReports(hooks), "aiperf-held-reports")
+    config.pluginmanager.register(owner, "aiperf-recorder")
+    config.pluginmanager.register(CollectionWatch(config, owner.take_collected), "aiperf-collection")
 
 
 def equip_worker(config: pytest.Config, *, channel: int) -> None:
     """Make this pytest the fresh process that its parent ordered."""
-    from pytest_aiperf.measuring.trial import RunContext
     from pytest_aiperf.processes.provenance import Provenance
     from pytest_aiperf.runtimes.import_hook import ImportHook
     from pytest_aiperf.session.child_hooks import Channel, ChildHooks, neutralise
@@ -161,17 +154,9 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
     ImportHook(runtimes, lambda module, seconds: imports.update({module.__name__: seconds})).install()
     for framework in frameworks:
         framework.watch()
-    context = RunContext(
-        tools=create_tools(),
-        frameworks=frameworks,
-        metrics=known_metrics(),
-        probes=_probes_of_others(),
-        imports=imports,
-        turn_line=line,
-    )
     hooks = ChildHooks(
         config=config,
-        context=context,
+        context=replace(_idle_context(frameworks), imports=imports, turn_line=line),
         channel=line,
         orders={order.test: order for order in orders.orders},
         provenance=Provenance(orders.watched),
@@ -181,14 +166,22 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
 
 def pass_through(stash: pytest.Stash) -> Bench:
     """The fixture of a run that does not measure; what its benches share is kept in the run's stash."""
-    from pytest_aiperf.measuring.trial import RunContext, Trial
+    from pytest_aiperf.measuring.trial import Trial
     from pytest_aiperf.session.bench import Bench
     from pytest_aiperf.vocabulary.orders import Order, Role
 
     if _IDLE not in stash:
-        stash[_IDLE] = RunContext(tools=create_tools(), frameworks=create_frameworks(), metrics=known_metrics())
+        stash[_IDLE] = _idle_context(create_frameworks())
     order = Order(test="", role=Role.NOTHING, max_seconds=0.0)
     return Bench(Trial(order=order, context=stash[_IDLE], margins=Margins()))
+
+
+def _idle_context(frameworks: Frameworks) -> RunContext:
+    """What every process has, whatever it measures."""
+    from pytest_aiperf.measuring.trial import RunContext
+
+    metrics, probes = known_metrics(), _probes_of_others()
+    return RunContext(tools=create_tools(), frameworks=frameworks, metrics=metrics, probes=probes)
 
 
 @contextlib.contextmanager
@@ -237,12 +230,17 @@ def known_metrics() -> dict[str, Metric]:
     return known
 
 
-def register_markers(config: pytest.Config) -> None:
-    """Make pytest know the markers that limit other packages' metrics. Raises UsageError for a taken name."""
+def register_markers(config: pytest.Config, *, described: bool = False) -> None:
+    """Make pytest know the markers that limit other packages' metrics. Raises UsageError for a taken name.
+
+    `described`: ours too, each with what it says of itself; else pytest knows their names by now.
+    """
     from pytest_aiperf.session import limit_markers, markers
 
     taken, found = {"aiperf", *limit_markers.LIMITS}, dict[str, Any]()
     known_metrics()
+    for line in markers.own() if described else ():
+        config.addinivalue_line("markers", line)
     for member in _metric_members():
         for name, function in getattr(member, "MARKERS", {}).items():
             if name in taken:

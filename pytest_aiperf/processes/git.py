@@ -29,12 +29,11 @@ class Revision:
 @functools.cache
 def current(root: Path) -> str | None:
     """Short hash of the checked-out commit, with `-dirty` behind it where files differ; None outside git."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
     try:
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=10, check=False)
+        done = git(root, "describe", "--always", "--dirty", f"--abbrev={SHORT}", "--exclude=*", timeout=10.0)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() or None if done.returncode == 0 else None
+    return os.fsdecode(done.stdout).strip() or None if done.returncode == 0 else None
 
 
 def resolve(start: Path, ref: str) -> Revision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -90,37 +91,30 @@ class ReferenceRevision(Reference):
         self._trees = Trees(
             old=root, new=top, laid_over=tree.laid_over, project_files=project_files(top) | project_files(root)
         )
+        moved = functools.partial(_moved_argument, top=top, root=root)
         new = replace(launch, environ=_with_path(launch.environ, roots))
         # by name: an ini file that is gone by now might still lie in the old tree and win over today's
         config = () if tree.config_file is None else ("-c", str(tree.moved(tree.config_file)))
-        old_roots = [tree.moved(folder) for folder in roots]
         old = replace(
             launch,
-            arguments=[*(_moved_argument(argument, top, root) for argument in launch.arguments), *config],
+            arguments=[*map(moved, launch.arguments), *config],
             directory=tree.moved(launch.directory.resolve()),
-            environ=_with_path(_moved_environ(launch.environ, top, root), old_roots),
+            environ=_with_path(launch.environ, [tree.moved(folder) for folder in roots], moved),
         )
         self.launches = {Arm.REFERENCE: old, Arm.CANDIDATE: new}
         if files.is_in_memory(root) is not files.is_in_memory(top):
             self.uncompared = dict.fromkeys(self.file_bound, ONE_IN_MEMORY.format(root=root.parent.parent, top=top))
 
 
-def _with_path(environ: Mapping[str, str], roots: Sequence[Path]) -> dict[str, str]:
+def _with_path(environ: Mapping[str, str], roots: Sequence[Path], moved: Callable[[str], str] = str) -> dict[str, str]:
     """With the side's own folders in front of everything that an installation put on the path.
 
     Both sides keep their bytecode: with `PYTHONDONTWRITEBYTECODE` one of them would compile what the other finds.
     """
-    paths = [*map(str, roots), *filter(None, [environ.get("PYTHONPATH")])]
+    given = environ.get("PYTHONPATH")
+    paths = [*map(str, roots), *map(moved, given.split(os.pathsep) if given else ())]
     kept = {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPATH": os.pathsep.join(paths)} if paths else kept
-
-
-def _moved_environ(environ: Mapping[str, str], top: Path, root: Path) -> dict[str, str]:
-    path = environ.get("PYTHONPATH")
-    if path is None:
-        return dict(environ)
-    moved = [_moved_argument(part, top, root) for part in path.split(os.pathsep)]
-    return {**environ, "PYTHONPATH": os.pathsep.join(moved)}
 
 
 def _moved_argument(argument: str, top: Path, root: Path) -> str:

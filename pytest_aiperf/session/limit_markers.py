@@ -117,26 +117,13 @@ def max_abs_error(error: float, *, label: str | None = None) -> Limit:
     return _limit(comparison.MAX_ABS_ERROR, above_zero("error", error), label)
 
 
-ABSOLUTE: Mapping[str, Callable[..., Limit]] = {
-    function.__name__: function
-    for function in (max_load_s, max_latency_ms, min_throughput, max_gpu_mb, max_ram_mb, max_model_mb, min_accuracy)
-}
+_ABSOLUTE = (max_load_s, max_latency_ms, min_throughput, max_gpu_mb, max_ram_mb, max_model_mb, min_accuracy)
+_COMPARED = (min_speedup, max_size_ratio, max_memory_ratio, min_agreement, min_sqnr_db, max_abs_error)
+ABSOLUTE: Mapping[str, Callable[..., Limit]] = {function.__name__: function for function in _ABSOLUTE}
 """Those that may have a default for all tests."""
-RELATIVE: Mapping[str, Callable[..., Limit]] = {
-    function.__name__: function
-    for function in (
-        max_leak_kb,
-        max_accuracy_drop,
-        min_speedup,
-        max_size_ratio,
-        max_memory_ratio,
-        min_agreement,
-        min_sqnr_db,
-        max_abs_error,
-    )
+LIMITS: Mapping[str, Callable[..., Limit]] = {
+    function.__name__: function for function in (*_ABSOLUTE, max_leak_kb, max_accuracy_drop, *_COMPARED)
 }
-"""Those that only a marker sets."""
-LIMITS: Mapping[str, Callable[..., Limit]] = {**ABSOLUTE, **RELATIVE}
 
 
 def _limit(metric: Metric, bound: float, label: str | None, percentile: float | None = None) -> Limit:

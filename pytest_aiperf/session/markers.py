@@ -96,6 +96,12 @@ def described(name: str, function: Callable[..., Limit]) -> str:
     return f"{name}{_signature(function)}: {(inspect.getdoc(function) or 'a limit').splitlines()[0].rstrip('.')}"
 
 
+def own() -> list[str]:
+    """All of ours, as `pytest --markers` lists them."""
+    rules = f"aiperf({', '.join(inspect.signature(Rules).parameters)}): rules of this test"
+    return [*(described(name, function) for name, function in LIMITS.items()), rules]
+
+
 def read(item: pytest.Item, registered: frozenset[str]) -> Marked:
     """All limits and rules of one test; mistakes are collected, not raised.
 
