@@ -44,7 +44,7 @@ PARTS = {
     "garbage, collections of the young included": ("~", "<built-in method gc.collect>"),
     "processor time of others": ("machine/load.py", "_read"),
     "machine-wide lock": ("machine/timing_lock.py", "_acquire_alone"),
-    "verdicts": ("session/escalation.py", "decide"),
+    "verdicts": ("session/judgement.py", "decide"),
     "results to and from text": ("vocabulary/codec.py", "encode_result", "decode_result"),
     "hash of the test's source": ("session/source_hash.py", "function_source_hash"),
     "markers": ("session/markers.py", "read"),

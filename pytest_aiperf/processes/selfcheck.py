@@ -44,22 +44,22 @@ class Finding:
     same: list[Block] = field(default_factory=list)
     slowed: list[Block] = field(default_factory=list)
 
-    def differences(self, blocks: Sequence[Block]) -> list[float]:
-        """Log-ratios of the undisturbed ones."""
-        return differences(blocks, LATENCY, share=ESTIMATOR)
+    @property
+    def differences(self) -> list[float]:
+        """Log-ratios of the undisturbed pairs of the same code."""
+        return differences(self.same, LATENCY, share=ESTIMATOR)
 
     @property
     def spread(self) -> float | None:
         """Standard deviation between pairs of the same code; None where too few were undisturbed."""
-        seen = self.differences(self.same)
-        return stdev(seen) if len(seen) >= LOOKS[0] else None
+        return stdev(self.differences) if len(self.differences) >= LOOKS[0] else None
 
     @property
     def careful_spread(self) -> float | None:
         """What the spread is below with 90 % confidence (chi-squared)."""
         if self.spread is None:
             return None
-        freedom = len(self.differences(self.same)) - 1
+        freedom = len(self.differences) - 1
         return self.spread * math.sqrt(freedom / float(special.chdtri(freedom, 1 - CAREFUL)))
 
     @property
@@ -160,22 +160,18 @@ def _finding_lines(one: Finding, seen: Check, width: int) -> list[str]:
     test, label = one.place
     head = f"{test} {label}".rstrip()
     if one.spread is None:
-        calm, total = len(one.differences(one.same)), len(one.same)
-        return [
-            *wrapped(head, width=width),
-            f"  only {calm} of {total} pairs were undisturbed; see pytest-aiperf doctor",
+        calm, total = len(one.differences), len(one.same)
+        told = [f"only {calm} of {total} pairs were undisturbed; see pytest-aiperf doctor"]
+    else:
+        told = [
+            f"{units.text(one.seconds_per_call, Unit.SECONDS)} per call",
+            f"pairs vary by {units.share(one.spread)}",
+            f"unchanged: {_answer(one.same, seen.margins)}",
         ]
-    said, look = _said(one.same, seen.margins)
-    told = [
-        f"{units.text(one.seconds_per_call, Unit.SECONDS)} per call",
-        f"pairs vary by {units.share(one.spread)}",
-        f"unchanged: {_answer(said, look)}",
-    ]
-    if one.slowed:
-        said, look = _said(one.slowed, seen.margins)
-        told.append(f"{units.percent(seen.margins.max_slowdown)}: {_answer(said, look)}")
-    visible = smallest_seen(one.careful_spread or one.spread, seen.margins)
-    told.append(f"sees {units.share(visible)} and more" if visible else "sees nothing below a factor of two")
+        if one.slowed:
+            told.append(f"{units.percent(seen.margins.max_slowdown)}: {_answer(one.slowed, seen.margins)}")
+        visible = smallest_seen(one.careful_spread or one.spread, seen.margins)
+        told.append(f"sees {units.share(visible)} and more" if visible else "sees nothing below a factor of two")
     return [*wrapped(head, width=width), *wrapped(", ".join(told), width=width, indent="  ")]
 
 
@@ -204,7 +200,8 @@ def _said(blocks: Sequence[Block], margins: Margins) -> tuple[Status, Look | Non
     return answer_of(blocks, LATENCY, tolerance=margins.tolerance, most=margins.max_slowdown)
 
 
-def _answer(said: Status, look: Look | None) -> str:
+def _answer(blocks: Sequence[Block], margins: Margins) -> str:
+    said, look = _said(blocks, margins)
     if look is None:
         return "no pairs"
     word = "undecided" if said is Status.INCONCLUSIVE else said.value

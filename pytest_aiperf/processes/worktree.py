@@ -24,7 +24,7 @@ CHECKOUT_SECONDS = 900.0
 
 @dataclass(slots=True)
 class Worktree:
-    """The tree of a revision in a temporary folder; a context manager, or `create` and `remove`."""
+    """The tree of a revision in a temporary folder."""
 
     revision: Revision
     _: KW_ONLY
@@ -35,13 +35,6 @@ class Worktree:
     laid_over: frozenset[str] = frozenset()
     """Files, relative to both trees, that were copied from the working tree."""
     _folder: Path | None = None
-
-    def __enter__(self) -> Worktree:  # noqa: PYI034 - `Self` is newer than Python 3.10
-        self.create()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
 
     @property
     def root(self) -> Path:

@@ -21,12 +21,12 @@ class CollectionWatch:
         self.hand_over = hand_over
         self.modules: list[str] = []
         self.tests: list[str] = []
-        self.deselected = False
-        self.failed = False
+        self.misses_some = False
+        """Something was deselected, or could not be collected."""
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note modules, those without tests included, and failures."""
-        self.failed = self.failed or report.failed
+        self.misses_some |= report.failed
         path, separator, _ = report.nodeid.partition("::")
         if report.passed and not separator and path.endswith(".py"):
             self.modules.append(path)
@@ -38,7 +38,7 @@ class CollectionWatch:
 
     def pytest_deselected(self) -> None:
         """Something was left out."""
-        self.deselected = True
+        self.misses_some = True
 
     def pytest_collection_finish(self) -> None:
         """Hand over."""
@@ -50,7 +50,7 @@ class CollectionWatch:
                 tests=self.tests,
                 modules=self.modules,
                 folders=self._folders(),
-                subset=self.deselected or self.failed or chosen or narrowed,
+                subset=self.misses_some or chosen or narrowed,
             )
         )
 

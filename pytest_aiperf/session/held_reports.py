@@ -82,13 +82,9 @@ class HeldReports:
     def _other_drivers(self, item: pytest.Item) -> list[HookImpl]:
         """Other plugins that may drive this test's protocol themselves (reruns, flaky tests); they go first."""
         calls = item.ihook.pytest_runtest_protocol.get_hookimpls()
-        mine = (self.pytest_runtest_protocol, runtest_protocol_of_pytest(item.config))
+        of_pytest = getattr(item.config.pluginmanager.get_plugin("runner"), "pytest_runtest_protocol", None)
+        mine = (self.pytest_runtest_protocol, of_pytest)
         return [call for call in calls if not (call.wrapper or call.hookwrapper) and call.function not in mine]
-
-
-def runtest_protocol_of_pytest(config: pytest.Config) -> object:
-    """Pytest's own driver."""
-    return getattr(config.pluginmanager.get_plugin("runner"), "pytest_runtest_protocol", None)
 
 
 def _fail(item: pytest.Item, report: pytest.TestReport, failure: str) -> None:

@@ -1,4 +1,4 @@
-"""The verdicts of a run's tests: what a test is held against is read once, and judged again only what has changed."""
+"""The verdicts of tests: what each is held against is read once; what is doubtful is measured and judged again."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pytest_aiperf.judging import judge
 from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.measuring.trial import Trial
+from pytest_aiperf.processes.fresh_figures import IN_PAIRS, FreshFigures
 from pytest_aiperf.session import limit_markers, markers
 from pytest_aiperf.session.settings import Settings
 from pytest_aiperf.vocabulary.baseline import Baseline
@@ -105,13 +106,10 @@ class Judgement:
         The last result where the trial has seen nothing since, and no row of it was left open for more to be measured.
         """
         measurements, criteria, last = self._measurements(), self._criteria(), self._last
-        is_closed = last is not None and not self._is_final and not wanted(last)
-        if (
-            last is not None
-            and (last.measurements, last.criteria) == (measurements, criteria)
-            and (self._is_final is final or is_closed)
-        ):
-            return last
+        if last is not None and (last.measurements, last.criteria) == (measurements, criteria):
+            is_closed = not self._is_final and not wanted(last)
+            if is_closed or self._is_final is final:
+                return last
         self._is_final = final
         self._last = replace(
             self.unjudged(outcome="passed"),
@@ -122,6 +120,37 @@ class Judgement:
             criteria=criteria,
         )
         return self._last
+
+    def decide(self, fresh: FreshFigures) -> Result:
+        """The verdicts of a test whose body has ended well; open ones want pairs, and nothing else can be measured.
+
+        What is doubtful is measured in fresh processes, and judged again. Raises BaselineError.
+        """
+        trial = self.trial
+        if fresh.stores:
+            fresh.measure_what_is_stored(trial)
+        result = self.result()
+        for _ in range(fresh.most):
+            needed = {verdict.needs for verdict in result.verdicts} - {None, *IN_PAIRS}
+            if not needed or trial.failures:
+                break
+            with trial.context.exclusive("in a fresh process"):
+                for needs in sorted(filter(None, needed), key=lambda needs: needs.value):
+                    fresh.fulfil(needs, trial)
+            result = self.result()
+        fresh.note_failures(trial, result.verdicts)
+        return result if wanted(result, *IN_PAIRS) else self.conclude(fresh)
+
+    def conclude(self, fresh: FreshFigures) -> Result:
+        """The last word on a trial: memory that fails is traced to the lines that hold it."""
+        result, trial = self.result(final=True), self.trial
+        peaks = {name for name, metric in self.judge.metrics.items() if metric.peak}
+        memory_fails = any(verdict.fails and verdict.metric in peaks for verdict in result.verdicts)
+        if not memory_fails or trial.allocations or trial.failures:
+            return result
+        with trial.context.exclusive("who holds the memory"):
+            fresh.trace(trial)
+        return self.result(final=True)
 
     def unjudged(self, *, outcome: str = "failed") -> Result:
         """A test whose own body failed: what was seen until then, without verdicts."""
@@ -160,6 +189,16 @@ def wanted(result: Result, *kinds: Evidence) -> dict[str, frozenset[str]]:
         if verdict.needs is not None and (not kinds or verdict.needs in kinds):
             metrics[verdict.label] = metrics.get(verdict.label, frozenset()) | {verdict.metric}
     return metrics
+
+
+def wants_pairs(result: Result) -> dict[str, frozenset[str]]:
+    """Label -> metrics that only pairs with the reference revision can decide."""
+    return wanted(result, Evidence.PAIRS)
+
+
+def wants_model_pairs(result: Result) -> dict[str, frozenset[str]]:
+    """Labels of comparisons that only fresh processes of both models can decide; their latency says everything."""
+    return dict.fromkeys(sorted(wanted(result, Evidence.MODEL_PAIRS)), frozenset({latency.METRIC.name}))
 
 
 def _quality_only(baseline: Baseline, metrics: Mapping[str, Metric]) -> Baseline:

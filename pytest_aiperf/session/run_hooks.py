@@ -16,10 +16,9 @@ from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.confirmation import Confirmation, OpenTest
 from pytest_aiperf.processes.fresh_figures import FreshFigures
 from pytest_aiperf.reporting import junit, rows
-from pytest_aiperf.session import escalation, xdist
-from pytest_aiperf.session.escalation import wants_model_pairs, wants_pairs
+from pytest_aiperf.session import xdist
 from pytest_aiperf.session.held_reports import HOLDS
-from pytest_aiperf.session.judgement import Judge, Judgement
+from pytest_aiperf.session.judgement import Judge, Judgement, wants_model_pairs, wants_pairs
 from pytest_aiperf.session.trial_hooks import TRIAL, TrialHooks
 from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.errors import BaselineError
@@ -107,7 +106,7 @@ class RunHooks(TrialHooks):
     def settle_trial(self, item: pytest.Item) -> None:
         """Judge; keep the result for the report; fail the test where a verdict says so."""
         try:
-            self._take(item, escalation.decide(self._judgement(item), self.fresh))
+            self._take(item, self._judgement(item).decide(self.fresh))
         except BaselineError as broken:  # `from None`: the message says it all, and only once
             raise pytest.fail.Exception(f"aiperf: {broken}", pytrace=False) from None
         if wants_model_pairs(self._result(item)):
@@ -193,7 +192,7 @@ class RunHooks(TrialHooks):
         for item in items:
             known, judgement = self._result(item), self._judgement(item)
             spent = max((pairing.seconds for pairing in judgement.trial.pairings.values()), default=0.0)
-            result = escalation.conclude(judgement, self.fresh)
+            result = judgement.conclude(self.fresh)
             self._take(item, replace(result, seconds=known.seconds + spent))
 
     def _take(self, item: pytest.Item, result: Result) -> None:

@@ -164,13 +164,10 @@ def declare(parser: pytest.Parser) -> None:
     formats = sorted({file.stem.replace("_", "-") for file in shelf.glob("[!_]*.py*")})  # also where only .pyc are
     for option in OPTIONS:
         told = option.help.replace("{formats}", ", ".join(formats))
+        how: dict[str, Any] = {"action": "append" if option.repeatable else "store", "metavar": option.metavar}
         if option.parse is _truth:
-            group.addoption(option.flag, dest=option.key, action="store_true", default=None, help=told)
-        else:
-            action = "append" if option.repeatable else "store"
-            group.addoption(
-                option.flag, dest=option.key, action=action, default=None, help=told, metavar=option.metavar
-            )
+            how = {"action": "store_true"}
+        group.addoption(option.flag, dest=option.key, default=None, help=told, **how)
         parser.addini(option.key, told, default=None)
 
 

@@ -72,7 +72,8 @@ class TrialHooks:
         marked = self.marked(item)
         defaults = limited(self.default_limits, self.context.metrics)
         uses_fixture = "aiperf" in getattr(item, "fixturenames", ())
-        trial = Trial(
+        trial = item.stash[TRIAL] = Trial(
+            started=self.clock(),
             order=self.order_of(item),
             context=self.context,
             limits=tuple(marked.limits),
@@ -82,8 +83,6 @@ class TrialHooks:
             memory=bool(marked.rules.memory)
             or (uses_fixture and (self.context.memory_always or any(one.needs is Need.RAM for one in defaults))),
         )
-        trial.started = self.clock()
-        item.stash[TRIAL] = trial
         return trial
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

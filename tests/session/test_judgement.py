@@ -18,8 +18,8 @@ from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.processes.confirmation import Confirmation, OpenTest
 from pytest_aiperf.processes.fresh_figures import FreshFigures
 from pytest_aiperf.processes.pairs import PairBlock
-from pytest_aiperf.session import escalation, limit_markers
-from pytest_aiperf.session.judgement import Judge, Judgement
+from pytest_aiperf.session import limit_markers
+from pytest_aiperf.session.judgement import Judge, Judgement, wants_pairs
 from pytest_aiperf.vocabulary.errors import BaselineError
 from pytest_aiperf.vocabulary.orders import Order
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Turn
@@ -168,7 +168,7 @@ def figures(report=None):
 
 def test_a_clean_test_is_judged_once_and_everything_is_read_once(one):
     judgement, counts = one(0.010)
-    result = escalation.decide(judgement, figures())
+    result = judgement.decide(figures())
     assert {row.status for row in result.verdicts} == {Status.PASSED}
     assert counts.all == (1, 1, 1)
     assert result.measurements[0].files.keys() == {"net.onnx"}
@@ -176,7 +176,7 @@ def test_a_clean_test_is_judged_once_and_everything_is_read_once(one):
 
 def test_a_model_behind_two_labels_is_hashed_once(one):
     judgement, counts = one(0.010, labels=("small", "large"))
-    result = escalation.decide(judgement, figures())
+    result = judgement.decide(figures())
     assert len(result.measurements) == 2
     assert counts.hashed == 1
 
@@ -203,7 +203,7 @@ def test_a_fresh_process_adds_one_judgement(one):
         report.measurements = (replace(judgement.result().measurements[0], samples=(fresh,)),)
         return report
 
-    result = escalation.decide(judgement, FreshFigures(run, most=5, stores=False))
+    result = judgement.decide(FreshFigures(run, most=5, stores=False))
     assert [row.status for row in result.verdicts] == [Status.OVER_LIMIT]
     assert counts.all == (2, 1, 1)
 
@@ -229,7 +229,7 @@ def test_what_may_fail_is_judged_by_a_reading_of_its_own(one, later, status):
             measurements=(replace(judgement.result().measurements[0], samples=(fresh,)),), failure=None
         )
 
-    result = escalation.decide(judgement, FreshFigures(run, most=5, stores=False))
+    result = judgement.decide(FreshFigures(run, most=5, stores=False))
     assert [row.status for row in result.verdicts] == [status]
     measurement = result.measurements[0]
     assert (measurement.covariate, measurement.judged_covariate) == (USUAL_READING, later)  # the first one is stored
@@ -244,43 +244,43 @@ def paired(judgement, slower, *, budget=1e9):
         budget=budget,
         clock=lambda: 0.0,
         seeds=itertools.count(1),
-    ).confirm([OpenTest(trial=judgement.trial, wanted=lambda: escalation.wants_pairs(judgement.result()))])
+    ).confirm([OpenTest(trial=judgement.trial, wanted=lambda: wants_pairs(judgement.result()))])
     return reference.blocks
 
 
 @pytest.mark.parametrize(("slower", "status"), [(1.0, Status.PASSED), (2.0, Status.REGRESSED)])
 def test_a_pair_adds_one_judgement(one, slower, status):
     judgement, counts = one(0.030, against="main")
-    assert escalation.wants_pairs(escalation.decide(judgement, figures()))
+    assert wants_pairs(judgement.decide(figures()))
     assert counts.judged == 1
     blocks = paired(judgement, slower)
-    result = escalation.conclude(judgement, figures())
+    result = judgement.conclude(figures())
     assert [row.status for row in result.verdicts] == [status]
     assert counts.all == (1 + blocks, 1, 1)
 
 
 def test_one_that_stays_open_is_closed_by_one_more(one):
     judgement, counts = one(0.030, against="main")
-    escalation.decide(judgement, figures())
+    judgement.decide(figures())
     blocks = paired(judgement, 1.0, budget=2.0)
-    result = escalation.conclude(judgement, figures())
+    result = judgement.conclude(figures())
     assert [(row.status, row.reason) for row in result.verdicts] == [(Status.INCONCLUSIVE, "out_of_budget")]
     assert counts.all == (1 + blocks + 1, 1, 1)
 
 
 def test_a_test_that_has_to_be_paired_after_all_is_judged_again(one):
     judgement, counts = one(0.010, against="main")
-    assert not escalation.wants_pairs(escalation.decide(judgement, figures()))
+    assert not wants_pairs(judgement.decide(figures()))
     judgement.trial.must_pair = True
-    assert escalation.wants_pairs(judgement.result())
+    assert wants_pairs(judgement.result())
     assert counts.all == (2, 1, 1)
 
 
 def test_an_open_result_is_judged_again_when_it_has_to_be_the_last_and_when_it_need_not_be(one):
     judgement, counts = one(0.030, against="main")
     first, last = judgement.result(), judgement.result(final=True)
-    assert (escalation.wants_pairs(first), escalation.wants_pairs(last)) != ({}, {})
-    assert escalation.wants_pairs(last) == {}
+    assert (wants_pairs(first), wants_pairs(last)) != ({}, {})
+    assert wants_pairs(last) == {}
     assert judgement.result(final=True) is last
-    assert escalation.wants_pairs(judgement.result()) == escalation.wants_pairs(first)
+    assert wants_pairs(judgement.result()) == wants_pairs(first)
     assert counts.judged == 3

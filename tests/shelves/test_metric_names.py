@@ -15,6 +15,7 @@ OTHER_WORDS = {
     ("comparing/candidates.py", "latency"): "the head of a column",
     ("comparing/comparison.py", "latency"): "the head of a line",
     ("judging/rules/leak.py", "leak"): "why a row fails",
+    ("plugin.py", "max_abs_error"): "a marker",
     ("vocabulary/codec.py", "gpu_leak"): "what runs of format 1 said",
     ("vocabulary/codec.py", "leak"): "what runs of format 1 said",
     ("vocabulary/terms.py", "leak"): "a rule",

@@ -80,9 +80,10 @@ def test_it_leaves_submodules_alone(project: Path, tmp_path: Path, opened: Open)
 def test_it_works_beside_a_linked_worktree(project: Path, tmp_path: Path) -> None:
     linked = tmp_path / "linked"
     git(project, "worktree", "add", "--quiet", "--detach", str(linked), "HEAD")
-    with Worktree(resolve(linked, "main~1"), test_files=[], config_file=None, share=()) as tree:
-        assert tree.revision.toplevel == linked
-        assert (tree.root / "model.py").read_text() == "old = True\n"
+    tree = Worktree(resolve(linked, "main~1"), test_files=[], config_file=None, share=())
+    assert (tree.create() / "model.py").read_text() == "old = True\n"
+    assert tree.revision.toplevel == linked
+    tree.remove()
     assert git(project, "worktree", "list", "--porcelain").count("worktree ") == 2
     assert (linked / "model.py").exists()
 
@@ -114,8 +115,10 @@ def test_it_leaves_nothing_behind_where_it_fails(
 def test_it_leaves_other_worktrees_alone(project: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     git(project, "worktree", "add", "--quiet", "--detach", str(mine), "HEAD")
-    with Worktree(resolve(project, "HEAD"), test_files=[], config_file=None, share=()):
-        assert git(project, "worktree", "list", "--porcelain").count("worktree ") == 3
+    tree = Worktree(resolve(project, "HEAD"), test_files=[], config_file=None, share=())
+    tree.create()
+    assert git(project, "worktree", "list", "--porcelain").count("worktree ") == 3
+    tree.remove()
     assert str(mine) in git(project, "worktree", "list", "--porcelain")
     assert (mine / "model.py").exists()
 
