@@ -121,7 +121,7 @@ def test_load(aiperf):
     ("body", "says"),
     [
         ("os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL (out of memory?) in phase test body"),
-        ("time.sleep(600)", "hung: no end after 2 s, in phase test body"),
+        ("time.sleep(600)", "hung: no end after 10 s, in phase test body"),
         ("raise RuntimeError('weights are gone')", "the test failed in call: RuntimeError: weights are gone"),
         ("os._exit(3)", "ended with exit code 3 in phase test body"),
         ("pytest.skip('not here')", "the test was skipped in call of a fresh process"),
@@ -130,7 +130,7 @@ def test_load(aiperf):
 )
 def test_it_gives_a_reason_for_whatever_happens_to_a_fresh_process(project, body, says):
     project.write("test_model.py", child_of_the_plugin(body))
-    result = project.pytest("--aiperf", "--aiperf-timeout=2")
+    result = project.pytest("--aiperf", "--aiperf-timeout=10")  # a busy machine imports for seconds
     assert result.ret == 1, result.stdout.str()
     assert project.rows("test_model.py::test_load")["load time, warm"] == ("anomalous", "child_failed")
     text = " ".join(result.stdout.str().split())

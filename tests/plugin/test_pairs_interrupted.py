@@ -75,10 +75,10 @@ def test_a_side_that_hangs_is_a_reason_and_is_ended(project, repository):
     )
     made.commit("hangs as old code")
     made.git("commit", "-q", "--allow-empty", "-m", "nothing")
-    project.pytest("--aiperf", "--aiperf-against=HEAD~1", "--aiperf-timeout=5")
+    project.pytest("--aiperf", "--aiperf-against=HEAD~1", "--aiperf-timeout=10")
     rows = project.last()["tests/test_net.py::test_forward"]["verdicts"]
     assert {row["reason"] for row in rows} == {"not_compared"}
-    assert all("old code: hung: no end after 5 s" in row["message"] for row in rows)
+    assert all("old code: hung: no end after 10 s" in row["message"] for row in rows)
     assert made.left_over() == []
     assert not [one for one in alive(psutil.Process().children(recursive=True)) if "pytest" in one.cmdline()]
 
