@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pytest_aiperf.vocabulary.codec import read_run
     from pytest_aiperf.vocabulary.contracts import (
         Framework,
-        History,
         Pass,
         Probe,
         Profiler,
@@ -46,7 +45,7 @@ _PLACES = {
     "session.bench": "Bench",
     "vocabulary.baseline": "Baseline",
     "vocabulary.codec": "read_run",
-    "vocabulary.contracts": "Framework History Pass Probe Profiler Reporter Store TimedCalls Tools",
+    "vocabulary.contracts": "Framework Pass Probe Profiler Reporter Store TimedCalls Tools",
     "vocabulary.devices": "Accelerator DeviceTimer GpuMemory",
     "vocabulary.errors": "AiperfError BaselineError UsageError",
     "vocabulary.model_figures": "Weights",
@@ -60,7 +59,7 @@ _MODULES = {name: module for module, names in _PLACES.items() for name in names.
 # fmt: off
 __all__ = [
     "Accelerator", "AiperfError", "Baseline", "BaselineError", "Bench", "Better", "Cache", "Change", "Comparison",
-    "Comparisons", "Concurrent", "DeviceTimer", "Environment", "Framework", "GpuMemory", "History", "Limit",
+    "Comparisons", "Concurrent", "DeviceTimer", "Environment", "Framework", "GpuMemory", "Limit",
     "Measurement", "Metric", "Need", "Origin", "Pass", "Probe", "Profiler", "Reporter", "Result", "Rule", "Run",
     "Sample", "Sensitivity", "Status", "Store", "TimedCalls", "Tools", "Turns", "Unit", "UsageError", "Verdict",
     "Weights", "read_run",

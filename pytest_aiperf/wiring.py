@@ -36,7 +36,7 @@ _IDLE: pytest.StashKey[RunContext] = pytest.StashKey()
 
 def equip_run(config: pytest.Config) -> None:
     """Make this pytest measure. Raises UsageError, or pytest's own, for bad settings."""
-    from pytest_aiperf.baselines.last_run import LastRun
+    from pytest_aiperf.baselines import last_run
     from pytest_aiperf.machine.reference_workload import ReferenceWorkload
     from pytest_aiperf.machine.timing_lock import MachineLock
     from pytest_aiperf.measuring.leftovers import Leftovers
@@ -104,7 +104,7 @@ def equip_run(config: pytest.Config) -> None:
         else Recorder(
             config=config,
             judge=judge,
-            history=LastRun(config.rootpath),
+            keep=functools.partial(last_run.save, config.rootpath),
             write_reports=reports.write,
             started_at=judge.now(),
             commit=judge.commit(),

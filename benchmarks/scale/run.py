@@ -45,7 +45,7 @@ PARTS = {
     "processor time of others": ("machine/load.py", "_read"),
     "machine-wide lock": ("machine/timing_lock.py", "_acquire_alone"),
     "verdicts": ("session/judgement.py", "decide"),
-    "results to and from text": ("vocabulary/codec.py", "encode_result", "decode_result"),
+    "results to and from text": ("vocabulary/codec.py", "encode", "decode"),
     "hash of the test's source": ("session/source_hash.py", "function_source_hash"),
     "markers": ("session/markers.py", "read"),
 }

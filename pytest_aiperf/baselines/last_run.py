@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,33 +16,20 @@ from pytest_aiperf.vocabulary.terms import Metric
 FOLDER = ".aiperf"
 
 
-class LastRun:
-    """A history of one run; its folder ignores itself in git."""
-
-    def __init__(self, root: Path) -> None:
-        self.file = root / FOLDER / "last.json"
-
-    def save(self, run: Run) -> None:
-        folder = self.file.parent
-        with atomic_files.only_writer(folder):
-            folder.mkdir(exist_ok=True)
-            (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-            atomic_files.replace_text(self.file, codec.encode_run(run).decode())
-
-    def runs(self, test: str | None = None) -> Iterator[Run]:
-        if not self.file.exists():
-            return
-        run = codec.decode_run(self.file.read_bytes())
-        if test is None or any(result.test == test for result in run.results):
-            yield run
+def save(root: Path, run: Run) -> None:
+    """Keep a run in the place of the one before; the folder ignores itself in git. Raises OSError, AiperfError."""
+    file = _file(root)
+    with atomic_files.only_writer(file.parent):
+        file.parent.mkdir(exist_ok=True)
+        (file.parent / ".gitignore").write_text("*\n", encoding="utf-8")
+        atomic_files.replace_text(file, codec.encode_run(run).decode())
 
 
 def read(root: Path) -> Run:
     """The last run. Raises AiperfError where there is none."""
-    history = LastRun(root)
-    for run in history.runs():
-        return run
-    raise AiperfError(f"{history.file}: no run is stored here; run `pytest --aiperf` first")
+    if not (file := _file(root)).exists():
+        raise AiperfError(f"{file}: no run is stored here; run `pytest --aiperf` first")
+    return codec.read_run(file)
 
 
 def only(run: Run, tests: Sequence[str]) -> Run:
@@ -68,3 +55,7 @@ def accept(run: Run, store: Store, *, metrics: Mapping[str, Metric], accept_wors
         metrics=metrics,
         accept_worse=accept_worse,
     )
+
+
+def _file(root: Path) -> Path:
+    return root / FOLDER / "last.json"

@@ -60,37 +60,25 @@ class Driver:
 
     async def _seconds(self, turn: TimedCalls) -> float:
         __tracebackhide__ = True
-        self.result = None
-        self.tools.devices.wait()
+        self.result = result = None
+        function, asynchronous = self.function, self.asynchronous
+        clock, wait = self.tools.clock, self.tools.devices.wait
+        wait()
         if turn.before is not None:
             turn.before()
-        return NANOSECOND * (await self._timed_async(turn) if self.asynchronous else self._timed(turn))
-
-    def _timed(self, turn: TimedCalls) -> int:
-        function, clock, wait = self.function, self.tools.clock, self.tools.devices.wait
-        result = None
         start = clock()
-        for _ in range(turn.calls):
-            result = function()
+        if asynchronous:
+            for _ in range(turn.calls):
+                result = await function()
+        else:  # a loop of its own: an `if` in it would be timed, too
+            for _ in range(turn.calls):
+                result = function()
         if turn.after is not None:
             turn.after()
         wait()
         end = clock()
         self.result = result
-        return end - start
-
-    async def _timed_async(self, turn: TimedCalls) -> int:  # a loop of its own: an `if` in it would be timed, too
-        function, clock, wait = self.function, self.tools.clock, self.tools.devices.wait
-        result = None
-        start = clock()
-        for _ in range(turn.calls):
-            result = await function()
-        if turn.after is not None:
-            turn.after()
-        wait()
-        end = clock()
-        self.result = result
-        return end - start
+        return NANOSECOND * (end - start)
 
 
 def flushing(tools: Tools, *, wanted: bool) -> Callable[[], None] | None:

@@ -18,7 +18,6 @@ from pytest_aiperf.session import xdist
 from pytest_aiperf.session.judgement import Judge
 from pytest_aiperf.session.run_hooks import mistakes_text
 from pytest_aiperf.vocabulary import codec
-from pytest_aiperf.vocabulary.contracts import History
 from pytest_aiperf.vocabulary.errors import AiperfError
 from pytest_aiperf.vocabulary.records import Change, Environment, Result, Run
 from pytest_aiperf.vocabulary.text import listed
@@ -33,7 +32,8 @@ class Recorder:
 
     config: pytest.Config
     judge: Judge
-    history: History
+    keep: Callable[[Run], object]
+    """The whole run, with its raw samples."""
     write_reports: Callable[[Run], Sequence[str]]
     started_at: str
     commit: str | None
@@ -156,7 +156,7 @@ class Recorder:
     def _kept(self, run: Run) -> Run:
         """The run, kept for `pytest-aiperf`; in a checkout that nobody may write into, with a note that it is not."""
         try:
-            self.history.save(run)
+            self.keep(run)
         except OSError as error:
             return replace(run, notes=(*run.notes, f"the last run is not kept for `pytest-aiperf show`: {error}"))
         return run

@@ -6,10 +6,8 @@ import hashlib
 import inspect
 import io
 import tokenize
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 _QUIET = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER})
 _EVALUATED = "<string>"  # text given to eval or exec; from 3.13, getsource takes it for the text of `python -c`

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -259,16 +259,6 @@ class Store(Protocol):
         With an environment, only what its machine class has sessions of, or no class at all: a test may exist on some
         machines only.
         """
-
-
-class History(Protocol):
-    """Where whole runs are kept, with their raw samples."""
-
-    def save(self, run: Run) -> None:
-        """Keep a run that has ended. Raises OSError or AiperfError where it cannot."""
-
-    def runs(self, test: str | None = None) -> Iterable[Run]:
-        """What is kept, the newest first; of a test's node id, the runs that have a result of it."""
 
 
 class Reporter(Protocol):

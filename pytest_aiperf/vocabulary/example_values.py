@@ -8,10 +8,7 @@ import math
 import re
 import struct
 import zlib
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
 
 MOST_GRADED = 20_000
 MOST_BITS = 32 * MOST_GRADED

@@ -1,4 +1,4 @@
-"""The history of one run."""
+"""The last run, kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from pytest_aiperf.baselines import last_run
-from pytest_aiperf.baselines.last_run import LastRun
 from pytest_aiperf.vocabulary.errors import AiperfError
 from tests.reporting.reporters.realistic import RUN
 
@@ -19,25 +18,17 @@ def same(one: object, other: object) -> bool:
 
 
 def test_it_holds_nothing_at_first(tmp_path: Path):
-    assert list(LastRun(tmp_path).runs()) == []
     with pytest.raises(AiperfError, match="no run is stored here; run `pytest --aiperf` first"):
         last_run.read(tmp_path)
 
 
 def test_it_keeps_the_latest_run_and_no_other(tmp_path: Path):
-    LastRun(tmp_path).save(RUN)
+    last_run.save(tmp_path, RUN)
     later = dataclasses.replace(RUN, started_at="2026-02-01T12:00:00Z")
-    LastRun(tmp_path).save(later)
-    assert same(list(LastRun(tmp_path).runs()), [later])
+    last_run.save(tmp_path, later)
     assert same(last_run.read(tmp_path), later)
 
 
-def test_it_finds_the_runs_of_a_test(tmp_path: Path):
-    LastRun(tmp_path).save(RUN)
-    assert same(list(LastRun(tmp_path).runs(RUN.results[0].test)), [RUN])
-    assert list(LastRun(tmp_path).runs("tests/test_gone.py::test_never")) == []
-
-
 def test_its_folder_is_none_of_gits_business(tmp_path: Path):
-    LastRun(tmp_path).save(RUN)
+    last_run.save(tmp_path, RUN)
     assert (tmp_path / last_run.FOLDER / ".gitignore").read_text() == "*\n"

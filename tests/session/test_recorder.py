@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -73,7 +74,7 @@ def book(root, store, *, unused="warn", write_reports=lambda run: [], **more):
     return Recorder(
         config=SimpleNamespace(rootpath=root),
         judge=judge,
-        history=last_run.LastRun(root),
+        keep=functools.partial(last_run.save, root),
         write_reports=write_reports,
         started_at="",
         commit=None,
