@@ -51,13 +51,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def aiperf(request: pytest.FixtureRequest) -> Bench:
     """Measure models in this test: `load`, `infer`, `call`, `score`. Without --aiperf each just runs its function."""
-    equipment = request.config.pluginmanager.get_plugin("aiperf-run")
-    if equipment is None:
-        from pytest_aiperf import wiring
+    from pytest_aiperf import wiring
 
-        bench: Bench = wiring.pass_through(request.config.stash)
-    else:
-        bench = equipment.bench_of(request.node)
+    hooks = request.config.pluginmanager.get_plugin(wiring.RUN_PLUGIN)
+    bench: Bench = wiring.pass_through(request.config.stash) if hooks is None else hooks.bench_of(request.node)
     return bench
 
 

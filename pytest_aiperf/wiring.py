@@ -61,8 +61,8 @@ def equip_run(config: pytest.Config) -> None:
     )
     reports.check()
     under_xdist = xdist.is_worker(config)
-    idle = _idle_context(create_frameworks())
-    tools, frameworks, metrics = idle.tools, idle.frameworks, idle.metrics
+    common = _common_context(create_frameworks())
+    tools, frameworks, metrics = common.tools, common.frameworks, common.metrics
     for framework in frameworks:
         framework.watch()
     if chosen.quiet_malloc:
@@ -92,7 +92,7 @@ def equip_run(config: pytest.Config) -> None:
     )
     fresh = FreshFigures(functools.partial(run_test, launch), most=chosen.processes, stores=judge.stores)
     context = replace(
-        idle,
+        common,
         exclusive=lambda what: progress.during(lock.exclusive(), text=what),
         reference=ReferenceWorkload(foreign=tools.foreign),
         fresh=fresh,
@@ -156,7 +156,7 @@ def equip_worker(config: pytest.Config, *, channel: int) -> None:
         framework.watch()
     hooks = ChildHooks(
         config=config,
-        context=replace(_idle_context(frameworks), imports=imports, turn_line=line),
+        context=replace(_common_context(frameworks), imports=imports, turn_line=line),
         channel=line,
         orders={order.test: order for order in orders.orders},
         provenance=Provenance(orders.watched),
@@ -171,12 +171,12 @@ def pass_through(stash: pytest.Stash) -> Bench:
     from pytest_aiperf.vocabulary.orders import Order, Role
 
     if _IDLE not in stash:
-        stash[_IDLE] = _idle_context(create_frameworks())
+        stash[_IDLE] = _common_context(create_frameworks())
     order = Order(test="", role=Role.NOTHING, max_seconds=0.0)
     return Bench(Trial(order=order, context=stash[_IDLE], margins=Margins()))
 
 
-def _idle_context(frameworks: Frameworks) -> RunContext:
+def _common_context(frameworks: Frameworks) -> RunContext:
     """What every process has, whatever it measures."""
     from pytest_aiperf.measuring.trial import RunContext
 

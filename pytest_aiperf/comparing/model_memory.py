@@ -21,7 +21,9 @@ def working_memory(call: Callable[[], Any], tools: Tools) -> int | None:
         peak = _allocated(devices)
     else:
         gc.collect()
-        before = tools.memory.now() if tools.memory.reset_peak() else None
+        if not tools.memory.reset_peak():
+            return None
+        before = tools.memory.now()
         call()
         peak = tools.memory.peak()
     return None if before is None or peak is None else max(0, peak - before)

@@ -123,7 +123,7 @@ class Case:
         return self._summed(occasions(self.sessions()))
 
     def _summed(self, groups: Sequence[Sequence[Session]]) -> statistics.History | None:
-        return history_of(groups, self.metric, with_covariate=self.measurement.judged_covariate is not None)
+        return history_of(groups, self.metric, with_covariate=self.measurement.covariate is not None)
 
     def portable(self) -> PortableValue | None:
         """What a portable metric is held against: what a comparison's reference gave, else what is stored."""

@@ -26,13 +26,12 @@ _NOTABLE_SPEED = 0.005
 
 
 class Screen:
-    """One session's log value held against the others."""
+    """One session's log value held against the others; `covariate`: the machine's speed when it was timed."""
 
-    def __init__(self, case: Case, history: History, log_value: float) -> None:
-        covariate = case.measurement.judged_covariate
+    def __init__(self, case: Case, history: History, log_value: float, covariate: float | None) -> None:
         occasions = case.history_of_occasions() or history
         rough = max(case.prior, ROUGH_VARIANCE) if occasions.count < FEWEST_TELLING else case.prior
-        self.case, self.history, self.occasions = case, history, occasions.count
+        self.case, self.history, self.occasions, self.covariate = case, history, occasions.count, covariate
         self.tolerance, self.most = case.allowed()
         self.prediction = predict(history, log_value, covariate, prior=case.prior)
         self.cautious = predict(occasions, log_value, covariate, prior=rough)
@@ -107,7 +106,7 @@ class Screen:
 
     def _speed_notes(self) -> tuple[str, ...]:
         """What the reference workload says of the machine, where it moved the expectation."""
-        covariate, history = self.case.measurement.judged_covariate, self.history
+        covariate, history = self.covariate, self.history
         if covariate is None or history.covariate_spread is None:
             return ()
         share = math.expm1(history.slope * (covariate - history.covariate_centre))

@@ -27,6 +27,8 @@ class MachineLock:
     tell: Callable[[str], None]
     environ: MutableMapping[str, str] = field(default_factory=lambda: os.environ)
     nested: bool = field(init=False)
+    timing: bool = field(init=False, default=False)
+    """Whether a timed section of this process is open: another one, of a thread or a coroutine too, goes on at once."""
     sharing: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -59,14 +61,17 @@ class MachineLock:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Around a timed section: waits at this point until every other test has ended, and holds back new ones."""
-        if self.nested:
+        if self.nested or self.timing:
             yield
             return
         with self.aside(), self._alone():
-            yield
+            self.timing = True
+            try:
+                yield
+            finally:
+                self.timing = False
 
     def _alone(self) -> Any:
-        """A context; a section inside another one, of the same thread, goes on at once."""
         from filelock import Timeout
 
         try:

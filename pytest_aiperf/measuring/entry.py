@@ -38,7 +38,6 @@ class Observed:
     disturbances: tuple[str, ...] | None = None
     conditions: Mapping[str, str] | None = None
     covariate: float | None = None
-    fresh_covariate: float | None = None
     reference: Mapping[str, PortableValue] | None = None
     """Of a comparison: what the reference model gave."""
     accuracy_margin: float | None = None

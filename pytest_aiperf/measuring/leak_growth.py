@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from pytest_aiperf.measuring.allocations import Frame, GpuHistory, gpu_kept, tensor_text
+from pytest_aiperf.measuring.allocations import Frame, GpuHistory, Stack, gpu_kept, tensor_text
 from pytest_aiperf.measuring.driver import Driver
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.package import PACKAGE
@@ -35,18 +35,19 @@ async def told(driver: Driver, modules: Mapping[str, ModuleType] = sys.modules) 
 
     It must have grown in both halves: a cache that is filled once, or another thread's work, is no leak.
     """
-    gpu = GpuHistory(modules)
+    gpu, kept = GpuHistory(modules), list[Counter[Frame]]()
     with _tracing():
         await driver.call()  # the first one may keep what it needs
         objects, snapshots = [_objects()], [tracemalloc.take_snapshot()]
-        gpu.start()
         for _half in range(2):
+            gpu.start()
             for _ in range(CALLS // 2):
                 await driver.call()
+            kept.append(_by_line(gpu_kept(gpu.stop())))
             objects.append(_objects())
             snapshots.append(tracemalloc.take_snapshot())
         lines = _lines(_steady(list(map(_grown, snapshots, snapshots[1:])), SMALLEST).most_common(MOST_NAMED))
-        on_gpu = _lines((stack[0], size) for stack, size in gpu_kept(gpu.stop()).most_common(MOST_NAMED))
+        on_gpu = _lines(_steady(kept, SMALLEST).most_common(MOST_NAMED))
     kinds = _kinds(_steady([after - before for before, after in pairwise(objects)], 1))
     return (*lines, *(f"{line} on the GPU" for line in on_gpu), *kinds)
 
@@ -71,6 +72,13 @@ def _grown(first: tracemalloc.Snapshot, last: tracemalloc.Snapshot) -> Counter[F
             frame = _users(difference.traceback)
             grown[frame.filename, frame.lineno] += difference.size_diff
     return grown
+
+
+def _by_line(kept: Counter[Stack]) -> Counter[Frame]:
+    lines: Counter[Frame] = Counter()
+    for stack, size in kept.items():
+        lines[stack[0]] += size
+    return lines
 
 
 def _steady(halves: Sequence[Counter[Key]], fewest: float) -> Counter[Key]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -192,11 +192,12 @@ class Trial:
             if entry.loading is not None:
                 entry.take(Observed(samples=(entry.loading.sample(imports=self.context.imports),)))
 
-    def take_fresh(self, measurements: Iterable[Measurement]) -> None:
-        """Add what a fresh process saw."""
+    def take_fresh(self, measurements: Iterable[Measurement], *, covariate: float | None = None) -> None:
+        """Add what a fresh process saw, and how fast the machine was right before, where that was read."""
         for measurement in measurements:
             entry = self.entries.setdefault(measurement.label, Entry(label=measurement.label))
-            entry.fresh.extend(sample for sample in measurement.samples if sample.origin is Origin.FRESH)
+            fresh = (sample for sample in measurement.samples if sample.origin is Origin.FRESH)
+            entry.fresh.extend(replace(sample, covariate=covariate) for sample in fresh)
 
     def has_peak(self, entry: Entry) -> bool:
         """Whether a label has a peak of memory, of any kind."""

@@ -66,9 +66,9 @@ class Confirmation:
             return
         for open_test in open_tests:
             self._exempt(open_test)
-        self._look(open_tests, ConfirmedBy.TURNS, self._turns)
+        self._decide_by(open_tests, ConfirmedBy.TURNS, self._turns)
         for open_test in open_tests:
-            self._look([open_test], ConfirmedBy.PROCESSES, self._processes)
+            self._decide_by([open_test], ConfirmedBy.PROCESSES, self._processes)
 
     def give_up(self, open_test: OpenTest, reason: str, *, anomaly: bool = False) -> None:
         """Leave a test undecided, for a reason; blocks of code that was not each side's own are no evidence."""
@@ -89,7 +89,7 @@ class Confirmation:
             if reasons := {name: known[name] for name in metrics & known.keys()}:
                 open_test.trial.pairings[label] = replace(self._pairing(open_test, label), uncompared=reasons)
 
-    def _look(
+    def _decide_by(
         self, open_tests: Sequence[OpenTest], how: ConfirmedBy, measure: Callable[[Sequence[OpenTest]], PairBlock]
     ) -> None:
         """Measure what is confirmed in that way, look after look, until each test is decided or given up."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_aiperf.measuring.entry import Observed
 from pytest_aiperf.measuring.trial import Trial
 from pytest_aiperf.vocabulary.orders import Order, Role
 from pytest_aiperf.vocabulary.pairing import Arm
@@ -66,18 +65,11 @@ class FreshFigures:
         elif needs is Evidence.FRESH_MEMORY:
             self._hear(trial, _memory_order(trial), ())
         else:
-            self._read_speed(trial)
+            reference = trial.context.reference
+            covariate = None if reference is None else reference.calm_reading()  # a stale one would confirm it, too
             calls, seconds = trial.order.calls * 2, trial.order.seconds * 2
-            self._hear(trial, replace(trial.order, role=Role.TIME, calls=calls, seconds=seconds), ())
-
-    def _read_speed(self, trial: Trial) -> None:
-        """A reading of its own for the child that may confirm a slowdown: a stale one would confirm it, too."""
-        if (reference := trial.context.reference) is None:
-            return
-        covariate = reference.renew()
-        for entry in trial.entries.values():
-            if entry.seen.covariate is not None:
-                entry.take(Observed(fresh_covariate=covariate))
+            order = replace(trial.order, role=Role.TIME, calls=calls, seconds=seconds)
+            self._hear(trial, order, (), covariate=covariate)
 
     def _load_round(self, trial: Trial, caches: Sequence[Cache]) -> None:
         for cache in caches:
@@ -102,7 +94,9 @@ class FreshFigures:
         for measurement in self.run_fresh(replace(_memory_order(trial), role=Role.TRACE)).measurements:
             trial.allocations = measurement.allocations or trial.allocations
 
-    def _hear(self, trial: Trial, order: Order, expected: Sequence[str], *, kind: str = "load") -> None:
+    def _hear(
+        self, trial: Trial, order: Order, expected: Sequence[str], *, kind: str = "load", covariate: float | None = None
+    ) -> None:
         """Run one child; its failure is the last: what kills or hangs one would do so to the next.
 
         Without it, the `expected` metrics of measurements of that `kind` say why they are missing.
@@ -110,7 +104,7 @@ class FreshFigures:
         if trial.failures:
             return
         report = self.run_fresh(order)
-        trial.take_fresh(report.measurements)
+        trial.take_fresh(report.measurements, covariate=covariate)
         if report.failure is None:
             return
         trial.failures.append(report.failure)

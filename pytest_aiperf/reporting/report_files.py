@@ -28,10 +28,12 @@ class ReportFiles:
             name, separator, file = text.partition(":")
             if not separator or not file:
                 raise UsageError(f"--aiperf-report={text}: expected FORMAT:FILE, such as json:out.json")
-            member = self.member(name) if name.replace("-", "_") in self.names else None
-            if not hasattr(member, "create"):
+            if name.replace("-", "_") not in self.names:
                 spelled = ", ".join(sorted(entry.replace("_", "-") for entry in self.names))
                 raise UsageError(f"--aiperf-report={text}: there is no format {name!r}; there are: {spelled}")
+            member = self.member(name)
+            if not hasattr(member, "create"):
+                raise UsageError(f"--aiperf-report={text}: {member!r} has no function create()")
             needs = getattr(member, "NEEDS", None)
             if needs is not None and importlib.util.find_spec(needs) is None:
                 raise UsageError(f"--aiperf-report={text}: {needs} is not installed: pip install {needs}")

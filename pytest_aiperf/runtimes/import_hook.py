@@ -33,10 +33,10 @@ class ImportHook(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """The real module's spec, with a loader that is watched; None for everything else."""
-        if fullname not in self.names:
+        if fullname not in self.names or self not in sys.meta_path:  # somebody has wrapped this one
             return None
         behind = sys.meta_path[sys.meta_path.index(self) + 1 :]
-        found = (finder.find_spec(fullname, path, target) for finder in behind)
+        found = (finder.find_spec(fullname, path, target) for finder in behind if hasattr(finder, "find_spec"))
         spec = next(filter(None, found), None)
         if spec is not None and spec.loader is not None:
             spec.loader = _Watched(spec.loader, self)

@@ -33,6 +33,8 @@ class Sample:
     calls_per_value: int = 1
     foreign_share: float | None = None
     """Share of the machine's processors that other processes used meanwhile; None where unknown."""
+    covariate: float | None = None
+    """Of a timing that a fresh process took: the reference workload's reading right before that."""
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -71,9 +73,7 @@ class Measurement:
     facts: Mapping[str, str] = field(default_factory=dict)
     """What the runtime said of the model: providers, threads, dtype."""
     covariate: float | None = None
-    """Mean log seconds of the reference workload, seconds before this process timed it: stored with it."""
-    fresh_covariate: float | None = None
-    """The same, taken right before the last fresh process timed it: what may fail is judged by this one."""
+    """Mean log seconds of the reference workload, seconds before this process timed it."""
     disturbances: tuple[str, ...] = ()
     """What disturbed the machine meanwhile; a disturbed session is no baseline."""
     conditions: Mapping[str, str] = field(default_factory=dict)
@@ -98,11 +98,6 @@ class Measurement:
     """Metric -> what its figure is made of, to be shown beside a bad one: several models, each of them alone."""
     variant: Variant | None = None
     """Of a comparison: what a table of all candidates shows."""
-
-    @property
-    def judged_covariate(self) -> float | None:
-        """The reading that timings are judged by."""
-        return self.covariate if self.fresh_covariate is None else self.fresh_covariate
 
     def metrics(self, known: Mapping[str, Metric]) -> Mapping[str, Metric]:
         """The known ones, and those that only this test knows."""

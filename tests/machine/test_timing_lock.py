@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 
 import pytest
 from filelock import ReadWriteLock, Timeout
@@ -44,6 +45,32 @@ def test_a_timed_section_inside_another_one_goes_on():
     with machine.test():
         with machine.exclusive(), machine.exclusive():
             assert not others_may_time()
+        assert not others_may_time(), "the test still runs"
+    assert others_may_time()
+
+
+def test_a_timed_section_of_another_thread_goes_on():
+    machine, seen = lock(), []
+
+    def time_something():
+        with machine.exclusive():
+            seen.append(others_may_time())
+
+    with machine.test(), machine.exclusive():
+        thread = threading.Thread(target=time_something)
+        thread.start()
+        thread.join()
+    assert seen == [False]
+
+
+def test_sections_of_coroutines_that_overlap_end_in_any_order():
+    machine = lock()
+    with machine.test():
+        first, second = machine.exclusive(), machine.exclusive()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        second.__exit__(None, None, None)
         assert not others_may_time(), "the test still runs"
     assert others_may_time()
 

@@ -75,14 +75,21 @@ def test_nothing_is_told_of_what_grows_once(at):
     assert told(call) == ()
 
 
-def test_what_stays_on_a_gpu_is_named_by_its_line_per_call():
-    kept = [{"action": "alloc", "addr": place, "size": 4096, "frames": FRAMES} for place in range(leak_growth.CALLS)]
+@pytest.mark.parametrize(
+    ("halves", "says"),
+    [(2, ("4.00 KiB per call allocated at net.py:7 on the GPU",)), (1, ())],
+    ids=["leak", "a cache that is filled once"],
+)
+def test_what_stays_on_a_gpu_is_named_by_its_line_per_call(halves, says):
+    half = range(leak_growth.CALLS // 2)
+    kept = [{"action": "alloc", "addr": place, "size": 4096, "frames": FRAMES} for place in half]
     gone = [{"action": "alloc", "addr": 99, "size": 10**9, "frames": FRAMES}, {"action": "free_completed", "addr": 99}]
+    traces = iter([[*kept, *gone]] * halves + [[]] * 2)
     memory = SimpleNamespace(
-        _record_memory_history=lambda **options: None, _snapshot=lambda: {"device_traces": [[*kept, *gone]]}
+        _record_memory_history=lambda **options: None, _snapshot=lambda: {"device_traces": [next(traces)]}
     )
     torch = SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: True, memory=memory))
-    assert told(lambda: None, torch=torch) == ("4.00 KiB per call allocated at net.py:7 on the GPU",)
+    assert told(lambda: None, torch=torch) == says
 
 
 FRAMES = [{"filename": "/home/me/net.py", "line": 7, "name": "call"}]

@@ -37,3 +37,10 @@ def test_a_format_that_nobody_asked_for_is_not_imported(tmp_path: Path):
     assert asked == ["two-words"]
     with pytest.raises(UsageError, match="there is no format 'other'; there are: broken, two-words"):
         replace(files, wanted=("other:b.txt",)).check()
+
+
+def test_a_reporter_that_cannot_be_created_is_no_unknown_format(tmp_path: Path):
+    member = SimpleNamespace()
+    files = ReportFiles(wanted=("words:b.txt",), directory=tmp_path, names=("words",), member=lambda name: member)
+    with pytest.raises(UsageError, match=r"--aiperf-report=words:b\.txt: namespace\(\) has no function create\(\)"):
+        files.check()

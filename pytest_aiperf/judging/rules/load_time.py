@@ -25,7 +25,8 @@ def against_baseline(case: Case, history: History) -> Verdict:
         message = "a load time counts only from fresh processes, and there was none"
         row = case.row(Status.INCONCLUSIVE, "unconfirmed", message=message, now=case.now(), baseline=case.stored())
         return case.unconfirmed(Evidence.FRESH_LOAD, row)
-    seen = Screen(_with_spread(case, values), history, median(case.worse_log(value) for value in values))
+    log_value = median(case.worse_log(value) for value in values)
+    seen = Screen(_with_spread(case, values), history, log_value, case.measurement.covariate)
     if seen.passes:
         return seen.passed()
     enough = len(pooled(calm)) >= ENOUGH_PROCESSES

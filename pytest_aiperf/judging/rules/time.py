@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from statistics import median
+from statistics import fmean, median
 
 from pytest_aiperf.judging.case import Case, pooled
 from pytest_aiperf.judging.screen import Screen
@@ -34,15 +34,20 @@ def against_baseline(case: Case, history: History) -> Verdict:
     if seen.passes and (here or fresh):
         return seen.passed()
     if fresh is not None:
-        return _with_fresh(fresh, here=here if trusted else None, witnesses=len(calm_fresh))
+        later = _screen_here(case, history, here_samples, covariate=fresh.covariate)
+        return _with_fresh(fresh, here=here if trusted else None, later=later, witnesses=len(calm_fresh))
     return _without_fresh(case, seen, disturbed=not trusted)
 
 
-def _with_fresh(fresh: Screen, *, here: Screen | None, witnesses: int) -> Verdict:
-    """Decide what was suspicious in this process; `here` is None where it was disturbed."""
+def _with_fresh(fresh: Screen, *, here: Screen | None, later: Screen | None, witnesses: int) -> Verdict:
+    """Decide what was suspicious in this process; `here` is None where it was disturbed.
+
+    `later` is the same by the fresh process's reading of the machine: what passes by that, and in the fresh process
+    too, was suspicious because clocks had fallen since the reading that it shared with other tests.
+    """
     slower = units.percent(fresh.interval.mid)
     if fresh.passes:
-        if here is None or not here.gross:
+        if here is None or not here.gross or (later is not None and later.passes):
             return fresh.passed("passed in a fresh process")
         both = f"{units.percent(here.interval.mid)} in this process, {slower} in a fresh one"
         message = f"{both}: something before this test slows it down"
@@ -85,11 +90,15 @@ def _uncountable(case: Case) -> Verdict | None:
     return None
 
 
-def _screen_here(case: Case, history: History, samples: tuple[Sample, ...]) -> Screen | None:
+def _screen_here(
+    case: Case, history: History, samples: tuple[Sample, ...], *, covariate: float | None = None
+) -> Screen | None:
     values = pooled(case.calm(samples) or samples)
-    return _screen(case, history, [replace(samples[0], values=values)]) if values else None
+    return _screen(case, history, [replace(samples[0], values=values, covariate=covariate)]) if values else None
 
 
 def _screen(case: Case, history: History, samples: Sequence[Sample]) -> Screen:
     log_value = median(case.worse_log(median(sample.values)) for sample in samples)
-    return Screen(case, history, log_value)
+    readings = [sample.covariate for sample in samples if sample.covariate is not None]
+    own = len(readings) == len(samples) and case.measurement.covariate is not None
+    return Screen(case, history, log_value, fmean(readings) if own else case.measurement.covariate)

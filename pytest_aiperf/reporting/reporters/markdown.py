@@ -23,7 +23,7 @@ _TEXT = str.maketrans(
 Figure = tuple[str, Verdict]
 
 
-class Markdown:
+class Markdown(Reporter):
     """Failures first, then what is open, then all rows behind a fold."""
 
     def render(self, run: Run) -> str:
@@ -40,9 +40,7 @@ class Markdown:
         return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def create() -> Reporter:
-    """For the shelf."""
-    return Markdown()
+create = Markdown
 
 
 def _headline(run: Run, figures: Sequence[Figure]) -> str:

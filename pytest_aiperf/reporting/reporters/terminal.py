@@ -29,16 +29,14 @@ _NARROWEST = 40
 _PLAIN, _RED, _GREEN, _YELLOW = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m"
 
 
-class Terminal:
+class Terminal(Reporter):
     """The summary as a text without colours."""
 
     def render(self, run: Run) -> str:
         return summary(run, verbosity=1) + "\n"
 
 
-def create() -> Reporter:
-    """For the shelf."""
-    return Terminal()
+create = Terminal
 
 
 def summary(run: Run, *, verbosity: int = 0, width: int = WIDTH, details: bool = False, color: bool = False) -> str:

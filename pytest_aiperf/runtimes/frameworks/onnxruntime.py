@@ -20,11 +20,6 @@ CPU = "CPUExecutionProvider"
 OUTPUTS = "outputs"
 
 
-def create() -> Framework:
-    """Make the adapter."""
-    return OnnxRuntime()
-
-
 class OnnxRuntime(Framework):
     """Owns every `InferenceSession`; the package itself is only ever taken from `sys.modules`."""
 
@@ -139,6 +134,9 @@ class OnnxRuntime(Framework):
             session_class.__init__, session_class.set_providers = build, change
 
         self._undo.append(restore)
+
+
+create = OnnxRuntime
 
 
 def _provider_names(providers: Iterable[str | tuple[str, Mapping[str, Any]]] | None) -> tuple[str, ...]:

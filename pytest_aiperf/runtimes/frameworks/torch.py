@@ -20,11 +20,6 @@ PACKED = ("_packed_params", "param")
 """Where quantised modules of `torch.ao` keep the weights that `parameters()` does not show."""
 
 
-def create() -> Framework:
-    """Make the adapter."""
-    return Torch()
-
-
 class Torch(Framework):
     """Owns every `torch.nn.Module`; the package itself is only ever taken from `sys.modules`."""
 
@@ -106,6 +101,9 @@ class Torch(Framework):
     def watch_moves(self, clock: Callable[[], int], seconds: list[float]) -> AbstractContextManager[object]:
         nn: Any = sys.modules.get("torch.nn")
         return nullcontext() if nn is None else _timed_moves(nn.Module, clock, seconds)
+
+
+create = Torch
 
 
 def _accepted(value: Any, weight: Any | None) -> Any:

@@ -82,9 +82,7 @@ class OnnxRuntimeProfiler(Profiler):
         return {name: value for name, value in found.items() if value is not None}
 
 
-def create() -> Profiler:
-    """Make the profiler."""
-    return OnnxRuntimeProfiler()
+create = OnnxRuntimeProfiler
 
 
 def summed(events: list[Mapping[str, Any]], *, first_provider: str) -> dict[str, float]:
