@@ -12,7 +12,6 @@ from pytest_aiperf.vocabulary.devices import Devices
 
 def working_memory(call: Callable[[], Any], tools: Tools) -> int | None:
     """Bytes that one call adds at its peak: of a device's allocator where one runs, else of the process."""
-    before: int | None
     if devices := tools.devices.started():
         devices.reset_peaks()
         before = _allocated(devices)
