@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import re
 import subprocess
 import sys
 import traceback
@@ -16,6 +15,7 @@ import pytest
 import pytest_aiperf
 from pytest_aiperf import Status, TimedCalls
 from pytest_aiperf.vocabulary import codec
+from tests.documented import example
 from tests.reporting.reporters.realistic import RUN
 
 USERS_FILE = """
@@ -133,10 +133,8 @@ def test_the_reporter_of_the_documentation_works():
 
 def _documented(beginning: str) -> dict[str, Any]:
     """What the example with these words defines."""
-    text = (Path(__file__).parent.parent / "docs/extending.md").read_text(encoding="utf-8")
-    (example,) = (code for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if beginning in code)
     names: dict[str, Any] = {}
-    exec(example, names)  # noqa: S102 - what we tell users to write
+    exec(example(beginning), names)  # noqa: S102 - what we tell users to write
     return names
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+from tests.documented import example
 from tests.plugin.repository import Repository
 
 TOKENS = '''
@@ -154,22 +157,35 @@ words = acme_words
 RUN = ("--strict-markers", "--aiperf-store=elsewhere", "--aiperf-calls=40", "--aiperf-processes=1")
 
 
+METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+
+
 @pytest.fixture
-def run(project):
-    """Run pytest with the package installed, in every process of the project."""
+def install(project):
+    """Install a package: its files and its entry points; return the folder that it lies in."""
     site = project.root.parent / f"{project.root.name}-site"
+
+    def install(files: Mapping[str, str], points: str, name: str = "acme") -> Path:
+        about = {"METADATA": METADATA.format(name=name), "entry_points.txt": points}
+        for file, text in {**files, **{f"{name}-1.0.dist-info/{part}": text for part, text in about.items()}}.items():
+            (site / file).parent.mkdir(parents=True, exist_ok=True)
+            (site / file).write_text(text, encoding="utf-8")
+        return site
+
+    return install
+
+
+@pytest.fixture
+def run(project, install):
+    """Run pytest with the package installed, in every process of the project."""
     files = {
         "acme_first_token.py": TOKENS,
         "acme_engine.py": ENGINE,
         "acme_chip.py": CHIP,
         "acme_store.py": STORE,
         "acme_words.py": WORDS,
-        "acme-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n",
-        "acme-1.0.dist-info/entry_points.txt": POINTS,
     }
-    for name, text in files.items():
-        (site / name).parent.mkdir(parents=True, exist_ok=True)
-        (site / name).write_text(text, encoding="utf-8")
+    site = install(files, POINTS)
     project.write("test_model.py", TESTS)
     return lambda *arguments, **more: project.pytest(*arguments, PYTHONPATH=str(site), **more)
 
@@ -194,6 +210,53 @@ def test_all_members_of_another_package_take_part(project, run):
     run("--aiperf", *RUN, "-k", "generates")
     assert project.rows("test_model.py::test_generates")["buffered tokens"] == ("passed", "within_margin")
     assert project.rows("test_model.py::test_generates")["first token p50"][1] not in ("no_baseline", "gone")
+
+
+ENGINES = """
+import time
+import acme_forests
+import pytest
+
+
+class Engine:
+    def generate(self, text, callback):
+        callback(0.001)
+        time.sleep(0.001)
+
+
+@pytest.fixture
+def engine():
+    return Engine()
+
+
+@pytest.mark.max_first_token_ms(20)
+def test_is_limited(aiperf, engine):
+    aiperf.call(engine.generate, "x", arrived.append)
+
+
+def test_streams_nothing(aiperf):
+    assert aiperf.infer(acme_forests.Forest(), [1, 2]) == 3
+"""
+
+
+def test_what_the_documentation_shows_runs_beside_tests_that_have_nothing_to_do_with_it(project, install):
+    site = install(
+        {
+            "acme/first_token.py": example("class FirstToken"),
+            "acme/forests.py": example("class Forests"),
+            "acme/words.py": example("class Words"),
+            "acme_forests.py": "class Forest:\n    def predict(self, rows):\n        return sum(rows)\n",
+        },
+        "[pytest_aiperf.metrics]\nfirst-token = acme.first_token\n"
+        "[pytest_aiperf.frameworks]\nforests = acme.forests\n[pytest_aiperf.reporters]\nwords = acme.words\n",
+    )
+    project.write("test_engine.py", example("def test_the_first_token_comes_soon") + ENGINES)
+    arguments = ("--aiperf-update", "--aiperf-calls=5", "--strict-markers", "--aiperf-report=words:words.txt")
+    assert project.pytest(*arguments, PYTHONPATH=str(site)).ret == 0
+    streams = [project.rows(f"test_engine.py::{test}") for test in ("test_the_first_token_comes_soon", "test_is_limited")]
+    assert [rows["first token p50"][0] for rows in streams] == ["passed", "passed"]
+    assert "first token p50" not in project.rows("test_engine.py::test_streams_nothing")
+    assert "first token p50 is passed" in (project.root / "words.txt").read_text().splitlines()
 
 
 @pytest.mark.parametrize("member", ["first_token", "engine", "store"])
