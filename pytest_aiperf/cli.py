@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,16 +40,16 @@ def show(options: argparse.Namespace) -> str:
 
 
 def accept(options: argparse.Namespace) -> str:
-    """Store the last run as baseline. Raises AiperfError."""
+    """Store the last run as baseline, where that run kept its own. Raises AiperfError."""
     from pytest_aiperf.baselines import last_run
     from pytest_aiperf.reporting.reporters import terminal
     from pytest_aiperf.wiring import known_metrics, store_at
 
     root = options.root.resolve()
     run = last_run.only(last_run.read(root), options.tests)
-    store = store_at(root, os.environ.get("PYTEST_AIPERF_STORE") or "json-files")
-    changes = last_run.accept(run, store, metrics=known_metrics(), accept_worse=options.accept_worse)
-    return terminal.changes_text(changes)
+    store = run.environment.details.get("store", "json-files")
+    changes = last_run.accept(run, store_at(root, store), metrics=known_metrics(), accept_worse=options.accept_worse)
+    return f"{terminal.changes_text(changes)}\nwhere: --aiperf-store={store}"
 
 
 def replay(options: argparse.Namespace) -> tuple[str, bool]:

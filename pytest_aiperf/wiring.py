@@ -78,7 +78,8 @@ def equip_run(config: pytest.Config) -> None:
         quiet_malloc=chosen.quiet_malloc,
         compile_caches=tuple({name: None for framework in frameworks for name in framework.compile_caches}),
     )
-    place = environment.describe(name=chosen.machine, accelerators=tools.devices, distributions=distributions())
+    found = environment.describe(name=chosen.machine, accelerators=tools.devices, distributions=distributions())
+    place = replace(found, details={**found.details, "store": chosen.store})
     with settings.wrong_call(f"--aiperf-store={chosen.store}: "):
         store = store_at(config.rootpath, chosen.store)
     judge = Judge(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pytest_aiperf.vocabulary.baseline import Allocations, Baseline, PortableValue
+from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.model_figures import Variant
 from pytest_aiperf.vocabulary.pairing import Pairing
 from pytest_aiperf.vocabulary.terms import Evidence, Metric, Origin, Pairs, Status, Unit
@@ -100,8 +101,12 @@ class Measurement:
     """Of a comparison: what a table of all candidates shows."""
 
     def metrics(self, known: Mapping[str, Metric]) -> Mapping[str, Metric]:
-        """The known ones, and those that only this test knows."""
-        return {**known, **{metric.name: metric for metric in self.scores}}
+        """The known ones, and those that only this test knows. Raises UsageError where one of its samples has none."""
+        all_known = {**known, **{metric.name: metric for metric in self.scores}}
+        for sample in self.samples:
+            if sample.metric not in all_known:
+                raise UsageError(f"no metric {sample.metric!r} here; install the package that offers it")
+        return all_known
 
     def values(self, metric: str, *origins: Origin) -> list[float]:
         """All of one metric that the first of these kinds of process gave, of those that gave any."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -154,6 +156,7 @@ elsewhere = acme_store
 [pytest_aiperf.reporters]
 words = acme_words
 """
+CLI = (sys.executable, "-m", "pytest_aiperf.cli")
 RUN = ("--strict-markers", "--aiperf-store=elsewhere", "--aiperf-calls=40", "--aiperf-processes=1")
 
 
@@ -190,7 +193,7 @@ def run(project, install):
     return lambda *arguments, **more: project.pytest(*arguments, PYTHONPATH=str(site), **more)
 
 
-def test_all_members_of_another_package_take_part(project, run):
+def test_all_members_of_another_package_take_part(project, run, monkeypatch):
     result = run("--aiperf-update", *RUN, "-v", "--aiperf-report=words:words.txt")
     rows = project.rows("test_model.py::test_generates")
     assert rows["first token p50"][0] == rows["buffered tokens"][0] == "passed"
@@ -201,8 +204,16 @@ def test_all_members_of_another_package_take_part(project, run):
     assert measurement["facts"]["engine"] == "acme 1.0"
     assert "first token p90 is over_limit" in (project.root / "words.txt").read_text().splitlines()
 
+    stored_in = project.root / "elsewhere/__aiperf__/test_model.json"
+    stored_in.unlink()
+    with monkeypatch.context() as installed:
+        installed.setenv("PYTHONPATH", f"{project.root.parent / project.root.name}-site", prepend=os.pathsep)
+        accepted = project.pytester.run(*CLI, "accept")
+    assert accepted.ret == 0
+    assert accepted.outlines[-1] == "where: --aiperf-store=elsewhere"
+
     assert not project.baseline().exists()
-    stored = json.loads((project.root / "elsewhere/__aiperf__/test_model.json").read_text())
+    stored = json.loads(stored_in.read_text())
     (entry,) = [one for name, one in stored["tests"].items() if "test_generates" in name]
     assert "first_token" in json.dumps(entry)
     assert "640" in json.dumps(entry)
@@ -253,10 +264,17 @@ def test_what_the_documentation_shows_runs_beside_tests_that_have_nothing_to_do_
     project.write("test_engine.py", example("def test_the_first_token_comes_soon") + ENGINES)
     arguments = ("--aiperf-update", "--aiperf-calls=5", "--strict-markers", "--aiperf-report=words:words.txt")
     assert project.pytest(*arguments, PYTHONPATH=str(site)).ret == 0
-    streams = [project.rows(f"test_engine.py::{test}") for test in ("test_the_first_token_comes_soon", "test_is_limited")]
+    streams = [
+        project.rows(f"test_engine.py::{test}") for test in ("test_the_first_token_comes_soon", "test_is_limited")
+    ]
     assert [rows["first token p50"][0] for rows in streams] == ["passed", "passed"]
     assert "first token p50" not in project.rows("test_engine.py::test_streams_nothing")
     assert "first token p50 is passed" in (project.root / "words.txt").read_text().splitlines()
+
+    for command in (("replay", ".aiperf/last.json"), ("accept",)):
+        told = project.pytester.run(*CLI, *command)
+        assert told.ret == 1
+        assert told.errlines == ["pytest-aiperf: no metric 'first_token' here; install the package that offers it"]
 
 
 @pytest.mark.parametrize("member", ["first_token", "engine", "store"])
