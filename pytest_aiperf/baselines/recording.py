@@ -139,7 +139,8 @@ class _Recording:
         disturbances = ", ".join(self.measurement.disturbances)
         changes = []
         for one in wanted:
-            disturbed = f"disturbed, no baseline: {disturbances}" if disturbances and not one.metric.portable else ""
+            timed = disturbances and one.metric.rule.is_timed
+            disturbed = f"disturbed, no baseline: {disturbances}" if timed else ""
             note = "; ".join(filter(None, (replaced, disturbed, one.note)))
             changes.append(self.change(one.metric.name, one.value, note))
         return changes

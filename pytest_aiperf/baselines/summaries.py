@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import fmean
 
 from pytest_aiperf.baselines.file_format import SESSION_WORDS
 from pytest_aiperf.vocabulary.example_values import MOST_BITS, MOST_GRADED, pack, rounded
@@ -63,7 +63,7 @@ def _storable(metric: Metric | None, name: str, measurement: Measurement) -> Sto
         return _why_nothing([sample for sample in measurement.samples if sample.metric == name])
     if not all(math.isfinite(value) for value in values):
         return "some of its values are not finite"
-    if metric.rule in {Rule.TIME, Rule.LOAD_TIME} and min(values) <= 0:
+    if metric.rule.is_timed and min(values) <= 0:
         return "some of its values are not above zero"
     return _summary(metric, values)
 
@@ -80,7 +80,7 @@ def _summary(metric: Metric, values: Sequence[float]) -> Storable:
     if metric.rule is Rule.EXACT:
         return Storable(metric=metric, value=max(values))
     if metric.rule is not Rule.QUALITY:
-        return Storable(metric=metric, value=rounded(median(values)))
+        return Storable(metric=metric, value=rounded(metric.middle(values)))
     if len(values) == 1:
         return Storable(metric=metric, value=rounded(values[0]))
     examples = pack(values)

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from pytest_aiperf.judging.rules.paired import answer_of
-from pytest_aiperf.judging.sequential import LOOKS
+from pytest_aiperf.judging.sequential import ENOUGH, LOOKS
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring.driver import Driver, collector_off, without_loop
 from pytest_aiperf.measuring.interleaving import Interleaving, plan
@@ -78,7 +78,7 @@ def interleaved_blocks(
             if len(blocks) >= TRIES and all(block.disturbances for block in blocks[-TRIES:]):
                 break
             calm = sum(not block.disturbances for block in blocks)
-            if calm in LOOKS and _answer(blocks, margins) is not Status.INCONCLUSIVE:
+            if calm >= ENOUGH and calm in LOOKS and _answer(blocks, margins) is not Status.INCONCLUSIVE:
                 break
     return tuple(blocks)
 

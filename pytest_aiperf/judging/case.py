@@ -144,7 +144,7 @@ class Case:
         if self.metric.rule is Rule.QUALITY:
             return fmean(self.values())
         first, second = (Origin.IN_PROCESS, Origin.FRESH) if self.metric.rule is Rule.TIME else tuple(Origin)[::-1]
-        return median(self.values(first) or self.values(second))
+        return self.metric.middle(self.values(first) or self.values(second))
 
     def row(
         self,

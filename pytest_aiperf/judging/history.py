@@ -24,8 +24,9 @@ OCCASION = timedelta(hours=6)
 
 
 def undisturbed_sessions(baseline: Baseline, metric: Metric) -> tuple[Session, ...]:
-    """The last sessions of this machine class that nothing disturbed and that have the metric."""
-    usable = [session for session in baseline.sessions if not session.disturbed and metric.name in session.values]
+    """The last sessions of this machine class that have the metric; of times, those that nothing disturbed."""
+    having = [session for session in baseline.sessions if metric.name in session.values]
+    usable = [session for session in having if not (session.disturbed and metric.rule.is_timed)]
     return tuple(usable[-MOST_SESSIONS:])
 
 

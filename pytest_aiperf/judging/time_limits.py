@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import median
 
 import numpy as np
 
@@ -38,7 +37,9 @@ def against_time_limit(case: Case, limit: Limit) -> Verdict:
     if limit.percentile not in (None, MEDIAN):
         return _against_percentile(case, limit)
     runs = case.calm(case.samples) or case.samples
-    here, fresh = ([median(sample.values) for sample in runs if sample.origin is origin] for origin in Origin)
+    here, fresh = (
+        [case.metric.middle(sample.values) for sample in runs if sample.origin is origin] for origin in Origin
+    )
     return _against_median(case, limit, here=here, fresh=fresh, needs=Evidence.FRESH_TIMING)
 
 

@@ -11,7 +11,6 @@ from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.records import Sample, Verdict
 from pytest_aiperf.vocabulary.terms import Rule, Status
 
-_ABOVE_ZERO = frozenset({Rule.TIME, Rule.LOAD_TIME})
 _NEVER_BELOW_ZERO = frozenset({Rule.EXACT, Rule.PROCESS_MEMORY})
 
 
@@ -35,7 +34,7 @@ def unusable(case: Case, empty: Sequence[Sample]) -> tuple[Verdict, ...] | None:
     if wrong := sum(not math.isfinite(value) for value in values):
         message = f"{wrong} of {len(values)} values {'is' if wrong == 1 else 'are'} not finite"
         return (_refused(case, Status.ANOMALOUS, "not_finite", message, fails=True),)
-    if case.metric.rule in _ABOVE_ZERO and min(values) <= 0:
+    if case.metric.rule.is_timed and min(values) <= 0:
         message = f"a value of {min(values):g}: nothing is that fast or slow"
         return (_refused(case, Status.ANOMALOUS, "not_positive", message, fails=True),)
     if case.metric.rule in _NEVER_BELOW_ZERO and min(values) < 0:

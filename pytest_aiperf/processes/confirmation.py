@@ -20,6 +20,8 @@ from pytest_aiperf.vocabulary.terms import MEDIAN, Cache, ConfirmedBy, Metric
 
 TRIES = 3
 """How often a block is measured until nothing disturbed it."""
+FEWEST_PAIRS = 3
+"""Pairs that a test gets whatever they cost: they decide what is gross."""
 OUT_OF_MEMORY = ("out of memory", "memoryerror", "bad_alloc", "cannot allocate memory")
 """How processes and runtimes say that the memory was not enough; a killed child is guessed to have had too little."""
 Wanted = Mapping[str, frozenset[str]]
@@ -69,6 +71,8 @@ class Confirmation:
         self._decide_by(open_tests, ConfirmedBy.TURNS, self._turns)
         for open_test in open_tests:
             self._decide_by([open_test], ConfirmedBy.PROCESSES, self._processes)
+            for label in open_test.wanted():
+                open_test.trial.pairings[label] = replace(self._pairing(open_test, label), ended=True)
 
     def give_up(self, open_test: OpenTest, reason: str, *, anomaly: bool = False) -> None:
         """Leave a test undecided, for a reason; blocks of code that was not each side's own are no evidence."""
@@ -189,12 +193,12 @@ class Confirmation:
         if any(pairing.failure for pairing in pairings) or not self._open(one, how):
             return False
         spent = max((pairing.seconds for pairing in pairings), default=0.0)
-        in_budget = spent + one.last_seconds <= self.budget
+        in_budget = one.rounds < FEWEST_PAIRS or spent + one.last_seconds <= self.budget
         return in_budget and one.disturbed < TRIES and one.rounds < TRIES * LOOKS[-1]
 
     def _pairing(self, open_test: OpenTest, label: str) -> Pairing:
         known = open_test.trial.pairings.get(label) or Pairing(against=self.reference.against)
-        return replace(known, budget=self.budget)
+        return replace(known, budget=self.budget, ended=False)
 
 
 def _lacked_memory(failure: str) -> bool:

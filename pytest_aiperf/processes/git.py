@@ -52,6 +52,12 @@ def resolve(start: Path, ref: str) -> Revision:
     return Revision(name=name, sha=sha, toplevel=toplevel)
 
 
+def is_the_working_tree(revision: Revision) -> bool:
+    """Whether it is the commit that is checked out, and nothing has changed since. Raises AiperfError."""
+    top = revision.toplevel
+    return _commit(top, "HEAD") == revision.sha and not run(top, "status", "--porcelain").stdout.strip()
+
+
 def project_files(toplevel: Path, below: Path = Path()) -> frozenset[str]:
     """Files, relative to a tree, that git knows or would add; some may be gone from the disk. Raises AiperfError."""
     return frozenset(listed(toplevel, "--cached", "--others", "--exclude-standard", "--", str(below)))

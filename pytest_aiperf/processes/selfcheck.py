@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special
 
 from pytest_aiperf.judging.rules.paired import ESTIMATOR, answer_of, differences
-from pytest_aiperf.judging.sequential import LOOKS, Look, decide
+from pytest_aiperf.judging.sequential import ENOUGH, LOOKS, Look, decide
 from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.processes.paired_child import Place
 from pytest_aiperf.processes.pairs import PairBlock, PairOrder
@@ -52,7 +52,7 @@ class Finding:
     @property
     def spread(self) -> float | None:
         """Standard deviation between pairs of the same code; None where too few were undisturbed."""
-        return stdev(self.differences) if len(self.differences) >= LOOKS[0] else None
+        return stdev(self.differences) if len(self.differences) >= ENOUGH else None
 
     @property
     def careful_spread(self) -> float | None:
@@ -105,7 +105,7 @@ def check(
     def phase(slowdown: float, until: float, name: str) -> None:
         nonlocal count
         for number in range(LOOKS[-1]):
-            if number >= LOOKS[0] and clock() - started > until:
+            if number >= ENOUGH and clock() - started > until:
                 return
             tell(f"{name}: pair {number + 1}")
             asked = [_order(test, slowdown) for test in tests if test not in failures]
@@ -190,7 +190,7 @@ def _advice(seen: Check, checked: Sequence[Finding], width: int) -> list[str]:
         advice = f"advice: {name} is noise on this machine; see pytest-aiperf doctor"
     budget = math.ceil(seen.pairs_seconds * LOOKS[-1])
     time_of = (
-        f"one pair of these tests takes {units.duration(seen.pairs_seconds)}: {LOOKS[0]} of them decide a clear case, "
+        f"one pair of these tests takes {units.duration(seen.pairs_seconds)}: {ENOUGH} of them decide a clear case, "
         f"{LOOKS[-1]} every case (aiperf_pairs_budget = {budget})"
     )
     return [*wrapped(advice, width=width), *wrapped(time_of, width=width)]

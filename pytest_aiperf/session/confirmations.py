@@ -12,12 +12,19 @@ from pytest_aiperf.processes.reference import Reference
 from pytest_aiperf.processes.reference_revision import ReferenceRevision
 from pytest_aiperf.processes.worktree import Worktree
 from pytest_aiperf.session.judgement import Judge
+from pytest_aiperf.vocabulary.errors import UsageError
 from pytest_aiperf.vocabulary.pairing import REFERENCE_MODEL, Arm
 
 
 def with_revision(config: pytest.Config, context: RunContext, judge: Judge, launch: Launch) -> Confirmation:
     """Pairs against `--aiperf-against`. Raises UsageError where there is no such revision."""
-    revision = git.resolve(config.rootpath, judge.settings.against or "")
+    against = judge.settings.against or ""
+    revision = git.resolve(config.rootpath, against)
+    if git.is_the_working_tree(revision):
+        raise UsageError(
+            f"--aiperf-against={against}: both sides would be the same code: {revision.sha[: git.SHORT]} is checked "
+            "out, and nothing has changed since; name an older commit, such as HEAD~1"
+        )
 
     def tree() -> Worktree:
         modules = dict.fromkeys(config.rootpath / test.partition("::")[0] for test in judge.tests)

@@ -126,10 +126,13 @@ class Judgement:
 
         What is doubtful is measured in fresh processes, and judged again. Raises BaselineError.
         """
-        trial = self.trial
         if fresh.stores:
-            fresh.measure_what_is_stored(trial)
-        result = self.result()
+            fresh.measure_what_is_stored(self.trial)
+        result = self._with_fresh_processes(fresh)
+        return result if wanted(result, *IN_PAIRS) else self.conclude(fresh)
+
+    def _with_fresh_processes(self, fresh: FreshFigures) -> Result:
+        result, trial = self.result(), self.trial
         for _ in range(fresh.most):
             needed = {verdict.needs for verdict in result.verdicts} - {None, *IN_PAIRS}
             if not needed or trial.failures:
@@ -139,10 +142,14 @@ class Judgement:
                     fresh.fulfil(needs, trial)
             result = self.result()
         fresh.note_failures(trial, result.verdicts)
-        return result if wanted(result, *IN_PAIRS) else self.conclude(fresh)
+        return result
 
     def conclude(self, fresh: FreshFigures) -> Result:
-        """The last word on a trial: memory that fails is traced to the lines that hold it."""
+        """The last word on a trial: memory that fails is traced to the lines that hold it.
+
+        What pairs have left open, fresh processes may still prove against the stored sessions.
+        """
+        self._with_fresh_processes(fresh)
         result, trial = self.result(final=True), self.trial
         peaks = {name for name, metric in self.judge.metrics.items() if metric.peak}
         memory_fails = any(verdict.fails and verdict.metric in peaks for verdict in result.verdicts)

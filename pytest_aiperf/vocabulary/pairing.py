@@ -95,3 +95,5 @@ class Pairing:
     """This label's share of the time that its blocks took."""
     budget: float = 0.0
     """Seconds that it was allowed to take; 0: no bound."""
+    ended: bool = False
+    """Whether no more blocks will come."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from statistics import harmonic_mean, median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,6 +70,11 @@ class Rule(Enum):
     """Memory call by call: its slope, in both halves; only limits apply, and there always is one."""
     SHOWN = "shown"
     """Reported, limits apply, never compared with a baseline."""
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether a busy processor disturbs it: no peak, size or accuracy."""
+        return self in (Rule.TIME, Rule.LOAD_TIME)
 
 
 class ConfirmedBy(Enum):
@@ -205,6 +212,8 @@ class Metric:
     """A peak of memory: watches take it beside other work, fresh processes confirm it, its lines of code are traced."""
     per_call: bool = False
     """Its values are those of single calls: people read their median and percentiles."""
+    total: bool = False
+    """Its values are rates of equal work: all work over all time counts, so that a few slow calls do, too."""
     turns: Turns = Turns.PROBE
     """Of a metric that pairs confirm in turns."""
     cache: Cache = Cache.WARM
@@ -218,3 +227,7 @@ class Metric:
     def confirmed_by(self) -> ConfirmedBy:
         """Follows from the rule: whatever has the same noise is confirmed in the same way."""
         return _CONFIRMED.get(self.rule, ConfirmedBy.NOTHING)
+
+    def middle(self, values: Sequence[float]) -> float:
+        """The one number that several values stand for: their median; of rates the work over the time of all."""
+        return harmonic_mean(values) if self.total else median(values)

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import pytest
 
 from pytest_aiperf import wiring
-from pytest_aiperf.judging.sequential import LOOKS
+from pytest_aiperf.judging.sequential import ENOUGH, LOOKS
 from pytest_aiperf.processes.child import Report
 from pytest_aiperf.processes.confirmation import TRIES, Confirmation, OpenTest
 from pytest_aiperf.processes.pairs import PairBlock
@@ -110,7 +110,7 @@ def confirm(reference, *open_tests, budget=1000.0):
     return confirmation
 
 
-def open_test(test, *, until=LOOKS[0], metrics=TIMES):
+def open_test(test, *, until=ENOUGH, metrics=TIMES):
     """Open until so many undisturbed blocks are there."""
     trial = FakeTrial(test)
 
@@ -141,7 +141,7 @@ def test_tests_that_kill_their_process_leave_and_the_others_go_on():
     confirm(reference, *killers, last)
     assert all(one.trial.pairings[""].failure == "new code: killed by SIGSEGV" for one in killers)
     assert last.trial.pairings[""].failure is None
-    assert len(last.trial.blocks()) == LOOKS[0]
+    assert len(last.trial.blocks()) == ENOUGH
 
 
 def test_a_figure_that_nobody_asked_pairs_about_keeps_its_own_row():

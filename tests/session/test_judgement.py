@@ -267,13 +267,17 @@ def test_a_pair_adds_one_judgement(one, slower, status):
     assert counts.all == (1 + blocks, 1, 1)
 
 
-def test_one_that_stays_open_is_closed_by_one_more(one):
+@pytest.mark.parametrize(("seconds", "status"), [(0.030, Status.REGRESSED), (0.010, Status.INCONCLUSIVE)])
+def test_what_pairs_leave_open_a_fresh_process_may_still_prove(one, seconds, status):
     judgement, counts = one(0.030, against="main")
     judgement.decide(figures())
-    blocks = paired(judgement, 1.0, budget=2.0)
-    result = judgement.conclude(figures())
-    assert [(row.status, row.reason) for row in result.verdicts] == [(Status.INCONCLUSIVE, "out_of_budget")]
-    assert counts.all == (1 + blocks + 1, 1, 1)
+    blocks = paired(judgement, 1.06, budget=2.0)
+    fresh = Sample(metric="latency", values=(seconds,) * 20, origin=Origin.FRESH)
+    measurement = replace(judgement.result().measurements[0], samples=(fresh,))
+    result = judgement.conclude(figures(SimpleNamespace(measurements=(measurement,), failure=None)))
+    (row,) = result.verdicts
+    assert (row.status, blocks) == (status, 3)
+    assert counts.judged <= 1 + blocks + 4
 
 
 def test_a_test_that_has_to_be_paired_after_all_is_judged_again(one):

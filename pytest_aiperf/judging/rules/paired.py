@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 
 import numpy as np
 
 from pytest_aiperf.judging.case import Case
-from pytest_aiperf.judging.sequential import LOOKS, Look, decide
+from pytest_aiperf.judging.sequential import ENOUGH, LOOKS, Look, decide
 from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing
@@ -38,8 +38,17 @@ def row(case: Case, stored: Verdict) -> Verdict:
     if pairing is None or not (blocks or pairing.failure):
         return _to_pairs(case, stored)
     if blocks or _suspicious(case, stored):
-        return decided(case, pairing, blocks, percentile=None)
+        return _proven_or(stored, decided(case, pairing, blocks, percentile=None))
     return stored
+
+
+def _proven_or(stored: Verdict, seen: Verdict) -> Verdict:
+    """What pairs leave open replaces no regression that stored sessions prove, nor one that they may still prove."""
+    if seen.status is not Status.INCONCLUSIVE or seen.needs is not None:
+        return seen
+    if stored.status is Status.REGRESSED or stored.needs is not None:
+        return replace(stored, notes=(*stored.notes, f"pairs left it open: {seen.message}"))
+    return seen
 
 
 def tails(case: Case) -> list[Verdict]:
@@ -52,31 +61,60 @@ def tails(case: Case) -> list[Verdict]:
     return [decided(case, pairing, blocks, percentile=percentile) for percentile in sorted(filter(None, limited))]
 
 
-def differences(blocks: Sequence[Block], metric: str, *, share: float, higher_is_better: bool = False) -> list[float]:
-    """One log-ratio new to old per undisturbed block, positive is worse: of the quantile `share` of bad to good."""
+def differences(
+    blocks: Sequence[Block], metric: str, *, share: float | None, higher_is_better: bool = False
+) -> list[float]:
+    """One log-ratio new to old per undisturbed block, positive is worse.
+
+    Of the quantile `share` of bad to good; None: of the sums, as work over time has it.
+    """
     sign = -1.0 if higher_is_better else 1.0
-    quantiles = (
-        [float(np.quantile(sign * np.log(block.values_of(arm, metric)), share)) for arm in Arm]
+
+    def middle(values: list[float]) -> float:
+        logs = sign * np.log(values)
+        return float(np.log(np.mean(np.exp(logs))) if share is None else np.quantile(logs, share))
+
+    sides = ([middle(block.values_of(arm, metric)) for arm in Arm] for block in blocks if not block.disturbances)
+    return [new - old for old, new in sides]
+
+
+def apart(blocks: Sequence[Block], metric: str, *, higher_is_better: bool = False) -> list[bool]:
+    """Of each undisturbed block, whether every turn of the new code was slower than every turn of the old."""
+    sign = -1.0 if higher_is_better else 1.0
+
+    def middles(block: Block, arm: Arm) -> list[float]:
+        turns = (turn.values.get(metric) for turn in block.turns if turn.arm is arm)
+        return [median(sign * value for value in values) for values in turns if values]
+
+    return [
+        min(middles(block, Arm.CANDIDATE)) > max(middles(block, Arm.REFERENCE))
         for block in blocks
         if not block.disturbances
-    )
-    return [new - old for old, new in quantiles]
+    ]
 
 
 def answer_of(
     blocks: Sequence[Block],
     metric: str,
     *,
-    share: float = ESTIMATOR,
+    share: float | None = ESTIMATOR,
     tolerance: float,
     most: float,
     higher_is_better: bool = False,
+    last: bool = False,
 ) -> tuple[Status, Look | None]:
     """What the undisturbed blocks say of one figure; where quiet calls stand for it, the typical ones may object."""
     logs, typical = (
         differences(blocks, metric, share=one, higher_is_better=higher_is_better) for one in (share, TYPICAL)
     )
-    return decide(logs, tolerance=tolerance, most=most, typical=typical if share == ESTIMATOR else ())
+    return decide(
+        logs,
+        tolerance=tolerance,
+        most=most,
+        typical=typical if share == ESTIMATOR else (),
+        apart=apart(blocks, metric, higher_is_better=higher_is_better),
+        last=last,
+    )
 
 
 def _suspicious(case: Case, stored: Verdict) -> bool:
@@ -106,15 +144,22 @@ def decided(
     few = min((fewest_values(block, case.metric.name) for block in calm), default=needed)
     if few < needed:
         return rows.open("too_few_samples", f"{few} calls per block; p{percentile:g} needs {needed}")
+    over = pairing.ended or pairing.failure is not None
     higher, (tolerance, most) = case.metric.better is Better.HIGHER, case.allowed(percentile)
     said, seen = answer_of(
-        calm, case.metric.name, share=rows.share, tolerance=tolerance, most=most, higher_is_better=higher
+        calm,
+        case.metric.name,
+        share=rows.share,
+        tolerance=tolerance,
+        most=most,
+        higher_is_better=higher,
+        last=case.final or over,
     )
     if seen is not None and said is not Status.INCONCLUSIVE:
         return rows.closed(said, seen)
     if pairing.failure is not None:
         return rows.open("not_compared", pairing.failure, seen)
-    if case.final or len(calm) >= LOOKS[-1]:
+    if case.final or over or len(calm) >= LOOKS[-1]:
         return rows.undecided(seen, disturbed=len(blocks) - len(calm))
     return case.unconfirmed(more, rows.open("unconfirmed", "more pairs have to say", seen))
 
@@ -129,10 +174,12 @@ class _Rows:
     percentile: float | None
 
     @property
-    def share(self) -> float:
-        """The quantile of a side's values that stands for its block."""
+    def share(self) -> float | None:
+        """The quantile of a side's values that stands for its block; None: all of them do, by their sum."""
         if self.percentile is not None:
             return self.percentile / 100
+        if self.case.metric.total:
+            return None
         return 0.5 if self.case.metric.rule is Rule.LOAD_TIME else ESTIMATOR
 
     def closed(self, said: Status, seen: Look) -> Verdict:
@@ -149,7 +196,7 @@ class _Rows:
         if disturbed and (seen is None or disturbed > seen.pairs):
             total = disturbed + len(self.blocks)
             return self.open("disturbed", f"{disturbed} of {total} pairs against {against} were disturbed", seen)
-        if seen is None or seen.pairs < LOOKS[0]:
+        if seen is None:
             return self.open("out_of_budget", self._too_few(), seen)
         tolerance, most = self.case.allowed(self.percentile)
         visible = units.percent(math.expm1(seen.smallest_visible(tolerance)))
@@ -162,10 +209,10 @@ class _Rows:
 
     def _too_few(self) -> str:
         pairing, count = self.pairing, len(self.blocks)
-        text = f"{count} of {LOOKS[0]} pairs against {pairing.against} fitted into {units.duration(pairing.budget)}"
+        text = f"{count} of {ENOUGH} pairs against {pairing.against} fitted into {units.duration(pairing.budget)}"
         if not count:
             return text
-        return f"{text}; aiperf_pairs_budget = {math.ceil(pairing.seconds / count * LOOKS[0])} would do"
+        return f"{text}; aiperf_pairs_budget = {math.ceil(pairing.seconds / count * ENOUGH)} would do"
 
     def open(self, reason: str, message: str, seen: Look | None = None) -> Verdict:
         return self._row(Status.INCONCLUSIVE, reason, message, seen)
@@ -187,8 +234,14 @@ class _Rows:
 
     def _middles(self, blocks: Sequence[Block]) -> tuple[float, float]:
         """Old and new as people read them: the median of the blocks' medians (or of the percentile)."""
-        share, name = max(0.5, self.share), self.case.metric.name
-        old, new = (median(float(np.quantile(block.values_of(arm, name), share)) for block in blocks) for arm in Arm)
+        metric, percentile = self.case.metric, self.percentile
+
+        def middle(values: list[float]) -> float:
+            return (
+                metric.middle(values) if percentile is None else float(np.quantile(values, max(50, percentile) / 100))
+            )
+
+        old, new = (median(middle(block.values_of(arm, metric.name)) for block in blocks) for arm in Arm)
         return old, new
 
     def _notes(self, seen: Look | None, old: float | None, new: float | None) -> tuple[str, ...]:
@@ -201,8 +254,8 @@ class _Rows:
         notable = max(2 * seen.error, math.log1p(self.case.allowed(self.percentile)[0]))
         if self.share == ESTIMATOR and abs(by_medians - seen.estimate) > notable:
             notes += (f"by medians {units.percent(math.expm1(by_medians))}: the change is not in the quiet calls",)
-        if seen.outlying:
-            notes += ("a few outlying pairs carry the mean: no failure at this look",)
+        if seen.lopsided:
+            notes += ("some pairs are far slower than the others, none as much faster: a slow mode of some processes?",)
         return notes
 
 
@@ -228,10 +281,8 @@ def _memory(case: Case, pairing: Pairing, blocks: Sequence[Block]) -> Verdict:
 
 
 def _interval(seen: Look) -> Interval:
-    """The two bounds that decide: the lower one with a quarter of 0.5 % as risk, the upper with one of 5 %."""
-    return Interval(
-        low=math.expm1(seen.low), mid=math.expm1(seen.estimate), high=math.expm1(seen.high), confidence=0.98625
-    )
+    low, high = map(math.expm1, seen.likely)
+    return Interval(low=low, mid=math.expm1(seen.estimate), high=high, confidence=0.98625)
 
 
 def blocks_of(case: Case, pairing: Pairing | None) -> list[Block]:

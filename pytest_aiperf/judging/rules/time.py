@@ -98,7 +98,7 @@ def _screen_here(
 
 
 def _screen(case: Case, history: History, samples: Sequence[Sample]) -> Screen:
-    log_value = median(case.worse_log(median(sample.values)) for sample in samples)
+    log_value = median(case.worse_log(case.metric.middle(sample.values)) for sample in samples)
     readings = [sample.covariate for sample in samples if sample.covariate is not None]
     own = len(readings) == len(samples) and case.measurement.covariate is not None
     return Screen(case, history, log_value, fmean(readings) if own else case.measurement.covariate)

@@ -19,6 +19,7 @@ METRIC = Metric(
     rule=Rule.TIME,
     measured_by="aiperf.infer(...) or aiperf.call(...)",
     turns=Turns.BURSTS,
+    total=True,
 )
 METRICS = (METRIC,)
 

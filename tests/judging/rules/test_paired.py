@@ -121,10 +121,10 @@ def test_it_wants_more_until_the_last_look():
 
 
 def test_out_of_budget_it_says_what_it_would_take():
-    few = only(paired(world(7, 3), seconds=90.0, budget=120.0))
+    few = only(paired(world(7, 1), seconds=30.0, budget=120.0))
     assert word(few) == "inconclusive: out_of_budget"
     assert "aiperf_pairs_budget = 180" in few.message
-    noisy = only(paired(world(8, 10, sd=0.3), seconds=100.0, budget=120.0))
+    noisy = only(paired(world(8, 10, sd=0.3, slowdown=0.05), seconds=100.0, budget=120.0))
     assert word(noisy) == "inconclusive: within_noise"
     assert "certainty takes about" in noisy.message
 
@@ -132,9 +132,34 @@ def test_out_of_budget_it_says_what_it_would_take():
 def test_disturbed_blocks_decide_nothing():
     quiet, loud = world(9, 6), [block([2e-3] * 9, [9e-3] * 9, disturbed=True) for _ in range(9)]
     assert word(only(paired([*loud[:3], *quiet]))) == "passed: within_margin"
-    row = only(paired([*quiet[:2], *loud]))
+    row = only(paired([*quiet[:1], *loud]))
     assert word(row) == "inconclusive: disturbed"
-    assert "9 of 11 pairs" in row.message
+    assert "9 of 10 pairs" in row.message
+
+
+def stored_as(row):
+    return (row.status, row.reason, row.fails)
+
+
+@pytest.mark.parametrize("blocks", [[], world(1, 1), [block([2e-3] * 9, [9e-3] * 9, disturbed=True)] * 3])
+def test_pairs_that_stay_open_replace_no_regression_that_the_sessions_prove(blocks):
+    """Old code that cannot run, too few pairs, or disturbed ones: what is five times as slow stays red."""
+    slow = measured(steady(LATENCY, 10e-3), steady(LATENCY, 10e-3, fresh=True))
+    (alone,) = verdicts(slow, CALM)
+    assert word(alone) == "regressed: slower (fails)"
+    for pairing in (paired(blocks, failure="old code: its module failed to import"), paired(blocks, ended=True)):
+        if not blocks and pairing.failure is None:
+            continue
+        for final in (True, False):
+            (row,) = verdicts(replace(slow, pairing=pairing), CALM, policy=AUTO, final=final)
+            assert stored_as(row) == stored_as(alone)
+            assert row.notes[-1].startswith("pairs left it open: ")
+
+
+def test_pairs_that_ended_open_leave_it_to_fresh_processes():
+    slow = measured(steady(LATENCY, 10e-3), pairing=paired([], failure="old code: gone"))
+    (row,) = verdicts(slow, CALM, policy=AUTO, final=False)
+    assert row.needs is Evidence.FRESH_TIMING
 
 
 @pytest.mark.parametrize("policy", [AUTO, ALWAYS])
@@ -282,3 +307,17 @@ def test_it_says_that_the_change_is_not_in_the_quiet_calls():
     assert row.notes == ("by medians +4.0 %: the change is not in the quiet calls",)
     alike = only(paired([block([2e-3] * 20, [2.08e-3] * 20, seed=number) for number in range(6)]))
     assert alike.notes == ()
+
+
+@pytest.mark.parametrize(("share", "times"), [(0.05, 6.0), (0.01, 20.0)])
+def test_a_few_slow_calls_make_less_throughput(share, times):
+    """One call in twenty six times as slow, or one in a hundred twenty times: a quantile of bursts hardly moves."""
+    random = np.random.default_rng(7)
+
+    def bursts(slow):
+        seconds = 2e-3 * np.where(random.random(100) < slow, times, 1.0) * random.normal(1, 0.01, 100)
+        return throughput.of_calls(list(seconds), items=1, bursts=5)
+
+    blocks = [block(bursts(0.0), bursts(share), metric=THROUGHPUT, seed=number) for number in range(24)]
+    row = only(paired(blocks), metric=THROUGHPUT, value=500.0)
+    assert word(row) == "regressed: slower (fails)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -96,3 +98,13 @@ def test_it_almost_never_fails_an_unchanged_test():
 def test_the_extremes_of_five_processes_bracket_their_median_in_fifteen_of_sixteen_cases():
     row = only(peaks(None, 500, 501, 502, 503, 504), BASE)
     assert row.worse_by.confidence == 1 - 1 / 16
+
+
+def test_one_wild_session_of_twenty_hides_no_growth():
+    base = baseline(sessions=sessions_of("ram", [100 * MIB] * 10 + [198 * MIB] + [100 * MIB] * 9))
+    assert word(only(peaks(None, 195, 195, 195, 195, 195), base)) == "regressed: larger (fails)"
+
+
+def test_a_busy_processor_disturbs_no_peak():
+    busy = [replace(one, disturbed=True) for one in sessions_of("ram", [40 * MIB])]
+    assert word(only(peaks(None, *[90] * 5), baseline(sessions=busy))) == "regressed: larger (fails)"
