@@ -115,7 +115,10 @@ class Confirmation:
             known = self._pairing(one, label)
             added = [block.only(names)] if (block := seen.blocks.get((one.test, label))) else []
             seconds = known.seconds + one.last_seconds
-            one.trial.pairings[label] = replace(known, blocks=(*known.blocks, *added), seconds=seconds)
+            models = [path for entry in one.trial.entries.values() for path in entry.seen.paths]
+            one.trial.pairings[label] = replace(
+                known, blocks=(*known.blocks, *added), seconds=seconds, common=self.reference.common(models)
+            )
             blocks += added
         if blocks:
             one.disturbed = one.disturbed + 1 if all(block.disturbances for block in blocks) else 0

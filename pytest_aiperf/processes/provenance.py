@@ -57,23 +57,24 @@ class Trees:
 
 def mixed_up(trees: Trees, *, old: Sequence[str], new: Sequence[str]) -> str | None:
     """Why the two sides did not each run their own code; None where they did. `old`, `new`: files that each read."""
-    strayed = [file for file in _below(trees.new, old) if file in trees.project_files]
+    strayed = [file for file in below(trees.new, old) if file in trees.project_files]
     if strayed:
         return (
             f"the old side read {listed(strayed, 'files')} of the working tree, not of the reference: both sides ran "
             "the same code there; is the package found by an absolute path, or by an import hook of its installation?"
         )
-    if strayed := list(_below(trees.old, new)):
+    if strayed := list(below(trees.old, new)):
         return f"the new side read {listed(strayed, 'files')} of the reference's tree"
     return None
 
 
 def nothing_own(trees: Trees, *, old: Sequence[str], new: Sequence[str]) -> bool:
     """Whether no file but the tests, which are the same, came from either tree: there is nothing to compare."""
-    own = {*_below(trees.old, old), *_below(trees.new, new)}
+    own = {*below(trees.old, old), *below(trees.new, new)}
     return own & trees.project_files <= trees.laid_over
 
 
-def _below(folder: Path, files: Sequence[str]) -> Iterable[str]:
+def below(folder: Path, files: Sequence[str]) -> Iterable[str]:
+    """Those of the files that lie in a folder, relative to it."""
     prefix = os.path.join(folder, "")  # noqa: PTH118
     return (file.removeprefix(prefix) for file in files if file.startswith(prefix))

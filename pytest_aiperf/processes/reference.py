@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pytest_aiperf.processes.child import Report, run_test
 from pytest_aiperf.processes.pairs import PairedProcesses
@@ -39,6 +40,10 @@ class Reference(PairedProcesses):
     def mixed_up(self, files: Mapping[Arm, Sequence[str]]) -> MixedUp | None:  # noqa: ARG002 - both run the same code
         """What the files that each side has read so far prove against a comparison; None: nothing."""
         return None
+
+    def common(self, models: Iterable[Path]) -> tuple[str, ...]:  # noqa: ARG002 - models differ, not their surroundings
+        """Files that both sides have read and no revision holds; `models`: those of a test's models."""
+        return ()
 
     def close(self) -> None:
         """Leave nothing behind."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -70,6 +70,15 @@ class ReferenceRevision(Reference):
                 anomaly=False,
             )
         return None
+
+    def common(self, models: Iterable[Path]) -> tuple[str, ...]:
+        """What is linked into the old tree, and models that lie outside of the working tree."""
+        if self._trees is None or self._tree is None:
+            return ()
+        read, linked = provenance.below(self._trees.new, self._files.get(Arm.CANDIDATE, ())), self._tree.linked
+        shared = [file for file in read if any(Path(file).is_relative_to(link) for link in linked)]
+        outside = [str(path) for path in models if not path.resolve().is_relative_to(self._trees.new)]
+        return tuple(sorted({*shared, *outside}))
 
     def heard(self, arm: Arm, order: Order) -> Order:
         """With the module where this side has it."""

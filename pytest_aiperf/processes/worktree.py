@@ -32,6 +32,8 @@ class Worktree:
     config_file: Path | None
     share: Sequence[str]
     register: Callable[[Path], None] = lambda _: None
+    linked: tuple[Path, ...] = ()
+    """Files and folders, relative to both trees, that both share."""
     laid_over: frozenset[str] = frozenset()
     """Files, relative to both trees, that were copied from the working tree."""
     _folder: Path | None = None
@@ -102,9 +104,9 @@ class Worktree:
         self.laid_over = frozenset(path.as_posix() for path in copied)
 
     def _link(self, shared: Sequence[Path]) -> None:
-        for path in shared:
-            if not _is_blocked(self.root, path):
-                _link_below(self.revision.toplevel / path, self.root / path)
+        self.linked = tuple(path for path in shared if not _is_blocked(self.root, path))
+        for path in self.linked:
+            _link_below(self.revision.toplevel / path, self.root / path)
 
 
 def import_roots(toplevel: Path, *, search_path: Sequence[str], modules: Mapping[str, str | None]) -> tuple[Path, ...]:

@@ -97,3 +97,5 @@ class Pairing:
     """Seconds that it was allowed to take; 0: no bound."""
     ended: bool = False
     """Whether no more blocks will come."""
+    common: tuple[str, ...] = ()
+    """Files of neither revision that both sides read alike: pairs cannot see what changed in them."""

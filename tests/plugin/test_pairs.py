@@ -181,6 +181,30 @@ def test_ignored_weights_are_shared(project, repository):
     assert (project.root / "big.weights").read_text() == "12"
 
 
+def test_ignored_weights_that_make_it_slower_are_red_though_both_sides_share_them(project, repository):
+    made = repository()
+    project.write("big.weights", "1")
+    made.change_net("def forward(x):", 'W = int(open("big.weights").read())\n\ndef forward(x):')
+    made.change_net("SECONDS *", "SECONDS * W *")
+    made.commit("weights")
+    made.git("commit", "-q", "--allow-empty", "-m", "nothing")
+    project.pytest("--aiperf-update", "--aiperf-calls=5")
+    project.write("big.weights", "10")
+    result = project.pytest(*AGAINST, "--aiperf-share=*.weights")
+    assert result.ret == 1
+    assert latency(project) == ("regressed", "slower"), result.stdout.str()
+    assert "both sides read the same big.weights" in " ".join(result.stdout.str().split())
+
+
+def test_the_commit_that_runs_is_no_reference(project, repository):
+    repository()
+    result = project.pytest("--aiperf", "--aiperf-against=main")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    (told,) = filter(None, result.errlines)
+    assert told.startswith("ERROR: --aiperf-against=main: both sides would be the same code: ")
+    assert told.endswith("name an older commit, such as HEAD~1")
+
+
 KNOWN = """
 import net, pytest
 

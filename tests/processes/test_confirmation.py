@@ -29,6 +29,7 @@ class FakeTrial:
         self.order = Order(test=test)
         self.limits = ()
         self.pairings = {}
+        self.entries = {}
 
     def blocks(self, label=""):
         return self.pairings[label].blocks if label in self.pairings else ()
@@ -58,6 +59,9 @@ class FakeReference:
 
     def prepare(self):
         return self.failure
+
+    def common(self, models):
+        return ("weights/net.bin",)
 
     def block(self, seed, asked, *, together):
         self.together.append(together)

@@ -107,6 +107,9 @@ class FakeReference:
     def mixed_up(self, files):
         return None
 
+    def common(self, models):
+        return ()
+
 
 @pytest.fixture
 def model(tmp_path):

@@ -17,6 +17,7 @@ from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing
 from pytest_aiperf.vocabulary.records import Interval, Verdict
 from pytest_aiperf.vocabulary.terms import MEDIAN, Better, ConfirmedBy, Evidence, Pairs, Rule, Status
+from pytest_aiperf.vocabulary.text import listed
 
 ESTIMATOR = 0.25
 """Quantile of a side's values that stands for its block: the least noisy one in A/A pairs (benchmarks/lab)."""
@@ -38,17 +39,20 @@ def row(case: Case, stored: Verdict) -> Verdict:
     if pairing is None or not (blocks or pairing.failure):
         return _to_pairs(case, stored)
     if blocks or _suspicious(case, stored):
-        return _proven_or(stored, decided(case, pairing, blocks, percentile=None))
+        return _proven_or(stored, decided(case, pairing, blocks, percentile=None), pairing)
     return stored
 
 
-def _proven_or(stored: Verdict, seen: Verdict) -> Verdict:
-    """What pairs leave open replaces no regression that stored sessions prove, nor one that they may still prove."""
-    if seen.status is not Status.INCONCLUSIVE or seen.needs is not None:
+def _proven_or(stored: Verdict, seen: Verdict, pairing: Pairing) -> Verdict:
+    """What pairs leave open, or could not see, replaces no regression that stored sessions prove or may still prove."""
+    blind = pairing.common if seen.status.is_pass else ()
+    is_open = seen.status is Status.INCONCLUSIVE and seen.needs is None
+    if not (is_open or blind) or (stored.status is not Status.REGRESSED and stored.needs is None):
         return seen
-    if stored.status is Status.REGRESSED or stored.needs is not None:
-        return replace(stored, notes=(*stored.notes, f"pairs left it open: {seen.message}"))
-    return seen
+    told = f"pairs left it open: {seen.message}"
+    if blind:
+        told = f"{seen.message} pass, but both sides read the same {listed(blind, 'files')}, which no revision holds"
+    return replace(stored, notes=(*stored.notes, told))
 
 
 def tails(case: Case) -> list[Verdict]:

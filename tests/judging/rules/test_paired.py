@@ -156,6 +156,20 @@ def test_pairs_that_stay_open_replace_no_regression_that_the_sessions_prove(bloc
             assert row.notes[-1].startswith("pairs left it open: ")
 
 
+def test_pairs_clear_no_regression_in_what_both_sides_share():
+    slow = measured(steady(LATENCY, 10e-3), steady(LATENCY, 10e-3, fresh=True))
+    cleared = paired(world(1, 6))
+    (row,) = verdicts(replace(slow, pairing=cleared), CALM, policy=AUTO)
+    assert word(row) == "passed: within_margin"
+    for final in (True, False):
+        blind = replace(cleared, common=("weights/net.bin",))
+        (row,) = verdicts(replace(slow, pairing=blind), CALM, policy=AUTO, final=final)
+        assert word(row) == "regressed: slower (fails)"
+        assert "both sides read the same weights/net.bin, which no revision holds" in row.notes[-1]
+    (row,) = verdicts(replace(slow, pairing=blind, samples=(steady(LATENCY, 2e-3),)), CALM, policy=ALWAYS)
+    assert word(row) == "passed: within_margin"
+
+
 def test_pairs_that_ended_open_leave_it_to_fresh_processes():
     slow = measured(steady(LATENCY, 10e-3), pairing=paired([], failure="old code: gone"))
     (row,) = verdicts(slow, CALM, policy=AUTO, final=False)
