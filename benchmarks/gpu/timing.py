@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.gpu.table import Bench, table
 from pytest_aiperf.comparing.in_process import interleaved_blocks
-from pytest_aiperf.judging.rules.paired import answer_of
+from pytest_aiperf.judging.block_differences import answer_of
 from pytest_aiperf.judging.rules.speedup import speed_of
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring.driver import Driver

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from other_tools import HERE, PROJECT, TOOLS, Log, record_sessions, rounded, workload_of
 
-from pytest_aiperf.judging.rules.paired import answer_of
+from pytest_aiperf.judging.block_differences import answer_of
 from pytest_aiperf.judging.sequential import LOOKS, Look
 from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.machine.disturbances import MachineWatch

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.lab.rules import Session
-from pytest_aiperf.judging.rules.paired import ESTIMATOR, TYPICAL, differences
+from pytest_aiperf.judging.block_differences import ESTIMATOR, TYPICAL, differences
 from pytest_aiperf.vocabulary import codec
 from pytest_aiperf.vocabulary.pairing import Block
 

@@ -20,7 +20,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.lab.recorded import read
-from pytest_aiperf.judging.rules.paired import ESTIMATOR, TYPICAL, differences
+from pytest_aiperf.judging.block_differences import ESTIMATOR, TYPICAL, differences
 from pytest_aiperf.judging.sequential import LOOKS, decide
 from pytest_aiperf.vocabulary.pairing import Arm, Block
 from pytest_aiperf.vocabulary.terms import Status

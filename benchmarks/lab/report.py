@@ -13,7 +13,7 @@ from scipy import stats
 
 from benchmarks.lab.recorded import Recorded, spread
 from pytest_aiperf import wiring
-from pytest_aiperf.judging.rules.paired import differences
+from pytest_aiperf.judging.block_differences import differences
 from pytest_aiperf.machine import environment
 from pytest_aiperf.vocabulary.pairing import Arm, Block
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.lab.recorded import Recorded
-from pytest_aiperf.judging.rules.paired import answer_of, differences
+from pytest_aiperf.judging.block_differences import answer_of, differences
 from pytest_aiperf.judging.sequential import LOOKS, decide
 from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.vocabulary.pairing import Arm, Block

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from pytest_aiperf.judging.rules.paired import answer_of
+from pytest_aiperf.judging.block_differences import answer_of
 from pytest_aiperf.judging.sequential import ENOUGH, LOOKS
 from pytest_aiperf.machine.disturbances import MachineWatch
 from pytest_aiperf.measuring.driver import Driver, collector_off, without_loop

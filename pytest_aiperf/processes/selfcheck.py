@@ -11,7 +11,7 @@ from statistics import median, stdev
 import numpy as np
 from scipy import special
 
-from pytest_aiperf.judging.rules.paired import ESTIMATOR, answer_of, differences
+from pytest_aiperf.judging.block_differences import ESTIMATOR, answer_of, differences
 from pytest_aiperf.judging.sequential import ENOUGH, LOOKS, Look, decide
 from pytest_aiperf.measuring.metrics import latency
 from pytest_aiperf.processes.paired_child import Place

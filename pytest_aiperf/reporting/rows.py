@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_aiperf.vocabulary import units
-from pytest_aiperf.vocabulary.records import Interval, Result, Verdict
-from pytest_aiperf.vocabulary.terms import Unit
+from pytest_aiperf.vocabulary.records import Interval, Result, Run, Verdict
+from pytest_aiperf.vocabulary.terms import Status, Unit
 from pytest_aiperf.vocabulary.text import INDENT, WIDTH, listed, word_of, wrapped
 
 _GAP = "  "
@@ -29,6 +29,12 @@ class Row:
     """Of the value itself: `-2.6 points` is a loss of accuracy, `+98 %` a slower call."""
     limit: str
     word: str
+
+
+def decided(run: Run) -> tuple[int, int]:
+    """How many figures have an answer, and of how many; those that are new have nothing to be held against yet."""
+    held = [verdict.status for _, verdict in run.figures if verdict.status is not Status.NEW]
+    return sum(not status.is_open for status in held), len(held)
 
 
 def row_of(verdict: Verdict) -> Row:

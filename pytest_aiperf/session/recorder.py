@@ -13,6 +13,7 @@ from pytest_aiperf.baselines import unused
 from pytest_aiperf.baselines.unused import Collected
 from pytest_aiperf.judging import suite_trends
 from pytest_aiperf.measuring.metrics import latency
+from pytest_aiperf.reporting import rows
 from pytest_aiperf.reporting.reporters import terminal
 from pytest_aiperf.session import xdist
 from pytest_aiperf.session.judgement import Judge
@@ -111,6 +112,13 @@ class Recorder:
             self.errors.append(
                 f"unused baselines fail this run: {listed(run.unused)}; drop them with `pytest --aiperf-update`, "
                 "or only report them with --aiperf-unused=warn"
+            )
+        decided, held = rows.decided(run)
+        least = self.judge.settings.min_decided
+        if held and decided < least * held:
+            self.errors.append(
+                f"decided {decided} of {held} figures, and --aiperf-min-decided={least:g} asks for "
+                "more: name a commit to pair with (--aiperf-against=REF), or give pairs more time (aiperf_pairs_budget)"
             )
         if self.errors and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -115,6 +115,7 @@ class Settings:
     no_cleanup: bool = _of(_truth, False, "with --aiperf-update: keep baselines that no test uses any more")
     accept_worse: bool = _of(_truth, False, "with --aiperf-update: store a worse accuracy too")
     inconclusive: str = _of(_ANSWER, "warn", "what an open answer does", "warn|fail")
+    min_decided: float = _of(_share, 0.0, "smallest share of decided figures that passes (default 0)", "SHARE")
     new: str = _of(_ANSWER, None, "what a missing or stale baseline does (fail under CI)", "warn|fail")
     unused: str = _of(_ANSWER, None, "what a baseline without its test does (fail under CI)", "warn|fail")
     require: tuple[str, ...] = _of(_needs, (), "what must be measurable on this machine: gpu, ram", "WHAT,...")

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from pytest_aiperf.comparing.in_process import interleaved_blocks, remembers
-from pytest_aiperf.judging.rules.paired import differences
+from pytest_aiperf.judging.block_differences import differences
 from pytest_aiperf.vocabulary.pairing import Arm
 from pytest_aiperf.vocabulary.records import Margins
 from tests import fakes

@@ -13,7 +13,8 @@ from pytest_aiperf.baselines import last_run
 from pytest_aiperf.baselines.unused import Collected
 from pytest_aiperf.session.recorder import Recorder
 from pytest_aiperf.vocabulary.errors import BaselineError
-from pytest_aiperf.vocabulary.records import Environment, Result
+from pytest_aiperf.vocabulary.records import Environment, Result, Verdict
+from pytest_aiperf.vocabulary.terms import Status, Unit
 
 
 class Entries:
@@ -62,7 +63,7 @@ class Screen:
 
 def book(root, store, *, unused="warn", write_reports=lambda run: [], **more):
     settings = SimpleNamespace(
-        **{"unused": unused, "update": False, "update_new_only": False, "details": False, **more}
+        **{"unused": unused, "min_decided": 0.0, "update": False, "update_new_only": False, "details": False, **more}
     )
     judge = SimpleNamespace(
         settings=settings,
@@ -159,3 +160,28 @@ def test_it_fails_by_a_broken_baseline_file_and_says_so_once(tmp_path):
     one = book(tmp_path, Broken(), update=True, no_cleanup=False, accept_worse=False)
     assert finished(one) == pytest.ExitCode.TESTS_FAILED
     assert screen(one).count("unresolved merge conflict") == 1
+
+
+@pytest.mark.parametrize(
+    ("statuses", "wanted", "fails"),
+    [
+        ("passed regressed inconclusive new", 0.6, False),
+        ("passed regressed inconclusive new", 0.7, True),
+        ("passed inconclusive unmeasured", 0.0, False),
+        ("new new", 1.0, False),
+        ("", 1.0, False),
+    ],
+)
+def test_it_fails_a_run_that_decided_less_than_was_asked_for(tmp_path, statuses, wanted, fails):
+    one = book(tmp_path, Entries(), min_decided=wanted)
+    verdicts = tuple(
+        Verdict(label="", metric="latency", title="latency", unit=Unit.SECONDS, status=Status(word), reason="")
+        for word in statuses.split()
+    )
+    if verdicts:
+        measured = Result(test="a.py::t", outcome="passed", environment="here", measurements=(), verdicts=verdicts)
+        one.results["a.py::t"] = measured
+    assert (finished(one) == pytest.ExitCode.TESTS_FAILED) is fails
+    told = " ".join(screen(one).split())
+    assert ("decided 2 of 3 figures, and --aiperf-min-decided=0.7 asks for more" in told) is fails
+    assert ("; decided " in told) is ("inconclusive" in statuses)

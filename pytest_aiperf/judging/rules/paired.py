@@ -10,8 +10,9 @@ from statistics import median
 
 import numpy as np
 
+from pytest_aiperf.judging.block_differences import ESTIMATOR, answer_of, fewest_values
 from pytest_aiperf.judging.case import Case
-from pytest_aiperf.judging.sequential import ENOUGH, LOOKS, Look, decide
+from pytest_aiperf.judging.sequential import ENOUGH, LOOKS, Look
 from pytest_aiperf.judging.statistics import fewest_samples
 from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.pairing import Arm, Block, Pairing
@@ -19,10 +20,6 @@ from pytest_aiperf.vocabulary.records import Interval, Verdict
 from pytest_aiperf.vocabulary.terms import MEDIAN, Better, ConfirmedBy, Evidence, Pairs, Rule, Status
 from pytest_aiperf.vocabulary.text import listed
 
-ESTIMATOR = 0.25
-"""Quantile of a side's values that stands for its block: the least noisy one in A/A pairs (benchmarks/lab)."""
-TYPICAL = 0.5
-"""Quantile that may object to a pass: a change may leave a quarter of the calls alone."""
 MEMORY_PAIRS = 5
 """Pairs that must agree on a larger process memory."""
 
@@ -63,62 +60,6 @@ def tails(case: Case) -> list[Verdict]:
         return []
     limited = {limit.percentile for limit in case.limits if limit.percentile not in (None, MEDIAN)}
     return [decided(case, pairing, blocks, percentile=percentile) for percentile in sorted(filter(None, limited))]
-
-
-def differences(
-    blocks: Sequence[Block], metric: str, *, share: float | None, higher_is_better: bool = False
-) -> list[float]:
-    """One log-ratio new to old per undisturbed block, positive is worse.
-
-    Of the quantile `share` of bad to good; None: of the sums, as work over time has it.
-    """
-    sign = -1.0 if higher_is_better else 1.0
-
-    def middle(values: list[float]) -> float:
-        logs = sign * np.log(values)
-        return float(np.log(np.mean(np.exp(logs))) if share is None else np.quantile(logs, share))
-
-    sides = ([middle(block.values_of(arm, metric)) for arm in Arm] for block in blocks if not block.disturbances)
-    return [new - old for old, new in sides]
-
-
-def apart(blocks: Sequence[Block], metric: str, *, higher_is_better: bool = False) -> list[bool]:
-    """Of each undisturbed block, whether every turn of the new code was slower than every turn of the old."""
-    sign = -1.0 if higher_is_better else 1.0
-
-    def middles(block: Block, arm: Arm) -> list[float]:
-        turns = (turn.values.get(metric) for turn in block.turns if turn.arm is arm)
-        return [median(sign * value for value in values) for values in turns if values]
-
-    return [
-        min(middles(block, Arm.CANDIDATE)) > max(middles(block, Arm.REFERENCE))
-        for block in blocks
-        if not block.disturbances
-    ]
-
-
-def answer_of(
-    blocks: Sequence[Block],
-    metric: str,
-    *,
-    share: float | None = ESTIMATOR,
-    tolerance: float,
-    most: float,
-    higher_is_better: bool = False,
-    last: bool = False,
-) -> tuple[Status, Look | None]:
-    """What the undisturbed blocks say of one figure; where quiet calls stand for it, the typical ones may object."""
-    logs, typical = (
-        differences(blocks, metric, share=one, higher_is_better=higher_is_better) for one in (share, TYPICAL)
-    )
-    return decide(
-        logs,
-        tolerance=tolerance,
-        most=most,
-        typical=typical if share == ESTIMATOR else (),
-        apart=apart(blocks, metric, higher_is_better=higher_is_better),
-        last=last,
-    )
 
 
 def _suspicious(case: Case, stored: Verdict) -> bool:
@@ -294,8 +235,3 @@ def blocks_of(case: Case, pairing: Pairing | None) -> list[Block]:
     if pairing is None:
         return []
     return [block for block in pairing.blocks if fewest_values(block, case.metric.name)]
-
-
-def fewest_values(block: Block, metric: str) -> int:
-    """Of the side that has fewer."""
-    return min(len(block.values_of(arm, metric)) for arm in Arm)

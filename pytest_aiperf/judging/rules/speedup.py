@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
+from pytest_aiperf.judging.block_differences import ESTIMATOR, differences, fewest_values
 from pytest_aiperf.judging.case import Case
 from pytest_aiperf.judging.rules import paired
 from pytest_aiperf.judging.sequential import ENOUGH, look
@@ -39,7 +40,7 @@ def against_limit(case: Case, limit: Limit) -> Verdict:
 
 def _blocks(pairing: Pairing, metric: str) -> list[Block]:
     """Those of fresh processes; until there are any, those of the test's own."""
-    return [block for block in pairing.blocks or pairing.screen if paired.fewest_values(block, metric)]
+    return [block for block in pairing.blocks or pairing.screen if fewest_values(block, metric)]
 
 
 def row(case: Case) -> Verdict:
@@ -61,10 +62,10 @@ def speed_of(blocks: Sequence[Block], metric: str) -> Speed:
     if not all(seconds):
         return Speed()
     old, new = map(median, seconds)
-    logs = paired.differences(blocks, metric, share=paired.ESTIMATOR)
+    logs = differences(blocks, metric, share=ESTIMATOR)
     if len(logs) < 2:  # noqa: PLR2004 - one difference has no spread
         undisturbed = [replace(block, disturbances=()) for block in blocks]
-        every = paired.differences(undisturbed, metric, share=paired.ESTIMATOR)
+        every = differences(undisturbed, metric, share=ESTIMATOR)
         estimate, low, high = math.exp(-median(every)) if every else math.nan, 0.0, math.inf
     else:
         seen = look(logs)

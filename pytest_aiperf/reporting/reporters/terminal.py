@@ -182,7 +182,9 @@ def _counts(run: Run, *, width: int) -> list[str]:
     )
     size = f"{units.counted(len(run.results), 'test')}, {units.counted(len(verdicts), 'figure')}"
     spent = units.duration(sum(result.seconds for result in run.results))
-    return wrapped(f"aiperf: {size}: {answers} on {run.environment.key} ({spent} measuring)", width=width)
+    decided, held = rows.decided(run)
+    share = f"; decided {decided} of {held}" if decided < held else ""
+    return wrapped(f"aiperf: {size}: {answers} on {run.environment.key} ({spent} measuring){share}", width=width)
 
 
 def _why(status: Status, verdicts: Sequence[Verdict]) -> str:
