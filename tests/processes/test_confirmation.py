@@ -186,6 +186,13 @@ def test_no_block_is_started_that_the_budget_does_not_cover():
     assert one.trial.pairings[""].budget == 120.0
 
 
+def test_a_test_has_three_pairs_whatever_they_cost():
+    reference, one = FakeReference(seconds=200.0), open_test("a", until=1000)
+    confirm(reference, one, budget=120.0)
+    assert len(reference.asked) == 3
+    assert one.trial.pairings[""].ended
+
+
 def test_a_test_that_fails_on_one_side_leaves_with_its_reason():
     reference = FakeReference(failing={"broken": "old code: no such module"})
     broken, fine = open_test("broken"), open_test("fine")

@@ -14,7 +14,8 @@ from pytest_aiperf.vocabulary import units
 from pytest_aiperf.vocabulary.records import Sample, Verdict
 from pytest_aiperf.vocabulary.terms import Evidence, Origin, Status, Unit
 
-FEWEST_SAMPLES = 5
+FEWEST_SAMPLES = 3
+"""A call that takes seconds is timed a few times only; what varies between sessions is far more than their median."""
 COARSEST_CLOCK = 0.01
 """Share of a value that one tick of the clock may be."""
 WITNESSES = 2

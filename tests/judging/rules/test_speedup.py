@@ -155,3 +155,15 @@ def test_a_limit_that_disturbed_pairs_leave_open_is_shown_as_it_was_written():
     row = rows(pairing, limits=at_least(1.5))[SPEEDUP.name]
     assert word(row) == "inconclusive: disturbed"
     assert row.limit_source == at_least(1.5)[0].source
+
+
+def test_a_speedup_that_five_pairs_rule_out_is_missed():
+    """1.00x [0.97, 1.04], where 1.2x is wanted."""
+    row = rows(model_pairs(blocks=world(11, 5), ended=True), limits=at_least(1.2))[SPEEDUP.name]
+    assert word(row) == "over_limit: over_limit (fails)"
+
+
+def test_a_candidate_that_takes_twice_as_long_is_red_however_few_pairs_fitted_into_the_budget():
+    for count in (2, 3, 5):
+        row = rows(model_pairs(blocks=world(12, count, slowdown=1.0, sd=0.05), ended=True))[LATENCY]
+        assert word(row) == "regressed: slower (fails)"

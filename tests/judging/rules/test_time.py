@@ -121,7 +121,7 @@ def test_it_ignores_a_covariate_that_some_session_lacks():
 
 @pytest.mark.parametrize(
     ("count", "expected"),
-    [(4, "inconclusive: too_few_samples"), (5, "passed: within_margin")],
+    [(2, "inconclusive: too_few_samples"), (3, "passed: within_margin")],
 )
 def test_it_needs_five_samples(count, expected):
     assert word(only(measured(steady("latency", 2e-3, count=count)), CALM)) == expected
@@ -262,3 +262,9 @@ def _confirmed(machine, base, *, slowdown, suite=None):
         return row
     fresh = seen("latency", *machine.process(speed, slowdown), fresh=True)
     return only(measured(here, fresh), base, suite=suite)
+
+
+def test_four_calls_are_enough_to_see_that_a_slow_one_takes_three_times_as_long():
+    base = baseline(sessions=sessions_of("latency", [2.0, 2.02, 1.99, 2.01, 2.0, 1.98]))
+    slow = measured(steady("latency", 7.0, count=4), steady("latency", 7.0, count=4, fresh=True))
+    assert word(only(slow, base)) == "regressed: slower (fails)"
