@@ -11,6 +11,7 @@ from scipy import stats
 from pytest_aiperf.judging.sequential import (
     ALPHA,
     BETA,
+    EARLY_SPREAD,
     ENOUGH,
     LOOKS,
     STAGES,
@@ -97,7 +98,7 @@ def test_its_bounds_are_those_of_students_t_with_the_looks_share_of_the_risk():
     d = world(3, slowdown=0.02, sd=0.02, pairs=4)
     few = look(d, Stage(4, 0.06, 0.08))
     assert few.high == pytest.approx(np.mean(d) + stats.t.ppf(1 - 0.08 * BETA, 3) * stats.sem(d))
-    moderated = math.sqrt((4 * 0.05**2 + 3 * np.var(d, ddof=1)) / 7 / 4)
+    moderated = math.sqrt((4 * EARLY_SPREAD**2 + 3 * np.var(d, ddof=1)) / 7 / 4)
     assert few.low == pytest.approx(np.mean(d) - stats.t.ppf(1 - 0.06 * ALPHA, 7) * moderated)
 
 
