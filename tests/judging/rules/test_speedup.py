@@ -54,7 +54,7 @@ def test_turns_in_one_process_pass_a_candidate_and_say_so():
     assert row.needs is None
     assert row.of_reference
     assert "both models in one process" in row.notes
-    assert row.message == "2 pairs against the reference"
+    assert row.message == "3 pairs against the reference"
 
 
 @pytest.mark.parametrize("count", [6, 24])
