@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pytest_aiperf.comparing.sensitivity import Sensitivity
     from pytest_aiperf.measuring.concurrent import Concurrent
     from pytest_aiperf.session.bench import Bench
-    from pytest_aiperf.vocabulary.baseline import Baseline
+    from pytest_aiperf.vocabulary.baseline import Allocations, Baseline, PortableValue, Session
     from pytest_aiperf.vocabulary.codec import read_run
     from pytest_aiperf.vocabulary.contracts import (
         Framework,
@@ -37,13 +37,15 @@ if TYPE_CHECKING:
     )
     from pytest_aiperf.vocabulary.terms import Better, Cache, Metric, Need, Origin, Rule, Status, Turns, Unit
 
+    __version__: str
+
 _PLACES = {
     "comparing.candidates": "Comparisons",
     "comparing.comparison": "Comparison",
     "comparing.sensitivity": "Sensitivity",
     "measuring.concurrent": "Concurrent",
     "session.bench": "Bench",
-    "vocabulary.baseline": "Baseline",
+    "vocabulary.baseline": "Allocations Baseline PortableValue Session",
     "vocabulary.codec": "read_run",
     "vocabulary.contracts": "Framework Pass Probe Profiler Reporter Store TimedCalls Tools",
     "vocabulary.devices": "Accelerator DeviceTimer GpuMemory",
@@ -58,26 +60,28 @@ _MODULES = {name: module for module, names in _PLACES.items() for name in names.
 # Read as a text, not as a column.
 # fmt: off
 __all__ = [
-    "Accelerator", "AiperfError", "Baseline", "BaselineError", "Bench", "Better", "Cache", "Change", "Comparison",
-    "Comparisons", "Concurrent", "DeviceTimer", "Environment", "Framework", "GpuMemory", "Limit",
-    "Measurement", "Metric", "Need", "Origin", "Pass", "Probe", "Profiler", "Reporter", "Result", "Rule", "Run",
-    "Sample", "Sensitivity", "Status", "Store", "TimedCalls", "Tools", "Turns", "Unit", "UsageError", "Verdict",
-    "Weights", "read_run",
+    "Accelerator", "AiperfError", "Allocations", "Baseline", "BaselineError", "Bench", "Better", "Cache", "Change",
+    "Comparison", "Comparisons", "Concurrent", "DeviceTimer", "Environment", "Framework", "GpuMemory", "Limit",
+    "Measurement", "Metric", "Need", "Origin", "Pass", "PortableValue", "Probe", "Profiler", "Reporter", "Result",
+    "Rule", "Run", "Sample", "Sensitivity", "Session", "Status", "Store", "TimedCalls", "Tools", "Turns", "Unit",
+    "UsageError", "Verdict", "Weights", "read_run",
 ]
 # fmt: on
 
 
-def __getattr__(name: str) -> Any:
-    """A public name, imported now; `__version__` as it is installed."""
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # a type checker would take it for any name's
 
-        return version("pytest-aiperf")
-    if name not in _MODULES:
-        raise AttributeError(f"module 'pytest_aiperf' has no attribute {name!r}")
-    from importlib import import_module
+    def __getattr__(name: str) -> Any:
+        """A public name, imported now; `__version__` as it is installed."""
+        if name == "__version__":
+            from importlib.metadata import version
 
-    return getattr(import_module(f"pytest_aiperf.{_MODULES[name]}"), name)
+            return version("pytest-aiperf")
+        if name not in _MODULES:
+            raise AttributeError(f"module 'pytest_aiperf' has no attribute {name!r}")
+        from importlib import import_module
+
+        return getattr(import_module(f"pytest_aiperf.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,8 +56,7 @@ def equip_run(config: pytest.Config) -> None:
     reports = ReportFiles(
         wanted=chosen.report,
         directory=config.invocation_params.dir,
-        names=shelves.names("reporters"),
-        member=functools.partial(shelves.module, "reporters"),
+        create=functools.partial(shelves.create, "reporters"),
     )
     reports.check()
     under_xdist = xdist.is_worker(config)
@@ -181,8 +180,8 @@ def _common_context(frameworks: Frameworks) -> RunContext:
     """What every process has, whatever it measures."""
     from pytest_aiperf.measuring.trial import RunContext
 
-    metrics, probes = known_metrics(), _probes_of_others()
-    return RunContext(tools=create_tools(), frameworks=frameworks, metrics=metrics, probes=probes)
+    metrics = known_metrics()
+    return RunContext(tools=create_tools(), frameworks=frameworks, metrics=metrics, probes=_probes_of_others(metrics))
 
 
 @contextlib.contextmanager
@@ -221,13 +220,16 @@ def gpu_slot(config: pytest.Config, item: pytest.Item) -> Iterator[tuple[str, ..
 
 
 def known_metrics() -> dict[str, Metric]:
-    """Every metric on the shelf, by name. Raises UsageError where two have one name."""
+    """Every metric on the shelf, by name. Raises UsageError where two have one name, or one goes with none."""
     known: dict[str, Metric] = {}
-    for member in _metric_members():
+    owners: dict[str, str] = {}
+    for owner, member in shelves.metric_members():
         for metric in member.METRICS:
-            if metric.name in known:
-                raise UsageError(f"{member.__name__}: there is a metric {metric.name!r} already; rename this one")
+            _take(metric.name, "metric", owner, owners)
             known[metric.name] = metric
+    for name, metric in known.items():
+        if lost := {metric.follows, metric.limited_as} - {"", *known}:
+            raise UsageError(f"{owners[name]} has a metric {name!r} that goes with {min(lost)!r}, which nothing has")
     return known
 
 
@@ -238,28 +240,30 @@ def register_markers(config: pytest.Config, *, described: bool = False) -> None:
     """
     from pytest_aiperf.session import limit_markers, markers
 
-    taken, found = {"aiperf", *limit_markers.LIMITS}, dict[str, Any]()
+    taken, found = dict.fromkeys(("aiperf", *limit_markers.LIMITS), "pytest-aiperf"), dict[str, Any]()
     known_metrics()
     for line in markers.own() if described else ():
         config.addinivalue_line("markers", line)
-    for member in _metric_members():
+    for owner, member in shelves.metric_members():
         for name, function in getattr(member, "MARKERS", {}).items():
-            if name in taken:
-                raise UsageError(f"{member.__name__}: there is a marker {name!r} already; rename this one")
-            taken.add(name)
+            _take(name, "marker", owner, taken)
             found[name] = function
             config.addinivalue_line("markers", markers.described(name, function))
     config.stash[markers.OF_OTHERS] = found
 
 
-def _metric_members() -> list[Any]:
-    return [shelves.module("metrics", name) for name in shelves.names("metrics")]
+def _take(name: str, what: str, owner: str, taken: dict[str, str]) -> None:
+    if name in taken:
+        raise UsageError(f"{owner} has a {what} {name!r}, as {taken[name]} has; rename it")
+    taken[name] = owner
 
 
-def _probes_of_others() -> Probes:
+def _probes_of_others(metrics: Mapping[str, Metric]) -> Probes:
     """What metrics of other packages want to see of a pass, in the order of their members' names."""
-    offered = [member.probes for member in _metric_members() if hasattr(member, "probes")]
-    return lambda wanted: [probe for probes in offered for probe in probes(wanted)]
+    from pytest_aiperf.measuring.driver import CheckedProbe
+
+    offers = [member.probes for _, member in shelves.metric_members() if hasattr(member, "probes")]
+    return lambda wanted: [CheckedProbe(probe, metrics) for offer in offers for probe in offer(wanted) or ()]
 
 
 def create_tools() -> Tools:

@@ -138,11 +138,20 @@ def _documented(beginning: str) -> dict[str, Any]:
     return names
 
 
-def test_a_users_annotations_pass_a_strict_type_checker(tmp_path: Path):
+def checked(file: Path, text: str) -> str:
+    """What a strict type checker says of a user's file."""
     pytest.importorskip("mypy")
-    file = tmp_path / "test_theirs.py"
-    file.write_text(USERS_FILE)
+    file.write_text(text)
     cache = Path(__file__).parent.parent / ".mypy_cache"  # that of the project's own check: most is known there
     command = [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={cache}", "--config-file=", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout == "Success: no issues found in 1 source file\n"
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def test_a_users_annotations_pass_a_strict_type_checker(tmp_path: Path):
+    assert checked(tmp_path / "test_theirs.py", USERS_FILE) == "Success: no issues found in 1 source file\n"
+
+
+def test_a_strict_type_checker_knows_every_name_and_no_other(tmp_path: Path):
+    names = "from pytest_aiperf import Allocations, Bank, PortableValue, Session, __version__\nx: str = __version__\n"
+    (told, _) = checked(tmp_path / "test_theirs.py", names).splitlines()
+    assert 'Module "pytest_aiperf" has no attribute "Bank"' in told

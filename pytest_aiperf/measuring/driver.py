@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
-from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pytest_aiperf.vocabulary.contracts import Probe, TimedCalls, Tools
@@ -16,6 +17,38 @@ from pytest_aiperf.vocabulary.records import Sample
 NANOSECOND = 1e-9
 _MEASURED = "the function"
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedProbe:
+    """A probe of another package: what it promised and does not keep is a UsageError with the name of its class."""
+
+    probe: Probe
+    metrics: Collection[str]
+
+    def plan(self, tools: Tools) -> Generator[TimedCalls, float, tuple[Sample, ...]]:
+        plan: Any = self.probe.plan(tools)
+        if not isinstance(plan, Generator):
+            raise self._broken("plan() is no generator: it must yield TimedCalls, then return a tuple of Sample")
+        try:
+            turn = next(plan)
+            while isinstance(turn, TimedCalls):
+                turn = plan.send((yield turn))
+        except StopIteration as end:
+            return self._checked(end.value)
+        raise self._broken(f"plan() yielded {turn!r}, expected TimedCalls")
+
+    def _checked(self, seen: Any) -> tuple[Sample, ...]:
+        if not isinstance(seen, tuple) or not all(isinstance(sample, Sample) for sample in seen):
+            raise self._broken(f"plan() returned {seen!r}, expected a tuple of Sample; () where it saw nothing")
+        for one in seen:
+            floats = isinstance(one.values, tuple) and all(isinstance(value, (int, float)) for value in one.values)
+            if one.metric not in self.metrics or not floats:
+                raise self._broken(f"it saw {one.metric}={one.values!r}, expected one of METRICS and a tuple of floats")
+        return seen
+
+    def _broken(self, promise: str) -> UsageError:
+        return UsageError(f"probe {type(self.probe).__module__}.{type(self.probe).__qualname__}: {promise}")
 
 
 class Driver:

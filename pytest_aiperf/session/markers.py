@@ -161,10 +161,14 @@ def _parse(function: Callable[..., Any], mark: pytest.Mark, mistakes: list[str])
         meant = function(*mark.args, **mark.kwargs)
         if isinstance(meant, Rules):
             meant.check()
-    except (TypeError, ValueError) as error:
-        mistakes.append(f"{_spelled(mark)}: {error}; expected {mark.name}{_signature(function)}")
+    except Exception as error:  # noqa: BLE001 - of another package: each is a mistake of one marker
+        told = error if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: {error}"
+        mistakes.append(f"{_spelled(mark)}: {told}; expected {mark.name}{_signature(function)}")
         return None
-    return meant
+    if isinstance(meant, (Rules, Limit)):
+        return meant
+    mistakes.append(f"{_spelled(mark)}: {function.__module__} made {meant!r} of it, no pytest_aiperf.Limit; mend it")
+    return None
 
 
 def _signature(function: Callable[..., Any]) -> str:

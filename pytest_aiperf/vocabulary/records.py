@@ -102,11 +102,9 @@ class Measurement:
 
     def metrics(self, known: Mapping[str, Metric]) -> Mapping[str, Metric]:
         """The known ones, and those that only this test knows. Raises UsageError where one of its samples has none."""
-        all_known = {**known, **{metric.name: metric for metric in self.scores}}
-        for sample in self.samples:
-            if sample.metric not in all_known:
-                raise UsageError(f"no metric {sample.metric!r} here; install the package that offers it")
-        return all_known
+        if lost := {sample.metric for sample in self.samples} - {*known, *(score.name for score in self.scores)}:
+            raise UsageError(f"no metric {min(lost)!r} here; install the package that offers it")
+        return {**known, **{metric.name: metric for metric in self.scores}}
 
     def values(self, metric: str, *origins: Origin) -> list[float]:
         """All of one metric that the first of these kinds of process gave, of those that gave any."""
@@ -138,6 +136,10 @@ class Limit:
     """The bound is a loss, of a quality metric, to what it is held against: a baseline, or a comparison's reference."""
     population: bool = False
     """The loss has to be proven small for all examples that there could be, not only for those that were scored."""
+
+    def __post_init__(self) -> None:
+        if not abs(self.bound) >= 0 or not (self.percentile is None or 0 < self.percentile < 100):  # noqa: PLR2004 - percent
+            raise ValueError(f"bound={self.bound!r}, percentile={self.percentile!r}: no number, or not in 0..100")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

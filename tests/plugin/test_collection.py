@@ -56,7 +56,7 @@ def test_it_takes_a_file_for_a_file(project):
     ("argument", "says"),
     [
         ("--aiperf-report=json", "expected FORMAT:FILE"),
-        ("--aiperf-report=htlm:x.html", "there is no format 'htlm'"),
+        ("--aiperf-report=htlm:x.html", "no reporter 'htlm'"),
         ("--aiperf-calls=none", "--aiperf-calls"),
     ],
 )

@@ -303,6 +303,41 @@ def test_mistakes_in_a_marker_of_another_package_are_found_at_collection(project
     listed.stdout.fnmatch_lines(["@pytest.mark.max_first_token_ms(ms, percentile=50, ?, label=None): Longest time to*"])
 
 
+@pytest.mark.parametrize(
+    ("instead", "says"),
+    [
+        ("return None", "acme_first_token made None of it, no pytest_aiperf.Limit; mend it"),
+        ("return {}['ms']", "KeyError: 'ms'; expected max_first_token_ms(*"),
+        ("return Limit(metric='x', source='', bound=float('nan'))", "bound=nan, percentile=None: no number*"),
+        (
+            "return Limit(metric='x', source='', bound=1, percentile=100)",
+            "bound=1, percentile=100: no number, or not in 0..100*",
+        ),
+    ],
+)
+def test_what_a_marker_of_another_package_makes_is_checked_at_collection(run, install, instead, says):
+    install({"acme_first_token.py": TOKENS.replace("return Limit(", f"{instead}\n    return Limit(")}, POINTS)
+    result = run("--aiperf", *RUN)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*2 mistakes in markers; no test was run", f"*: {says}"])
+
+
+def test_a_wrong_member_ends_the_run_in_one_line(run, install):
+    install({"acme_words.py": "def create():\n    pass\n", "acme_first_token.py": TOKENS}, POINTS)
+    result = run("--aiperf", *RUN, "--aiperf-report=words:words.txt")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    (told,) = filter(None, result.errlines)
+    assert told == "ERROR: reporter 'words' of acme (acme_words) creates None, which lacks render; mend or uninstall it"
+
+
+def test_a_module_whose_probes_are_none_takes_no_part(project, run, install):
+    install({"acme_first_token.py": TOKENS.replace("return (FirstToken", "return None and (FirstToken")}, POINTS)
+    run("--aiperf", *RUN, "-k", "generates")
+    rows = project.rows("test_model.py::test_generates")
+    assert "buffered tokens" in rows
+    assert "first token p50" not in rows
+
+
 @pytest.mark.parametrize("strict", ["--strict-markers", "-Werror"])
 def test_a_run_that_measures_nothing_knows_the_markers_where_an_unknown_one_is_a_mistake(run, strict):
     assert run(strict, fast=False).ret == 0
