@@ -94,7 +94,7 @@ def _mistake(member: Any) -> str:
     metrics, markers = getattr(member, "METRICS", None), getattr(member, "MARKERS", {})
     if not isinstance(metrics, tuple) or not all(isinstance(metric, Metric) for metric in metrics):
         return f"has METRICS={metrics!r}, expected a tuple of Metric"
-    if not isinstance(markers, Mapping) or not all(map(callable, markers.values())):
+    if not isinstance(markers, Mapping) or not all(map(inspect.isfunction, markers.values())):
         return f"has MARKERS={markers!r}, expected a mapping of names to functions"
     if not callable(getattr(member, "probes", list)):
         return f"has probes={member.probes!r}, expected a function"

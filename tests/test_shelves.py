@@ -165,7 +165,7 @@ METRICS = f"from pytest_aiperf import Better, Metric, Rule, Unit\nMETRICS = ({ME
         (METRICS.replace("Rule.TIME", "Rule.TIME, limited_as='gone'"), "has a metric 'wait' that goes with 'gone'"),
         (METRICS.replace("='wait', t", "='ram', t"), "has a metric 'ram', as metric 'cpu_memory' has; rename it"),
         (METRICS + "MARKERS = ['max_wait']", "has MARKERS=.*, expected a mapping of names to functions; mend"),
-        (METRICS + "MARKERS = {'max_wait': 3}", "has MARKERS=.*, expected a mapping of names to functions; mend"),
+        (METRICS + "MARKERS = {'max_wait': int}", "has MARKERS=.*, expected a mapping of names to functions; mend"),
         (METRICS + "probes = ()", r"has probes=\(\), expected a function; mend"),
     ],
 )
