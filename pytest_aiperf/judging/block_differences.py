@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
+from functools import partial
 
 import numpy as np
 
@@ -24,23 +24,25 @@ def differences(
 
     Of the quantile `share` of bad to good; None: of the sums, as work over time has it.
     """
-    sign = -1.0 if higher_is_better else 1.0
-
-    def middle(values: list[float]) -> float:
-        logs = sign * np.log(values)
-        return float(np.log(np.mean(np.exp(logs))) if share is None else np.quantile(logs, share))
-
+    middle = partial(_middle, share=share, sign=-1.0 if higher_is_better else 1.0)
     sides = ([middle(block.values_of(arm, metric)) for arm in Arm] for block in blocks if not block.disturbances)
     return [new - old for old, new in sides]
 
 
-def apart(blocks: Sequence[Block], metric: str, *, higher_is_better: bool = False) -> list[bool]:
+def _middle(values: Sequence[float], *, share: float | None, sign: float) -> float:
+    logs = sign * np.log(values)
+    return float(np.log(np.mean(np.exp(logs))) if share is None else np.quantile(logs, share))
+
+
+def apart(
+    blocks: Sequence[Block], metric: str, *, share: float | None = TYPICAL, higher_is_better: bool = False
+) -> list[bool]:
     """Of each undisturbed block, whether every turn of the new code was slower than every turn of the old."""
-    sign = -1.0 if higher_is_better else 1.0
+    middle = partial(_middle, share=share, sign=-1.0 if higher_is_better else 1.0)
 
     def middles(block: Block, arm: Arm) -> list[float]:
         turns = (turn.values.get(metric) for turn in block.turns if turn.arm is arm)
-        return [median(sign * value for value in values) for values in turns if values]
+        return [middle(values) for values in turns if values]
 
     return [
         min(middles(block, Arm.CANDIDATE)) > max(middles(block, Arm.REFERENCE))
@@ -68,7 +70,7 @@ def answer_of(
         tolerance=tolerance,
         most=most,
         typical=typical if share == ESTIMATOR else (),
-        apart=apart(blocks, metric, higher_is_better=higher_is_better),
+        apart=apart(blocks, metric, share=TYPICAL if share == ESTIMATOR else share, higher_is_better=higher_is_better),
         last=last,
     )
 

@@ -55,9 +55,13 @@ With 5 %, 1.2 % of unchanged tests failed on a machine whose processes differ by
 """
 TRIMMED = 0.2
 """Share of the differences that the robust estimate leaves out on either side."""
+MOST_VISIBLE = math.log(10)
+"""Nobody is helped by a larger figure."""
 WILD = 5.0
 """Robust standard deviations from the middle beyond which a pair is wild."""
 SMALLEST_SCALE = 0.005
+FEW_FOR_WILD = 10
+"""Pairs below which one that is wild and slow keeps a test from passing."""
 LOPSIDED = 0.25
 """Chance of wild pairs being slow as often as they are from which on they may be luck."""
 
@@ -83,6 +87,8 @@ class Look:
     """Mean, or trimmed mean: whichever has the smaller error."""
     error: float
     """Its standard error."""
+    doubt: Estimate
+    """The same with the error that decides: of few pairs the spread is not believed to be as small as it looks."""
     low: float
     """What the shift is above, but for this look's share of `ALPHA`."""
     high: float
@@ -102,19 +108,21 @@ class Look:
 
     def smallest_visible(self, tolerance: float) -> float:
         """The log-slowdown that as many pairs of this spread call a regression in 95 of 100 cases."""
-        reach = critical(self.pairs, ALPHA) + float(special.stdtrit(self.pairs - 1, 1 - BETA))
-        return math.log1p(tolerance) + reach * self.error
+        reach = critical(self.doubt.freedom, ALPHA) + float(special.stdtrit(self.doubt.freedom, 1 - BETA))
+        return min(math.log1p(tolerance) + reach * self.doubt.error, MOST_VISIBLE)
 
     def needed_pairs(self, tolerance: float, most: float) -> int:
         """About how many pairs of this spread decide any slowdown; at least as many as there are."""
         room = math.log1p(most) - math.log1p(tolerance)
-        reach = critical(self.pairs, ALPHA) + critical(self.pairs, BETA)
-        return max(self.pairs, math.ceil(self.pairs * (reach * self.error / room) ** 2)) if room > 0 else self.pairs
+        reach = critical(self.doubt.freedom, ALPHA) + critical(self.doubt.freedom, BETA)
+        return (
+            max(self.pairs, math.ceil(self.pairs * (reach * self.doubt.error / room) ** 2)) if room > 0 else self.pairs
+        )
 
 
-def critical(pairs: int, risk: float) -> float:
-    """Student's t that a mean of `pairs` differences exceeds by chance with a quarter of `risk`."""
-    return float(special.stdtrit(pairs - 1, 1 - risk / 4))
+def critical(freedom: float, risk: float) -> float:
+    """Student's t that is exceeded by chance with a quarter of `risk`."""
+    return float(special.stdtrit(freedom, 1 - risk / 4))
 
 
 def look(differences: Sequence[float], stage: Stage = TYPICAL_STAGE) -> Look:
@@ -137,6 +145,7 @@ def look(differences: Sequence[float], stage: Stage = TYPICAL_STAGE) -> Look:
         pairs=len(d),
         estimate=best.centre,
         error=best.error,
+        doubt=told,
         low=max(one.centre - one.reach(alpha) for one in careful),
         high=min(one.centre + one.reach(beta) for one in estimates),
         best=min(one.centre + one.reach(alpha) for one in careful),
@@ -165,10 +174,10 @@ def trimmed(d: np.ndarray) -> Estimate:
 
 
 def _drawn(few: Estimate) -> Estimate:
-    """The mean of few differences, whose spread may be small by luck."""
+    """The mean of few differences, whose spread may be small by luck, but is not larger by it."""
     pairs = few.freedom + 1
     variance, freedom = moderate(few.error**2 * pairs, int(few.freedom), EARLY_SPREAD**2)
-    return Estimate(few.centre, math.sqrt(variance / pairs), freedom)
+    return Estimate(few.centre, max(few.error, math.sqrt(variance / pairs)), freedom)
 
 
 def lopsided(d: np.ndarray) -> bool:
@@ -176,7 +185,7 @@ def lopsided(d: np.ndarray) -> bool:
     away = d - np.median(d)
     far = WILD * max(1.4826 * float(np.median(np.abs(away))), SMALLEST_SCALE)
     slow, fast = int((away > far).sum()), int((away < -far).sum())
-    return slow > fast and float(special.bdtr(fast, slow + fast, 0.5)) <= LOPSIDED
+    return slow > fast and (len(d) < FEW_FOR_WILD or float(special.bdtr(fast, slow + fast, 0.5)) <= LOPSIDED)
 
 
 def answer(seen: Look, *, tolerance: float, most: float, apart: bool = True, last: bool = False) -> Status:
@@ -216,18 +225,25 @@ def decide(
     count = min(len(differences), LOOKS[-1])
     if count < 2:  # noqa: PLR2004 - one difference has no spread
         return Status.INCONCLUSIVE, None
-    stages = [stage for stage in STAGES if stage.pairs < count]
-    left = Stage(count, 1 - sum(stage.alpha for stage in stages), 1 - sum(stage.beta for stage in stages))
-    planned = next((stage for stage in STAGES if stage.pairs == count), None)
-    for stage in (*stages, left if last else planned or left):
-        seen = look(differences[: stage.pairs], stage)
+    last = last or count == LOOKS[-1]
+    for stage in (*(stage for stage in STAGES if stage.pairs <= count), _rest(count)):
+        seen, is_rest = look(differences[: stage.pairs], stage), stage not in STAGES
         told = all(apart[: stage.pairs])
-        said = answer(seen, tolerance=tolerance, most=most, apart=told, last=last and stage.pairs == count)
+        said = answer(seen, tolerance=tolerance, most=most, apart=told, last=is_rest)
         if typical:
             said, seen = weighed(said, seen, look(typical[: stage.pairs], stage), most=most)
-        if said is not Status.INCONCLUSIVE and (last or stage in STAGES):
+        if said is not Status.INCONCLUSIVE and (last or not is_rest):
             return said, seen
     return Status.INCONCLUSIVE, seen
+
+
+def _rest(count: int) -> Stage:
+    """A last look after so many pairs: all that earlier ones have not spent; of few pairs no more than was planned."""
+    before = [stage for stage in STAGES if stage.pairs < count]
+    alpha = sum(stage.alpha for stage in STAGES if stage.pairs <= count)
+    if count >= ENOUGH:
+        alpha = 1 - sum(stage.alpha for stage in before)
+    return Stage(count, alpha, 1 - sum(stage.beta for stage in before))
 
 
 def weighed(said: Status, quiet: Look, typical: Look, *, most: float) -> tuple[Status, Look]:

@@ -53,9 +53,11 @@ def resolve(start: Path, ref: str) -> Revision:
 
 
 def is_the_working_tree(revision: Revision) -> bool:
-    """Whether it is the commit that is checked out, and nothing has changed since. Raises AiperfError."""
+    """Whether it is the commit that is checked out, and no code has changed since. Raises AiperfError."""
     top = revision.toplevel
-    return _commit(top, "HEAD") == revision.sha and not run(top, "status", "--porcelain").stdout.strip()
+    if _commit(top, "HEAD") != revision.sha or run(top, "diff", "--quiet", "HEAD").returncode:
+        return False
+    return not any(path.endswith(".py") for path in listed(top, "--others", "--exclude-standard"))
 
 
 def project_files(toplevel: Path, below: Path = Path()) -> frozenset[str]:

@@ -270,3 +270,28 @@ def test_it_says_how_many_pairs_would_do():
     assert seen.needed_pairs(0.01, 0.05) > 24
     assert look([0.0] * 6).needed_pairs(0.01, 0.05) == 6
     assert look([0.0] * 6).smallest_visible(0.01) == pytest.approx(math.log1p(0.01))
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 6, 7, 10, 13, 24])
+def test_what_a_planned_look_says_stays_when_it_turns_out_to_be_the_last(count):
+    """A run closes what a look has decided; a replay, and a second judgement, know that nothing came after it."""
+    for seed in range(150):
+        d = world(seed, slowdown=(seed % 7 - 3) / 100, sd=0.01, pairs=count)
+        planned, last = (decide(d, apart=[one > 0 for one in d], last=last, **MARGINS)[0] for last in (False, True))
+        assert planned in (Status.INCONCLUSIVE, last)
+
+
+@pytest.mark.parametrize("pairs", [2, 3])
+def test_few_pairs_of_a_rough_machine_fail_no_more_than_promised(pairs):
+    """Processes that differ by 12 % for life, and a budget that three pairs have spent."""
+    worlds, failed = 3000, 0
+    for seed in range(worlds):
+        d = world(seed, slowdown=0.0, sd=0.17, pairs=pairs)
+        failed += decide(d, apart=[one > 0 for one in d], last=True, **MARGINS)[0] is Status.REGRESSED
+    assert failed / worlds <= most_by_chance(ALPHA, worlds)
+
+
+def test_what_few_pairs_could_have_shown_is_a_figure_that_people_can_use():
+    assert look([0.0, 6.0]).smallest_visible(0.01) == pytest.approx(math.log(10))
+    seen = look([0.02, 0.03, 0.05])
+    assert 0.1 < math.expm1(seen.smallest_visible(0.01)) < 0.5

@@ -152,10 +152,17 @@ def test_it_leaves_no_process_behind(project, number):
         output, _ = run.communicate(timeout=60)
     finally:
         run.kill()
-    wait_for(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: is_gone(child))
     if number == signal.SIGINT:
         assert run.returncode == 2
         assert "KeyboardInterrupt" in output
+
+
+def is_gone(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_it_keeps_other_workers_tests_out_of_timed_sections(project):

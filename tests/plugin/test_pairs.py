@@ -198,6 +198,7 @@ def test_ignored_weights_that_make_it_slower_are_red_though_both_sides_share_the
 
 def test_the_commit_that_runs_is_no_reference(project, repository):
     repository()
+    project.write("junit.xml", "what runs leave behind")
     result = project.pytest("--aiperf", "--aiperf-against=main")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     (told,) = filter(None, result.errlines)

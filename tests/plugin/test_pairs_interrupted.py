@@ -35,11 +35,19 @@ def children_of(process):
 
 def paired(process):
     """Both sides are running, one of them stopped."""
-    return any(child.status() == psutil.STATUS_STOPPED for child in alive(children_of(process)))
+    return any(status(child) == psutil.STATUS_STOPPED for child in children_of(process))
 
 
 def alive(processes):
-    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    return [one for one in processes if status(one) != psutil.STATUS_ZOMBIE]
+
+
+def status(process):
+    """A zombie's where it is gone, which may happen between any two questions."""
+    try:
+        return process.status() if process.is_running() else psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.usefixtures("_hears_ctrl_c")

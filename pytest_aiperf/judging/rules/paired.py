@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import PurePath
 from statistics import median
 
 import numpy as np
@@ -31,25 +32,27 @@ def row(case: Case, stored: Verdict) -> Verdict:
     pairing = case.measurement.pairing
     if pairing is not None and (why := pairing.uncompared.get(case.metric.name)):
         open_row = case.row(Status.INCONCLUSIVE, "not_compared", message=why, now=case.now())
-        return open_row if _suspicious(case, stored) else stored
+        return _proven_or(case, stored, open_row, pairing) if _suspicious(case, stored) else stored
     blocks = blocks_of(case, pairing)
     if pairing is None or not (blocks or pairing.failure):
         return _to_pairs(case, stored)
     if blocks or _suspicious(case, stored):
-        return _proven_or(stored, decided(case, pairing, blocks, percentile=None), pairing)
+        return _proven_or(case, stored, decided(case, pairing, blocks, percentile=None), pairing)
     return stored
 
 
-def _proven_or(stored: Verdict, seen: Verdict, pairing: Pairing) -> Verdict:
+def _proven_or(case: Case, stored: Verdict, seen: Verdict, pairing: Pairing) -> Verdict:
     """What pairs leave open, or could not see, replaces no regression that stored sessions prove or may still prove."""
-    blind = pairing.common if seen.status.is_pass else ()
+    known, now = (case.baseline.files if case.baseline else {}), case.measurement.files
+    unchanged = {name for name, content in now.items() if known.get(name) == content}
+    blind = [file for file in pairing.common if PurePath(file).name not in unchanged] if seen.status.is_pass else []
     is_open = seen.status is Status.INCONCLUSIVE and seen.needs is None
-    if not (is_open or blind) or (stored.status is not Status.REGRESSED and stored.needs is None):
-        return seen
     told = f"pairs left it open: {seen.message}"
     if blind:
         told = f"{seen.message} pass, but both sides read the same {listed(blind, 'files')}, which no revision holds"
-    return replace(stored, notes=(*stored.notes, told))
+    if stored.status is Status.REGRESSED or stored.needs is not None:
+        return replace(stored, notes=(*stored.notes, told)) if blind or is_open else seen
+    return replace(seen, notes=(*seen.notes, told)) if blind and not stored.status.is_pass else seen
 
 
 def tails(case: Case) -> list[Verdict]:
@@ -68,7 +71,8 @@ def _suspicious(case: Case, stored: Verdict) -> bool:
 
 def _to_pairs(case: Case, stored: Verdict) -> Verdict:
     """Ask for pairs; a process memory, which costs a process, is first looked at without."""
-    if not _suspicious(case, stored):
+    ended = case.final or (case.measurement.pairing is not None and case.measurement.pairing.ended)
+    if not _suspicious(case, stored) or (ended and stored.status is Status.REGRESSED):
         return stored
     if stored.needs in (Evidence.FRESH_MEMORY, Evidence.FRESH_LOAD) and stored.baseline is not None:
         return stored

@@ -335,3 +335,34 @@ def test_a_few_slow_calls_make_less_throughput(share, times):
     blocks = [block(bursts(0.0), bursts(share), metric=THROUGHPUT, seed=number) for number in range(24)]
     row = only(paired(blocks), metric=THROUGHPUT, value=500.0)
     assert word(row) == "regressed: slower (fails)"
+
+
+@pytest.mark.parametrize("final", [True, False])
+@pytest.mark.parametrize(
+    "pairing",
+    [paired([], uncompared={LATENCY: "one tree in memory"}), paired([], ended=True)],
+    ids=["uncompared", "no pair of it"],
+)
+def test_what_pairs_cannot_compare_stays_as_the_sessions_prove_it(pairing, final):
+    slow = measured(steady(LATENCY, 10e-3), steady(LATENCY, 10e-3, fresh=True), pairing=pairing)
+    (row,) = verdicts(slow, CALM, policy=AUTO, final=final)
+    assert word(row) == "regressed: slower (fails)"
+
+
+def test_a_pass_that_could_not_see_what_changed_says_so():
+    sessions = [session({LATENCY: 2e-3 * factor}) for factor in (0.9, 1.0, 1.1, 0.95, 1.05)]
+    open_one = measured(steady(LATENCY, 2.6e-3), pairing=paired(world(1, 6), common=("weights/net.bin",)))
+    (row,) = verdicts(open_one, baseline(sessions=sessions), policy=AUTO)
+    assert word(row) == "passed: within_margin"
+    assert "both sides read the same weights/net.bin" in row.notes[-1]
+    known = replace(open_one, files={"net.bin": "1234"})
+    (row,) = verdicts(known, baseline(sessions=sessions, files={"net.bin": "1234"}), policy=AUTO)
+    assert row.notes == ()
+
+
+def test_three_pairs_fail_a_percentile_that_is_ten_times_as_slow():
+    quiet = [2e-3] * 60
+    blocks = [block([*quiet, *[2.1e-3] * 10], [*quiet, *[21e-3] * 10], seed=number) for number in range(3)]
+    limits = [limit(LATENCY, 1.0, percentile=95)]
+    tail = next(row for row in rows(paired(blocks, ended=True), limits=limits) if "p95" in row.title and row.baseline)
+    assert word(tail) == "regressed: slower (fails)"
