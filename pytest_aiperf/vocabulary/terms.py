@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from statistics import harmonic_mean, median
+from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -229,5 +229,5 @@ class Metric:
         return _CONFIRMED.get(self.rule, ConfirmedBy.NOTHING)
 
     def middle(self, values: Sequence[float]) -> float:
-        """The one number that several values stand for: their median; of rates the work over the time of all."""
-        return harmonic_mean(values) if self.total else median(values)
+        """The one number that several values stand for. Pairs alone sum up totals: preempted calls would move a session."""
+        return median(values)
