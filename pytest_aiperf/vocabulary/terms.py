@@ -229,5 +229,5 @@ class Metric:
         return _CONFIRMED.get(self.rule, ConfirmedBy.NOTHING)
 
     def middle(self, values: Sequence[float]) -> float:
-        """The one number that several values stand for. Pairs alone sum up totals: preempted calls would move a session."""
+        """The one number that values stand for. Pairs alone sum up totals: preempted calls would move a session."""
         return median(values)
